@@ -1,0 +1,47 @@
+# Berth's everyday commands. `make help` lists them.
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+
+.PHONY: help demo test bench lint fmt deny schema picture controlplane need-git need-cargo
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+need-git:
+	@command -v git >/dev/null || { echo "make: git is missing; install it with your system's packages (Debian: apt-get install git)" >&2; exit 1; }
+
+need-cargo: need-git
+	@command -v $(CARGO) >/dev/null || { echo "make: cargo is missing; install Rust as https://rustup.rs says, then run this again" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "make: a C compiler is missing; install one (Debian: apt-get install gcc libc6-dev)" >&2; exit 1; }
+
+demo: need-cargo ## The main job on the embedded sandbox: commits become pods become status commits
+	$(CARGO) run --locked --quiet -p berth -- demo $(ARGS)
+
+test: need-cargo ## Format, lints and every test
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets --quiet -- -D warnings
+	$(CARGO) test --locked --workspace --no-fail-fast
+
+bench: need-cargo ## Benchmarks, printed as a table against the goals
+	$(CARGO) build --locked --profile bench --quiet -p berth --bin berth
+	$(CARGO) run --locked --profile bench --quiet -p berth-tests --bin bench -- $(ARGS)
+
+lint: need-cargo deny ## Clippy, format, dependencies
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+deny: need-cargo ## Licences, sources and banned dependencies
+	@command -v cargo-deny >/dev/null || { echo "make: cargo-deny is missing; install it with: cargo install --locked cargo-deny" >&2; exit 1; }
+	$(CARGO) deny check bans licenses sources
+
+fmt: need-cargo ## Format the code
+	$(CARGO) fmt --all
+
+schema: need-cargo ## Write the generated files again: schemas, reference pages
+	BERTH_BLESS=1 $(CARGO) test --locked --quiet -p berth-core -p berth-cluster -- committed
+
+picture: need-cargo ## Draw docs/demo.svg from a run of the demo
+	docs/draw-demo
+
+controlplane: ## Build the real control plane for the tests into target/controlplane/bin, once (needs Go)
+	@tests/controlplane/build
