@@ -1,0 +1,108 @@
+//! Admission: which attempts may start.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::Supply;
+use crate::ids::{Name, UnitId};
+use crate::kinds::{Ask, Grant};
+
+/// What a queue allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueRules {
+    /// The most slots in use at once.
+    pub quota: u32,
+    /// What is free on nodes counts; otherwise the quota alone decides.
+    pub observed: bool,
+}
+
+/// One request, and how far it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Who asks.
+    pub unit: &'a UnitId,
+    /// For what.
+    pub ask: &'a Ask,
+    /// It holds its slots: it has started, or was granted before.
+    pub holds: bool,
+    /// Pods of it that are not bound to a node yet (nor ended).
+    pub unbound: u32,
+}
+
+/// Answers every request, in the order of `asks`.
+///
+/// What holds keeps its slots: nothing is preempted. The others go by priority, larger first, then
+/// by order of arrival; one that does not fit does not stop smaller ones after it.
+pub fn admit(
+    asks: &[Asked<'_>],
+    queues: &BTreeMap<Name, QueueRules>,
+    mut supply: Supply,
+) -> Vec<Grant> {
+    let mut used: BTreeMap<&Name, u64> = BTreeMap::new();
+    let mut answers = vec![Grant::Granted; asks.len()];
+    for asked in asks.iter().filter(|asked| asked.holds) {
+        *used.entry(&asked.ask.queue).or_default() += u64::from(asked.ask.slots);
+        // Its pods are on their way; what they find no room for, they take later.
+        for _ in 0..asked.unbound {
+            supply.place(asked.ask, 1);
+        }
+    }
+    let mut waiting: Vec<usize> = (0..asks.len())
+        .filter(|index| !asks[*index].holds)
+        .collect();
+    waiting.sort_by_key(|index| {
+        let ask = asks[*index].ask;
+        (Reverse(ask.priority), ask.sequence, &ask.attempt)
+    });
+    for index in waiting {
+        let ask = asks[index].ask;
+        let used = used.entry(&ask.queue).or_default();
+        answers[index] = decide(ask, queues.get(&ask.queue), *used, &mut supply);
+        if answers[index] == Grant::Granted {
+            *used += u64::from(ask.slots);
+        }
+    }
+    answers
+}
+
+fn decide(ask: &Ask, rules: Option<&QueueRules>, used: u64, supply: &mut Supply) -> Grant {
+    let wait = |words: String| Grant::Waiting(words);
+    let Some(rules) = rules else {
+        return wait(format!("there is no queue `{}` in force", ask.queue));
+    };
+    let (quota, slots) = (u64::from(rules.quota), u64::from(ask.slots));
+    if used + slots > quota {
+        return wait(format!(
+            "needs {slots} slots, and queue `{}` has {used} of {quota} in use",
+            ask.queue
+        ));
+    }
+    if !rules.observed || ask.each.is_none() {
+        return Grant::Granted;
+    }
+    if let Some(words) = supply.unknown() {
+        return wait(format!("it is not known what is free: {words}"));
+    }
+    if supply.place(ask, ask.pods) {
+        return Grant::Granted;
+    }
+    let resource = ask.each.as_ref().map_or("", |each| &*each.resource);
+    let per_pod = slots / u64::from(ask.pods.max(1));
+    wait(format!(
+        "no room on the nodes{} for {} pods of {per_pod} slots ({resource})",
+        selected(ask),
+        ask.pods
+    ))
+}
+
+/// Which nodes the pods select, as it is the usual reason why idle ones do not count.
+fn selected(ask: &Ask) -> String {
+    if ask.node_selector.is_empty() {
+        return String::new();
+    }
+    let labels = ask
+        .node_selector
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"));
+    format!(" with {}", labels.collect::<Vec<_>>().join(", "))
+}

@@ -1,0 +1,11 @@
+//! What couples documents: who may start, and how much one commit may take away.
+
+mod admit;
+mod prune;
+mod supply;
+#[cfg(test)]
+mod tests;
+
+pub use admit::{Asked, QueueRules, admit};
+pub use prune::{Allowance, Guard};
+pub use supply::Supply;

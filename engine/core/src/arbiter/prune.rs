@@ -1,0 +1,106 @@
+//! The guard against a commit that takes too much away.
+
+use std::collections::BTreeSet;
+
+use crate::ids::UnitId;
+
+/// The trailer that allows more deletions: a number, or `all`.
+const TRAILER: &str = "Berth-Allow-Prune";
+
+/// How many documents' live work one snapshot may end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allowance {
+    /// So many.
+    Most(u32),
+    /// Any number.
+    All,
+}
+
+impl Allowance {
+    /// The rule of the cluster, or what a trailer of the commit says if that is more.
+    pub fn of(rule: u32, trailers: &[(String, String)]) -> Self {
+        let mut most = rule;
+        for (_, value) in trailers
+            .iter()
+            .filter(|(key, _)| key.eq_ignore_ascii_case(TRAILER))
+        {
+            match value.trim() {
+                "all" => return Self::All,
+                number => most = number.parse().map_or(most, |number: u32| most.max(number)),
+            }
+        }
+        Self::Most(most)
+    }
+}
+
+/// Counts the units whose live work a snapshot ends. All or none go.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    allowance: Allowance,
+    pruned: BTreeSet<UnitId>,
+    let_go: BTreeSet<UnitId>,
+}
+
+impl Guard {
+    /// For a new snapshot. What an older one was allowed and has begun goes on.
+    #[must_use]
+    pub fn next(&self, allowance: Allowance) -> Self {
+        let let_go = if self.open() {
+            self.pruned.union(&self.let_go).cloned().collect()
+        } else {
+            self.let_go.clone()
+        };
+        Self {
+            allowance,
+            pruned: BTreeSet::new(),
+            let_go,
+        }
+    }
+
+    /// For the first snapshot.
+    pub fn new(allowance: Allowance) -> Self {
+        Self {
+            allowance,
+            pruned: BTreeSet::new(),
+            let_go: BTreeSet::new(),
+        }
+    }
+
+    /// This unit loses live work (or does not any more).
+    pub fn count(&mut self, unit: &UnitId, prunes: bool) {
+        if !prunes {
+            self.let_go.remove(unit);
+        }
+        // What was counted stays counted: work that went must not make room for more.
+        if prunes && !self.let_go.contains(unit) {
+            self.pruned.insert(unit.clone());
+        }
+    }
+
+    /// This unit is wanted again before anything was taken from it.
+    pub fn forget(&mut self, unit: &UnitId) {
+        self.pruned.remove(unit);
+    }
+
+    /// Whether this unit may lose its live work; otherwise why not.
+    pub fn check(&self, unit: &UnitId) -> Result<(), String> {
+        if self.open() || self.let_go.contains(unit) {
+            return Ok(());
+        }
+        let Allowance::Most(most) = self.allowance else {
+            return Ok(());
+        };
+        Err(format!(
+            "this commit would end the live work of {count} documents, and the cluster's `prune.maxDeletions` is {most}: \
+             push a commit with the trailer `{TRAILER}: {count}` (or `all`), or bring the documents back",
+            count = self.pruned.len()
+        ))
+    }
+
+    fn open(&self) -> bool {
+        match self.allowance {
+            Allowance::All => true,
+            Allowance::Most(most) => self.pruned.len() <= most as usize,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What nodes have left for slots.
+
+use std::collections::BTreeMap;
+
+use crate::kinds::Ask;
+use crate::observed::{Coverage, NodeFact, Observed, PodFact, SlotRequest, Taint};
+use crate::reconciler::WatchKey;
+
+struct Room {
+    labels: Vec<(Box<str>, Box<str>)>,
+    taints: Vec<Taint>,
+    free: BTreeMap<Box<str>, u64>,
+}
+
+/// What every usable node has left, or why that is not known.
+pub struct Supply(Result<Vec<Room>, String>);
+
+impl Supply {
+    /// Allocatable less all bound pods that have not ended: ours and everybody's. Nodes that are
+    /// cordoned or not ready have nothing to give.
+    pub fn of(observed: &Observed) -> Self {
+        for (watch, what) in [
+            (WatchKey::Nodes, "nodes"),
+            (WatchKey::Occupants, "pods of others"),
+        ] {
+            match observed.coverage(&watch) {
+                Coverage::Complete => {}
+                Coverage::Incomplete => {
+                    return Self(Err(format!("the list of {what} is being read")));
+                }
+                Coverage::Unreadable(words) => {
+                    return Self(Err(format!("{what} cannot be read: {words}")));
+                }
+            }
+        }
+        let mut rooms: BTreeMap<&str, Room> = observed
+            .nodes()
+            .filter(|node| node.ready && node.schedulable)
+            .map(|node| (&*node.name, room(node)))
+            .collect();
+        let ours = observed
+            .facts()
+            .filter_map(|fact| live(fact.pod.as_deref()?));
+        let others = observed
+            .occupants()
+            .filter_map(|one| Some((one.node.as_deref()?, one.requests.as_slice())));
+        for (node, requests) in ours.chain(others) {
+            if let Some(room) = rooms.get_mut(node) {
+                room.take(requests);
+            }
+        }
+        Self(Ok(rooms.into_values().collect()))
+    }
+
+    /// Why it is not known what is free.
+    pub fn unknown(&self) -> Option<&str> {
+        self.0.as_ref().err().map(String::as_str)
+    }
+
+    /// Places so many pods of this ask, as tightly as they go; what was placed is taken. Nothing
+    /// is taken unless all found room. Pods without slots need none.
+    pub fn place(&mut self, ask: &Ask, pods: u32) -> bool {
+        let Some(each) = &ask.each else {
+            return true;
+        };
+        let Ok(rooms) = &mut self.0 else {
+            return false;
+        };
+        let mut left = u64::from(pods);
+        let mut chosen: Vec<(usize, u64)> = Vec::new();
+        let mut fitting: Vec<(u64, usize)> = rooms
+            .iter()
+            .enumerate()
+            .filter(|(_, room)| room.suits(ask))
+            .map(|(index, room)| (room.pods_of(each), index))
+            .filter(|(count, _)| *count > 0)
+            .collect();
+        // The fullest nodes first, so that whole nodes stay free for large pods.
+        fitting.sort_unstable();
+        for (count, index) in fitting {
+            let here = count.min(left);
+            if here == 0 {
+                break;
+            }
+            left -= here;
+            chosen.push((index, here));
+        }
+        if left > 0 {
+            return false;
+        }
+        for (index, count) in chosen {
+            let millis = each.millis.saturating_mul(count);
+            rooms[index].take(&[SlotRequest {
+                resource: each.resource.clone(),
+                millis,
+            }]);
+        }
+        true
+    }
+}
+
+/// The node and the requests of a pod that is bound and has not ended.
+fn live(pod: &PodFact) -> Option<(&str, &[SlotRequest])> {
+    let node = pod.node.as_deref()?;
+    pod.end.is_none().then_some((node, pod.requests.as_slice()))
+}
+
+fn room(node: &NodeFact) -> Room {
+    let free = node.allocatable.iter();
+    Room {
+        labels: node.labels.clone(),
+        taints: node.taints.clone(),
+        free: free.map(|one| (one.resource.clone(), one.millis)).collect(),
+    }
+}
+
+impl Room {
+    fn take(&mut self, requests: &[SlotRequest]) {
+        for one in requests {
+            if let Some(free) = self.free.get_mut(&one.resource) {
+                *free = free.saturating_sub(one.millis);
+            }
+        }
+    }
+
+    fn pods_of(&self, each: &SlotRequest) -> u64 {
+        let free = self.free.get(&each.resource).copied().unwrap_or(0);
+        free.checked_div(each.millis).unwrap_or(u64::from(u32::MAX))
+    }
+
+    fn suits(&self, ask: &Ask) -> bool {
+        let labelled = |wanted: &(Box<str>, Box<str>)| self.labels.binary_search(wanted).is_ok();
+        let tolerated = |taint: &Taint| ask.tolerations.iter().any(|one| tolerates(one, taint));
+        ask.node_selector.iter().all(labelled) && self.taints.iter().all(tolerated)
+    }
+}
+
+/// As Kubernetes matches them: an empty key tolerates everything, an empty effect all effects; an
+/// empty value is the operator Exists.
+fn tolerates(toleration: &Taint, taint: &Taint) -> bool {
+    let fits = |own: &str, theirs: &str| own.is_empty() || own == theirs;
+    fits(&toleration.key, &taint.key)
+        && fits(&toleration.value, &taint.value)
+        && fits(&toleration.effect, &taint.effect)
+}

@@ -1,0 +1,220 @@
+//! Who may start, and what stops a commit that takes too much away.
+
+use std::collections::BTreeMap;
+
+use super::{Allowance, Asked, Guard, QueueRules, Supply, admit};
+use crate::ids::{Name, ResourceVersion, UnitId};
+use crate::kinds::{Ask, Grant};
+use crate::observed::{NodeFact, Observed, Occupant, SlotRequest, Taint};
+use crate::reconciler::{WatchEvent, WatchKey};
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+fn unit(text: &str) -> UnitId {
+    UnitId::experiment(name("vision"), name(text))
+}
+
+fn gpus(count: u64) -> SlotRequest {
+    SlotRequest {
+        resource: "nvidia.com/gpu".into(),
+        millis: count * 1000,
+    }
+}
+
+fn ask(pods: u32, slots: u32, priority: i64, sequence: u64) -> Ask {
+    Ask {
+        attempt: ("run".into(), 1, 1),
+        queue: name("vision"),
+        pods,
+        each: Some(gpus(u64::from(slots))),
+        slots: pods * slots,
+        priority,
+        sequence,
+        node_selector: Vec::new(),
+        tolerations: Vec::new(),
+        holds: false,
+    }
+}
+
+fn node(node: &str, taints: Vec<Taint>) -> WatchEvent {
+    WatchEvent::Node(NodeFact {
+        name: node.into(),
+        ready: true,
+        schedulable: true,
+        out_of_service: false,
+        taints,
+        labels: vec![("disk".into(), node.into())],
+        allocatable: vec![gpus(8)],
+    })
+}
+
+/// Two nodes of 8; a foreign pod takes 4 of the first.
+fn cluster() -> Observed {
+    let mut observed = Observed::default();
+    let taken = Occupant {
+        node: Some("a".into()),
+        requests: vec![gpus(4)],
+    };
+    let told = [
+        (
+            WatchKey::Nodes,
+            vec![node("a", Vec::new()), node("b", Vec::new())],
+        ),
+        (
+            WatchKey::Occupants,
+            vec![WatchEvent::Occupant(("x".into(), "y".into()), taken)],
+        ),
+    ];
+    for (key, events) in told {
+        observed.watch(&key, WatchEvent::Started);
+        for event in events {
+            observed.watch(&key, event);
+        }
+        observed.watch(&key, WatchEvent::Complete(ResourceVersion(1)));
+    }
+    observed
+}
+
+fn answers(asks: &[(Ask, bool)], quota: u32, observed: bool, cluster: &Observed) -> Vec<bool> {
+    let units: Vec<UnitId> = (0..asks.len()).map(|at| unit(&format!("e{at}"))).collect();
+    let asked: Vec<Asked> = asks
+        .iter()
+        .zip(&units)
+        .map(|((ask, holds), unit)| Asked {
+            unit,
+            ask,
+            holds: *holds,
+            unbound: ask.pods,
+        })
+        .collect();
+    let queues = BTreeMap::from([(name("vision"), QueueRules { quota, observed })]);
+    admit(&asked, &queues, Supply::of(cluster))
+        .into_iter()
+        .map(|grant| grant == Grant::Granted)
+        .collect()
+}
+
+#[test]
+fn priority_goes_before_arrival_and_smaller_ones_pass_what_is_blocked() {
+    let cases = [
+        // (quota, asks as (pods, slots, priority, sequence, holds), granted)
+        (
+            64,
+            vec![(1, 8, 50, 1, false), (1, 8, 50, 2, false)],
+            vec![true, false],
+        ),
+        (
+            64,
+            vec![(1, 8, 50, 1, false), (1, 8, 60, 2, false)],
+            vec![false, true],
+        ),
+        (
+            64,
+            vec![(2, 8, 50, 1, false), (1, 4, 50, 2, false)],
+            vec![false, true],
+        ),
+        (
+            64,
+            vec![
+                (1, 8, 50, 1, true),
+                (1, 4, 50, 2, false),
+                (1, 1, 50, 3, false),
+            ],
+            vec![true, true, false],
+        ),
+        (
+            8,
+            vec![(1, 8, 50, 2, true), (1, 1, 99, 1, false)],
+            vec![true, false],
+        ),
+        (
+            4,
+            vec![(1, 8, 50, 1, false), (1, 4, 50, 2, false)],
+            vec![false, true],
+        ),
+    ];
+    for (quota, asks, granted) in cases {
+        let asks: Vec<(Ask, bool)> = asks
+            .iter()
+            .map(|(pods, slots, priority, sequence, holds)| {
+                (ask(*pods, *slots, *priority, *sequence), *holds)
+            })
+            .collect();
+        assert_eq!(answers(&asks, quota, true, &cluster()), granted, "{asks:?}");
+    }
+}
+
+#[test]
+fn without_a_view_of_the_nodes_only_the_quota_can_be_judged() {
+    let blind = Observed::default();
+    let one = [(ask(1, 8, 50, 1), false)];
+    assert_eq!(answers(&one, 64, true, &blind), [false]);
+    assert_eq!(answers(&one, 64, false, &blind), [true]);
+    assert_eq!(answers(&one, 7, false, &blind), [false]);
+}
+
+#[test]
+fn selectors_and_taints_narrow_the_nodes() {
+    let mut cluster = cluster();
+    let mut wanted = ask(1, 8, 50, 1);
+    wanted.node_selector = vec![("disk".into(), "a".into())];
+    assert_eq!(
+        answers(&[(wanted.clone(), false)], 64, true, &cluster),
+        [false]
+    );
+    wanted.node_selector = vec![("disk".into(), "b".into())];
+    assert_eq!(
+        answers(&[(wanted.clone(), false)], 64, true, &cluster),
+        [true]
+    );
+    let taint = |value: &str| Taint {
+        key: "team".into(),
+        value: value.into(),
+        effect: "NoSchedule".into(),
+    };
+    cluster.watch(&WatchKey::Nodes, node("b", vec![taint("nlp")]));
+    assert_eq!(
+        answers(&[(wanted.clone(), false)], 64, true, &cluster),
+        [false]
+    );
+    wanted.tolerations = vec![taint("nlp")];
+    assert_eq!(answers(&[(wanted, false)], 64, true, &cluster), [true]);
+}
+
+#[test]
+fn a_commit_takes_away_all_of_what_it_may_or_nothing() {
+    let trailer = |value: &str| [("Berth-Allow-Prune".to_owned(), value.to_owned())];
+    let cases = [
+        (Allowance::of(2, &[]), 2, true),
+        (Allowance::of(2, &[]), 3, false),
+        (Allowance::of(2, &trailer("3")), 3, true),
+        (Allowance::of(2, &trailer("3")), 4, false),
+        (Allowance::of(2, &trailer("all")), 400, true),
+        (Allowance::of(2, &trailer("many")), 3, false),
+    ];
+    for (allowance, count, goes) in cases {
+        let mut guard = Guard::new(allowance);
+        for number in 0..count {
+            guard.count(&unit(&format!("e{number}")), true);
+        }
+        assert_eq!(
+            guard.check(&unit("e0")).is_ok(),
+            goes,
+            "{allowance:?} {count}"
+        );
+    }
+}
+
+#[test]
+fn what_was_allowed_goes_on_and_does_not_allow_more() {
+    let mut guard = Guard::new(Allowance::Most(1));
+    guard.count(&unit("e0"), true);
+    let mut guard = guard.next(Allowance::Most(0));
+    guard.count(&unit("e0"), true);
+    guard.count(&unit("e1"), true);
+    assert!(guard.check(&unit("e0")).is_ok());
+    let words = guard.check(&unit("e1")).unwrap_err();
+    assert!(words.contains("Berth-Allow-Prune: 1"), "{words}");
+}

@@ -1,0 +1,217 @@
+//! The files of a snapshot, parsed once a (path, blob).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use berth_openapi::Shape;
+
+use super::index::name_place;
+use crate::diagnostic::{Code, Diagnostic, Source, SourceTable};
+use crate::ids::{BlobId, Digest, UnitId};
+use crate::kinds::{Document, Invalid, check, read, told};
+use crate::object::{Node, Place, SourceId, Span, digest};
+use crate::yaml::{self, Faulty};
+
+/// One file of a snapshot, not read yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedFile {
+    /// Its path, `/` between folders.
+    pub path: Arc<str>,
+    /// Its blob.
+    pub blob: BlobId,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// One file, read.
+pub(super) struct File {
+    pub blob: BlobId,
+    /// Its documents in their order, or why it cannot be parsed.
+    pub parsed: Parsed,
+    /// Its content was given; if not, it is asked for again.
+    given: bool,
+}
+
+/// The documents of a file in their order, or why it cannot be parsed.
+pub(super) type Parsed = Result<Vec<Result<Valid, Invalid>>, Vec<Diagnostic>>;
+
+/// A document that is valid alone.
+pub(super) struct Valid {
+    pub document: Document,
+    /// Digest of what it says, wherever it stands.
+    pub form: Digest,
+    /// What the last check said, for which input.
+    pub checked: Option<(Digest, Arc<[Diagnostic]>)>,
+}
+
+/// Where a document stands: the file, and the how manieth of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct At {
+    pub path: Arc<str>,
+    pub number: usize,
+}
+
+/// All files that may hold documents, by path.
+#[derive(Default)]
+pub(super) struct Files {
+    pub by_path: BTreeMap<Arc<str>, File>,
+    pub sources: SourceTable,
+}
+
+impl Files {
+    /// The files that are not parsed yet.
+    pub fn unread<'a>(&'a self, listing: &'a [ListedFile]) -> impl Iterator<Item = &'a ListedFile> {
+        listing.iter().filter(|file| {
+            holds_document(&file.path)
+                && self
+                    .by_path
+                    .get(&file.path)
+                    .is_none_or(|known| !known.is(file))
+        })
+    }
+
+    /// Takes in a snapshot: parses what is new, forgets what is gone.
+    pub fn refresh(
+        &mut self,
+        listing: &[ListedFile],
+        blobs: &BTreeMap<BlobId, Arc<[u8]>>,
+        author: Option<&Arc<str>>,
+    ) {
+        let mut before = std::mem::take(&mut self.by_path);
+        for file in listing.iter().filter(|file| holds_document(&file.path)) {
+            let known = before.remove(&file.path).filter(|known| known.is(file));
+            let read = known.unwrap_or_else(|| self.read(file, blobs.get(&file.blob), author));
+            self.by_path.insert(Arc::clone(&file.path), read);
+        }
+    }
+
+    fn read(
+        &mut self,
+        file: &ListedFile,
+        bytes: Option<&Arc<[u8]>>,
+        author: Option<&Arc<str>>,
+    ) -> File {
+        let source = self.sources.add(Source {
+            path: Arc::clone(&file.path),
+            blob: file.blob,
+            author: author.cloned(),
+        });
+        let parsed = match bytes {
+            _ if file.size > yaml::MAX_BYTES as u64 => Err(too_large(file, source)),
+            Some(bytes) => parse(bytes, source),
+            None => Err(unreadable(source)),
+        };
+        File {
+            blob: file.blob,
+            parsed,
+            given: bytes.is_some() || file.size > yaml::MAX_BYTES as u64,
+        }
+    }
+
+    /// The document that stands there, if it is valid alone.
+    pub fn valid(&self, at: &At) -> Option<&Valid> {
+        let documents = self.by_path.get(&at.path)?.parsed.as_ref().ok()?;
+        documents.get(at.number)?.as_ref().ok()
+    }
+
+    /// As [`Files::valid`].
+    pub fn valid_mut(&mut self, at: &At) -> Option<&mut Valid> {
+        let documents = self.by_path.get_mut(&at.path)?.parsed.as_mut().ok()?;
+        documents.get_mut(at.number)?.as_mut().ok()
+    }
+
+    /// How many documents there are; a file that cannot be parsed counts as one.
+    pub fn count(&self) -> usize {
+        let of = |file: &File| file.parsed.as_ref().map_or(1, Vec::len);
+        self.by_path.values().map(of).sum()
+    }
+}
+
+impl File {
+    /// Whether this is that file, read.
+    fn is(&self, file: &ListedFile) -> bool {
+        self.given && self.blob == file.blob
+    }
+}
+
+/// Bytes -> documents, each as far as it can be told alone.
+pub(super) fn parse(bytes: &[u8], source: SourceId) -> Parsed {
+    let documents = yaml::parse(bytes, source)?;
+    Ok(documents.into_iter().map(valid).collect())
+}
+
+fn valid(document: Result<Node, Faulty>) -> Result<Valid, Invalid> {
+    let document = read(document.map_err(|faulty| {
+        let unit = told(&faulty.tree);
+        invalid(unit, faulty.findings)
+    })?)?;
+    let findings = check::alone(&document);
+    if !findings.is_empty() {
+        return Err(invalid(Some(document.id()), findings));
+    }
+    Ok(Valid {
+        form: form(&document),
+        document,
+        checked: None,
+    })
+}
+
+fn invalid(unit: Option<UnitId>, mut findings: Vec<Diagnostic>) -> Invalid {
+    for finding in &mut findings {
+        finding.unit.clone_from(&unit);
+    }
+    Invalid { unit, findings }
+}
+
+/// Digest of what a document says: comments, layout and its place in the file do not count.
+pub(super) fn form(document: &Document) -> Digest {
+    digest("form/v1", document.source(), &Shape::Any)
+}
+
+/// Where the text of a file says the name of a document, if the file holds it in a valid form.
+pub fn place_of(bytes: &[u8], id: &UnitId) -> Option<Place> {
+    let documents = parse(bytes, SourceId(0)).ok()?;
+    let valid = documents.into_iter().filter_map(Result::ok);
+    let mut places = valid.filter(|it| it.document.id() == *id);
+    places.next().map(|it| name_place(&it.document))
+}
+
+/// The first character of a text.
+pub(super) const fn top(source: SourceId) -> Place {
+    Place {
+        source,
+        span: Span {
+            start: 0,
+            end: 0,
+            line: 1,
+            column: 1,
+        },
+    }
+}
+
+/// Documents are YAML files outside of hidden folders (`.github` holds other people's YAML).
+pub(super) fn holds_document(path: &str) -> bool {
+    let hidden = path.split('/').any(|part| part.starts_with('.'));
+    let extension = path.rsplit_once('.').map(|(_, extension)| extension);
+    !hidden
+        && extension
+            .is_some_and(|it| it.eq_ignore_ascii_case("yaml") || it.eq_ignore_ascii_case("yml"))
+}
+
+fn too_large(file: &ListedFile, source: SourceId) -> Vec<Diagnostic> {
+    let cause = format!(
+        "the file has {} bytes, a file at most {}",
+        file.size,
+        yaml::MAX_BYTES
+    );
+    let finding = Diagnostic::error(Code::TooLarge, top(source), cause);
+    let help = "keep data out of documents: name an image, a claim or a URI instead";
+    vec![finding.help(help)]
+}
+
+fn unreadable(source: SourceId) -> Vec<Diagnostic> {
+    let cause = "Git has no content for this file";
+    let finding = Diagnostic::error(Code::Refused, top(source), cause);
+    let help = "fetch the repository again; a shallow or partial clone may lack it";
+    vec![finding.help(help)]
+}

@@ -1,0 +1,120 @@
+//! What is not valid keeps its last applied form.
+
+use std::sync::Arc;
+
+use super::files::form;
+use super::index::name_place;
+use super::judge::Pass;
+use super::model::{Scope, Unit};
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::ids::{DigestWriter, DocumentKind, Name, UnitId};
+use crate::kinds::{Cluster, Document};
+
+impl Pass<'_> {
+    /// A document is not valid: says why and keeps its old form.
+    pub(super) fn refuse(&mut self, id: &UnitId, mut findings: Vec<Diagnostic>) {
+        for finding in &mut findings {
+            finding.unit = Some(id.clone());
+        }
+        let why = findings
+            .iter()
+            .find(|finding| finding.severity == Severity::Error);
+        let why = why.map_or_else(String::new, |finding| finding.cause.clone());
+        self.findings.append(&mut findings);
+        self.bad.insert(id.clone(), why.clone());
+        self.hold(id, &why);
+    }
+
+    /// A document is valid, but what it refers to is not: what is in force stands still.
+    pub(super) fn hold_by_reference(&mut self, id: &UnitId, document: &Document, why: &str) {
+        self.hold(id, why);
+        let in_force = self
+            .units
+            .get(id)
+            .is_some_and(|unit| form(&unit.document) == form(document));
+        if !in_force {
+            let mut finding = Diagnostic::warning(
+                Code::HeldByReference,
+                name_place(document),
+                format!("not applied yet: {why}"),
+            );
+            finding.unit = Some(id.clone());
+            self.findings.push(finding);
+        }
+    }
+
+    /// Keeps the old form of a document, if there is one.
+    pub(super) fn hold(&mut self, id: &UnitId, why: &str) {
+        if let Some(before) = self.past.unit(id) {
+            let unit = if before.held.as_deref() == Some(why) {
+                Arc::clone(before)
+            } else {
+                Arc::new(Unit {
+                    held: Some(why.to_owned()),
+                    ..Unit::clone(before)
+                })
+            };
+            self.units.insert(id.clone(), unit);
+        } else if let Some(unit) = self.last_form(id, why) {
+            self.units.insert(id.clone(), Arc::new(unit));
+        } else if self.past.applied(id).is_some() {
+            self.frozen.insert(id.clone(), why.to_owned());
+        }
+    }
+
+    /// The form that the ledger names, with what it refers to as that is in force now.
+    fn last_form(&mut self, id: &UnitId, why: &str) -> Option<Unit> {
+        let (document, applied) = self.past.read(id, &mut self.old, &mut self.files.sources)?;
+        let scope = self.scope_of(&document)?;
+        let mut input = DigestWriter::new("held/v2");
+        input.field(form(&document).as_bytes());
+        Some(Unit {
+            id: id.clone(),
+            place: name_place(&document),
+            document,
+            applied,
+            input: input.finish(),
+            held: Some(why.to_owned()),
+            scope,
+        })
+    }
+
+    /// What an old form refers to, as it is in force now or was last.
+    fn scope_of(&mut self, document: &Document) -> Option<Scope> {
+        let mut scope = match document {
+            Document::Cluster(cluster) => return Some(Scope::of_cluster(cluster)),
+            _ => Scope::of_cluster(&self.settled_cluster()?),
+        };
+        let Document::Experiment(experiment) = document else {
+            return Some(scope);
+        };
+        match self.form_in_force(DocumentKind::Queue, &experiment.spec.queue)? {
+            Document::Queue(queue) => scope.queue = Some(queue),
+            _ => return None,
+        }
+        if let Some(name) = scope.cluster.spec.pod_defaults.clone() {
+            match self.form_in_force(DocumentKind::PodDefaults, &name)? {
+                Document::PodDefaults(defaults) => scope.pod_defaults = Some(defaults),
+                _ => return None,
+            }
+        }
+        Some(scope)
+    }
+
+    fn settled_cluster(&self) -> Option<Arc<Cluster>> {
+        self.units.values().find_map(|unit| match &unit.document {
+            Document::Cluster(cluster) => Some(Arc::clone(cluster)),
+            _ => None,
+        })
+    }
+
+    /// The settled form, or that which the ledger names though it is not in the repository any more.
+    fn form_in_force(&mut self, kind: DocumentKind, name: &Name) -> Option<Document> {
+        let id = UnitId::plain(kind, name.clone());
+        if let Some(unit) = self.units.get(&id) {
+            return Some(unit.document.clone());
+        }
+        let sources = &mut self.files.sources;
+        Some(self.past.read(&id, &mut self.old, sources)?.0)
+    }
+}

@@ -1,0 +1,382 @@
+//! One pass over a snapshot for one cluster: which form of each document is in force.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::files::{At, Files, form};
+use super::index::{Index, name_place};
+use super::model::{Scope, Unit};
+use super::past::{OldForms, Past};
+use crate::diagnostic::{Code, Diagnostic, Severity, closest};
+use crate::ids::{BlobId, Digest, DigestWriter, DocumentKind, Name, UnitId};
+use crate::kinds::{Cluster, Document, PodDefaults, Queue, check};
+use crate::ledger::Applied;
+use crate::reconciler::CommitFacts;
+
+/// What a pass finds out.
+pub(super) struct Pass<'a> {
+    pub files: &'a mut Files,
+    pub index: &'a Index,
+    pub past: Past<'a>,
+    pub commit: &'a CommitFacts,
+    /// Why documents are not valid, by id.
+    pub bad: BTreeMap<UnitId, String>,
+    pub units: BTreeMap<UnitId, Arc<Unit>>,
+    pub frozen: BTreeMap<UnitId, String>,
+    pub findings: Vec<Diagnostic>,
+    pub old: OldForms,
+}
+
+impl Pass<'_> {
+    /// Settles every document of the cluster. `None` if there is no form of the cluster itself.
+    pub fn run(&mut self, name: &Name) -> Option<Arc<Cluster>> {
+        let id = UnitId::plain(DocumentKind::Cluster, name.clone());
+        if let Some(cluster) = self.cluster(&id) {
+            self.all(DocumentKind::PodDefaults, |pass, id, at| {
+                pass.pod_defaults(&cluster, id, at);
+            });
+            self.all(DocumentKind::Queue, |pass, id, at| {
+                pass.queue(&cluster, id, at);
+            });
+            self.all(DocumentKind::Experiment, |pass, id, at| {
+                pass.experiment(&cluster, id, at);
+            });
+            return Some(cluster);
+        }
+        let why = format!("Cluster {name} is not valid: {}", self.why(&id));
+        self.hold(&id, &why);
+        let cluster = match &self.units.get(&id)?.document {
+            Document::Cluster(cluster) => Arc::clone(cluster),
+            _ => return None,
+        };
+        for kind in DocumentKind::BUILT {
+            let ids: Vec<UnitId> = self
+                .past
+                .ids()
+                .into_iter()
+                .filter(|id| id.kind == kind)
+                .cloned()
+                .collect();
+            for id in &ids {
+                self.hold(id, &why);
+            }
+        }
+        Some(cluster)
+    }
+
+    /// Settles all documents of a kind: the valid ones by `settle`, then those that are not.
+    fn all(&mut self, kind: DocumentKind, mut settle: impl FnMut(&mut Self, &UnitId, &At)) {
+        let index = self.index;
+        for (id, at) in index.valid.iter().filter(|(id, _)| id.kind == kind) {
+            settle(self, id, at);
+        }
+        let bad: Vec<(UnitId, String)> = self
+            .bad
+            .iter()
+            .filter(|(id, _)| id.kind == kind)
+            .map(|(id, why)| (id.clone(), why.clone()))
+            .collect();
+        for (id, why) in bad {
+            if !self.units.contains_key(&id) {
+                self.hold(&id, &why);
+            }
+        }
+    }
+
+    /// The cluster in the form of the snapshot, if that is valid.
+    fn cluster(&mut self, id: &UnitId) -> Option<Arc<Cluster>> {
+        let at = self.index.valid.get(id)?;
+        let Document::Cluster(cluster) = self.document(at)? else {
+            return None;
+        };
+        let scope = Scope::of_cluster(&cluster);
+        if let Some(finding) = self.unresolved_defaults(&cluster) {
+            self.refuse(id, vec![finding]);
+            return None;
+        }
+        let input = self.input(at, &[])?;
+        let document = Document::Cluster(Arc::clone(&cluster));
+        self.judge(id, at, document, scope, input)
+            .then_some(cluster)
+    }
+
+    fn unresolved_defaults(&self, cluster: &Cluster) -> Option<Diagnostic> {
+        let name = cluster.spec.pod_defaults.as_ref()?;
+        let id = UnitId::plain(DocumentKind::PodDefaults, name.clone());
+        if self.index.valid.contains_key(&id) || self.bad.contains_key(&id) {
+            return None;
+        }
+        let place = cluster.place(&["spec", "podDefaults"]);
+        Some(self.unresolved(place, &id))
+    }
+
+    fn pod_defaults(&mut self, cluster: &Arc<Cluster>, id: &UnitId, at: &At) {
+        let (Some(document), Some(input)) = (self.document(at), self.input(at, &[])) else {
+            return;
+        };
+        let scope = Scope::of_cluster(cluster);
+        self.judge(id, at, document, scope, input);
+    }
+
+    fn queue(&mut self, cluster: &Arc<Cluster>, id: &UnitId, at: &At) {
+        let Some(Document::Queue(queue)) = self.document(at) else {
+            return;
+        };
+        if queue.spec.cluster != *cluster.name() {
+            self.foreign_queue(id, &queue);
+            return;
+        }
+        let refers_to = [self.at(DocumentKind::Cluster, cluster.name())];
+        let Some(input) = self.input(at, &refers_to) else {
+            return;
+        };
+        let scope = Scope::of_cluster(cluster);
+        self.judge(id, at, Document::Queue(queue), scope, input);
+    }
+
+    /// A queue of another cluster is none of our business, but its cluster must exist.
+    fn foreign_queue(&mut self, id: &UnitId, queue: &Queue) {
+        let cluster = UnitId::plain(DocumentKind::Cluster, queue.spec.cluster.clone());
+        if !self.index.valid.contains_key(&cluster) && !self.bad.contains_key(&cluster) {
+            let finding = self.unresolved(queue.place(&["spec", "cluster"]), &cluster);
+            self.refuse(id, vec![finding]);
+        }
+    }
+
+    fn experiment(&mut self, cluster: &Arc<Cluster>, id: &UnitId, at: &At) {
+        let Some(document @ Document::Experiment(_)) = self.document(at) else {
+            return;
+        };
+        let Some(queue) = self.queue_of(id, &document) else {
+            return;
+        };
+        let defaults = match self.defaults_of(cluster) {
+            Ok(defaults) => defaults,
+            Err(why) => return self.hold_by_reference(id, &document, &why),
+        };
+        let refers_to = [
+            self.at(DocumentKind::Cluster, cluster.name()),
+            self.at(DocumentKind::Queue, queue.name()),
+            defaults
+                .as_ref()
+                .and_then(|it| self.at(DocumentKind::PodDefaults, it.name())),
+        ];
+        let Some(input) = self.input(at, &refers_to) else {
+            return;
+        };
+        let scope = Scope {
+            cluster: Arc::clone(cluster),
+            queue: Some(queue),
+            pod_defaults: defaults,
+        };
+        self.judge(id, at, document, scope, input);
+    }
+
+    /// The queue in force of an experiment, if the experiment can be judged at all.
+    fn queue_of(&mut self, id: &UnitId, document: &Document) -> Option<Arc<Queue>> {
+        let queue_id = UnitId::plain(DocumentKind::Queue, id.queue.clone()?);
+        match self.units.get(&queue_id) {
+            Some(unit) if unit.held.is_none() => match &unit.document {
+                Document::Queue(queue) => Some(Arc::clone(queue)),
+                _ => None,
+            },
+            Some(_) => {
+                self.hold_by_reference(id, document, &format!("{queue_id} is not valid"));
+                None
+            }
+            None if self.bad.contains_key(&queue_id) => {
+                self.hold_by_reference(id, document, &format!("{queue_id} is not valid"));
+                None
+            }
+            None => {
+                if !self.index.valid.contains_key(&queue_id) {
+                    let place = document.source().at(&["spec", "queue"]);
+                    let place = place.map_or(document.source().place, |node| node.place);
+                    let finding = self.unresolved(place, &queue_id);
+                    self.refuse(id, vec![finding]);
+                }
+                None
+            }
+        }
+    }
+
+    fn defaults_of(&self, cluster: &Cluster) -> Result<Option<Arc<PodDefaults>>, String> {
+        let Some(name) = &cluster.spec.pod_defaults else {
+            return Ok(None);
+        };
+        let id = UnitId::plain(DocumentKind::PodDefaults, name.clone());
+        match self.units.get(&id).map(|unit| (&unit.document, &unit.held)) {
+            Some((Document::PodDefaults(defaults), None)) => Ok(Some(Arc::clone(defaults))),
+            _ => Err(format!("{id} is not valid")),
+        }
+    }
+
+    /// Checks a document within its scope; takes it if it is valid, holds it if not.
+    fn judge(
+        &mut self,
+        id: &UnitId,
+        at: &At,
+        document: Document,
+        scope: Scope,
+        input: Input,
+    ) -> bool {
+        let findings = self.checked(at, input.text, &document, &scope);
+        if findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
+        {
+            self.refuse(id, findings.to_vec());
+            return false;
+        }
+        self.findings.extend(findings.iter().cloned());
+        let unit = self.unit(id, at, document, scope, input.form);
+        self.units.insert(id.clone(), unit);
+        true
+    }
+
+    /// What a check of these texts says; asked once.
+    fn checked(
+        &mut self,
+        at: &At,
+        input: Digest,
+        document: &Document,
+        scope: &Scope,
+    ) -> Arc<[Diagnostic]> {
+        let known = self.files.valid(at).and_then(|it| it.checked.as_ref());
+        if let Some((_, findings)) = known.filter(|(of, _)| *of == input) {
+            return Arc::clone(findings);
+        }
+        let mut findings = check::within(document, scope);
+        for finding in &mut findings {
+            finding.unit = Some(document.id());
+        }
+        let findings: Arc<[Diagnostic]> = findings.into();
+        if let Some(valid) = self.files.valid_mut(at) {
+            valid.checked = Some((input, Arc::clone(&findings)));
+        }
+        findings
+    }
+
+    /// The unit of a valid document; the one before if nothing changed, not even where it stands.
+    fn unit(
+        &mut self,
+        id: &UnitId,
+        at: &At,
+        document: Document,
+        scope: Scope,
+        input: Digest,
+    ) -> Arc<Unit> {
+        let place = name_place(&document);
+        let same = self.past.unit(id).filter(|unit| {
+            unit.input == input
+                && unit.held.is_none()
+                && unit.applied.path == *at.path
+                && unit.place == place
+                && unit.scope.is(&scope)
+        });
+        if let Some(unit) = same {
+            return Arc::clone(unit);
+        }
+        Arc::new(Unit {
+            id: id.clone(),
+            applied: self.applied(id, at, &document),
+            document,
+            place,
+            input,
+            held: None,
+            scope,
+        })
+    }
+
+    /// Which commit brought this form: the one before, if the file said the same then.
+    fn applied(&mut self, id: &UnitId, at: &At, document: &Document) -> Applied {
+        let blob = self
+            .files
+            .by_path
+            .get(&at.path)
+            .map_or(BlobId::from_bytes([0; 20]), |file| file.blob);
+        let before = self
+            .past
+            .applied(id)
+            .filter(|applied| applied.path == *at.path);
+        let (old, sources) = (&mut self.old, &mut self.files.sources);
+        let before = before.filter(|applied| {
+            applied.blob == blob || self.past.form(id, old, sources) == Some(form(document))
+        });
+        before.cloned().unwrap_or_else(|| Applied {
+            commit: self.commit.id,
+            path: at.path.to_string(),
+            blob,
+        })
+    }
+
+    fn unresolved(&self, place: crate::object::Place, id: &UnitId) -> Diagnostic {
+        let cause = format!("there is no {} `{}`", id.kind, id.name);
+        let names: Vec<&str> = self.index.names(id.kind).map(Name::as_str).collect();
+        let help = match closest(id.name.as_str(), names.iter().copied()) {
+            Some(close) => format!("did you mean `{close}`?"),
+            None if names.is_empty() => format!("add a document of the kind {}", id.kind),
+            None => format!("the documents of this kind are {}", some(&names)),
+        };
+        Diagnostic::error(Code::UnresolvedReference, place, cause).help(help)
+    }
+
+    fn why(&self, id: &UnitId) -> String {
+        self.bad
+            .get(id)
+            .cloned()
+            .unwrap_or_else(|| "the document is not there".to_owned())
+    }
+
+    /// The document of the snapshot that stands there.
+    fn document(&self, at: &At) -> Option<Document> {
+        Some(self.files.valid(at)?.document.clone())
+    }
+
+    /// Where a document of the snapshot stands.
+    fn at(&self, kind: DocumentKind, name: &Name) -> Option<&At> {
+        self.index.valid.get(&UnitId::plain(kind, name.clone()))
+    }
+
+    /// Digests of a document and of those that it refers to.
+    fn input(&self, at: &At, refers_to: &[Option<&At>]) -> Option<Input> {
+        self.files.valid(at)?;
+        let mut form = DigestWriter::new("input/v2");
+        let mut text = DigestWriter::new("checked/v1");
+        for at in std::iter::once(Some(at)).chain(refers_to.iter().copied()) {
+            let valid = at.and_then(|at| self.files.valid(at));
+            form.field(valid.map_or(&[][..], |valid| valid.form.as_bytes()));
+            let file = at.and_then(|at| self.files.by_path.get(&at.path));
+            text.field(file.map_or(&[][..], |file| file.blob.as_bytes()));
+        }
+        Some(Input {
+            form: form.finish(),
+            text: text.finish(),
+        })
+    }
+}
+
+/// What a document is judged by.
+#[derive(Clone, Copy)]
+struct Input {
+    /// What the documents say.
+    form: Digest,
+    /// The texts that they stand in: findings have places.
+    text: Digest,
+}
+
+/// A few names, for people.
+fn some(names: &[&str]) -> String {
+    let shown: Vec<String> = names
+        .iter()
+        .take(5)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let more = names.len().saturating_sub(shown.len());
+    let tail = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    shown.join(", ") + &tail
+}

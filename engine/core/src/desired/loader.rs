@@ -1,0 +1,331 @@
+//! Snapshots in, the validated model out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::files::{Files, ListedFile, holds_document, top};
+use super::index::Index;
+use super::judge::Pass;
+use super::model::Desired;
+use super::past::{OldForms, Past};
+use crate::diagnostic::{Code, Diagnostic, Severity, Source, SourceTable};
+use crate::ids::{BlobId, CommitId, DocumentKind, Name, UnitId};
+use crate::ledger::Applied;
+use crate::reconciler::CommitFacts;
+use crate::yaml;
+
+/// Makes [`Desired`] from snapshots of one cluster's repository. It remembers what it read, so that
+/// a snapshot costs what changed in it; the result is the same as from scratch.
+#[derive(Default)]
+pub struct Loader {
+    files: Files,
+    previous: Option<Desired>,
+}
+
+/// What `berth validate` has to say of a snapshot.
+#[derive(Debug, Clone)]
+pub struct Validation {
+    /// Everything, in the order of the paths.
+    pub findings: Vec<Diagnostic>,
+    /// The texts that the findings point into.
+    pub sources: SourceTable,
+    /// How many documents there are; a file that cannot be parsed counts as one.
+    pub documents: usize,
+}
+
+impl Validation {
+    /// Whether nothing is an error.
+    pub fn is_valid(&self) -> bool {
+        self.findings
+            .iter()
+            .all(|finding| finding.severity != Severity::Error)
+    }
+}
+
+impl Loader {
+    /// A loader that knows nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The blobs that [`Loader::load`] and [`Loader::validate`] need, each once, in no order.
+    ///
+    /// `ledger_forms` is what the ledger says is in force: all units that are not withdrawn, and
+    /// those of the kinds that others refer to even if they are. Its blobs are needed only until
+    /// the first snapshot was loaded. A blob that Git does not have may be left out.
+    pub fn missing(
+        &self,
+        listing: &[ListedFile],
+        ledger_forms: &BTreeMap<UnitId, Applied>,
+    ) -> Vec<BlobId> {
+        let small = |file: &&ListedFile| file.size <= yaml::MAX_BYTES as u64;
+        let unread = self
+            .files
+            .unread(listing)
+            .filter(small)
+            .map(|file| file.blob);
+        let forms = ledger_forms.values().filter(|_| self.previous.is_none());
+        let mut blobs: Vec<BlobId> = unread.chain(forms.map(|applied| applied.blob)).collect();
+        blobs.sort_unstable();
+        blobs.dedup();
+        blobs
+    }
+
+    /// Takes a snapshot in.
+    ///
+    /// `cluster` names the cluster that this is about; it may be left out if the repository holds
+    /// one. `refused` are paths that Git cannot give as files (symlinks, submodules), each with the
+    /// reason. `ledger_forms` as in [`Loader::missing`].
+    ///
+    /// Fails if there is no form of the cluster to go by (no documents, no cluster, or a first
+    /// snapshot whose cluster is invalid); whatever is in force then stays in force.
+    pub fn load(
+        &mut self,
+        commit: &CommitFacts,
+        cluster: Option<&Name>,
+        listing: &[ListedFile],
+        refused: &[(Arc<str>, String)],
+        blobs: &BTreeMap<BlobId, Arc<[u8]>>,
+        ledger_forms: &BTreeMap<UnitId, Applied>,
+    ) -> Result<Desired, Vec<Diagnostic>> {
+        let author: Option<Arc<str>> = self
+            .previous
+            .as_ref()
+            .map(|_| commit.author.as_str().into());
+        self.files.refresh(listing, blobs, author.as_ref());
+        let mut index = Index::of(&self.files);
+        refuse(&mut self.files, &mut index, refused);
+        if self.files.by_path.is_empty() && index.holding.is_empty() {
+            return Err(vec![empty()]);
+        }
+        let known = self.previous.as_ref().map(|desired| desired.cluster.name());
+        let ledger_cluster = ledger_forms
+            .keys()
+            .find(|id| id.kind == DocumentKind::Cluster);
+        let cluster = cluster.or(known).or(ledger_cluster.map(|id| &id.name));
+        let name = match choose(&index, cluster) {
+            Ok(name) => name,
+            Err(finding) => return Err(all_findings(&self.files.sources, index, vec![*finding])),
+        };
+        let before = Past {
+            previous: self.previous.as_ref(),
+            ledger: ledger_forms,
+            blobs,
+        };
+        let bad = reasons(&index, &before);
+        let mut pass = Pass {
+            files: &mut self.files,
+            index: &index,
+            past: before,
+            commit,
+            bad,
+            units: BTreeMap::new(),
+            frozen: BTreeMap::new(),
+            findings: Vec::new(),
+            old: OldForms::default(),
+        };
+        let settled = pass.run(&name);
+        let (units, frozen, findings) = (pass.units, pass.frozen, pass.findings);
+        let findings = all_findings(&self.files.sources, index, findings);
+        let Some(cluster) = settled else {
+            return Err(missing_cluster(findings, &name));
+        };
+        let desired = Desired {
+            commit: commit.clone(),
+            cluster,
+            units: Arc::new(units),
+            frozen,
+            findings,
+            sources: self.files.sources.clone(),
+        };
+        self.previous = Some(desired.clone());
+        Ok(desired)
+    }
+
+    /// Everything that is wrong with a snapshot, for all clusters in it, without a ledger.
+    pub fn validate(
+        &mut self,
+        listing: &[ListedFile],
+        refused: &[(Arc<str>, String)],
+        blobs: &BTreeMap<BlobId, Arc<[u8]>>,
+    ) -> Validation {
+        self.files.refresh(listing, blobs, None);
+        let mut index = Index::of(&self.files);
+        refuse(&mut self.files, &mut index, refused);
+        let mut findings = Vec::new();
+        if self.files.by_path.is_empty() && index.holding.is_empty() {
+            findings.push(empty());
+        } else if let Err(finding) = choose(&index, None)
+            && finding.code != Code::SeveralClusters
+        {
+            findings.push(*finding);
+        }
+        let clusters: Vec<Name> = index
+            .valid
+            .keys()
+            .filter(|id| id.kind == DocumentKind::Cluster)
+            .map(|id| id.name.clone())
+            .collect();
+        for name in clusters {
+            findings.extend(self.findings_for(&index, &name));
+        }
+        Validation {
+            findings: all_findings(&self.files.sources, index, findings),
+            sources: self.files.sources.clone(),
+            documents: self.files.count(),
+        }
+    }
+
+    /// What one cluster's pass says; documents that wait for another one are not news.
+    fn findings_for(&mut self, index: &Index, name: &Name) -> Vec<Diagnostic> {
+        let (ledger, blobs) = (BTreeMap::new(), BTreeMap::new());
+        let before = Past {
+            previous: None,
+            ledger: &ledger,
+            blobs: &blobs,
+        };
+        let bad = reasons(index, &before);
+        let commit = CommitFacts {
+            id: CommitId::from_bytes([0; 20]),
+            author: String::new(),
+            subject: String::new(),
+            trailers: Vec::new(),
+            after: None,
+            new_ancestors: Vec::new(),
+        };
+        let mut pass = Pass {
+            files: &mut self.files,
+            index,
+            past: before,
+            commit: &commit,
+            bad,
+            units: BTreeMap::new(),
+            frozen: BTreeMap::new(),
+            findings: Vec::new(),
+            old: OldForms::default(),
+        };
+        pass.run(name);
+        pass.findings
+            .retain(|finding| finding.code != Code::HeldByReference);
+        pass.findings
+    }
+}
+
+/// Which cluster a snapshot is about.
+fn choose(index: &Index, wanted: Option<&Name>) -> Result<Name, Box<Diagnostic>> {
+    if let Some(name) = wanted {
+        return Ok(name.clone());
+    }
+    let mut names: Vec<&Name> = index.names(DocumentKind::Cluster).collect();
+    names.sort_unstable();
+    names.dedup();
+    match names.as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => Err(Box::new(
+            without_place(
+                Code::NoCluster,
+                "the repository holds no `Cluster` document",
+            )
+            .help("add one: see state-example/clusters/"),
+        )),
+        several => {
+            let names: Vec<String> = several.iter().map(ToString::to_string).collect();
+            let cause = format!("the repository holds the clusters {}", names.join(", "));
+            Err(Box::new(
+                without_place(Code::SeveralClusters, &cause).help("say which one with --cluster"),
+            ))
+        }
+    }
+}
+
+/// Why documents are not valid: by what they name themselves, and by the path that held them.
+fn reasons(index: &Index, past: &Past<'_>) -> BTreeMap<UnitId, String> {
+    let mut bad: BTreeMap<UnitId, String> = BTreeMap::new();
+    for finding in &index.findings {
+        if let Some(unit) = &finding.unit {
+            bad.entry(unit.clone())
+                .or_insert_with(|| finding.cause.clone());
+        }
+    }
+    for id in past.ids() {
+        let path = past.applied(id).map(|applied| applied.path.as_str());
+        let why = path.and_then(|path| index.holding.get(path));
+        if let Some(why) = why.filter(|_| !index.valid.contains_key(id)) {
+            bad.entry(id.clone()).or_insert_with(|| why.clone());
+        }
+    }
+    bad
+}
+
+/// Paths that Git does not give as files.
+fn refuse(files: &mut Files, index: &mut Index, refused: &[(Arc<str>, String)]) {
+    for (path, words) in refused {
+        let source = files.sources.add(Source {
+            path: Arc::clone(path),
+            blob: BlobId::from_bytes([0; 20]),
+            author: None,
+        });
+        let cause = format!("{path} is not read: {words}");
+        let document = holds_document(path);
+        let finding = if document {
+            Diagnostic::error(Code::Refused, top(source), cause)
+        } else {
+            Diagnostic::warning(Code::Refused, top(source), cause)
+        };
+        index
+            .findings
+            .push(finding.help("put a file there that can be read, or remove it"));
+        if document {
+            let why = format!("{path} cannot be read");
+            index.holding.insert(Arc::clone(path), why);
+        }
+    }
+}
+
+/// All findings in the order of paths and lines, none twice.
+fn all_findings(sources: &SourceTable, index: Index, more: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut findings = index.findings;
+    findings.extend(more);
+    let order = |finding: &Diagnostic| {
+        let place = finding.place.map(|place| {
+            let path = sources
+                .get(place.source)
+                .map(|source| Arc::clone(&source.path));
+            (path, place.span)
+        });
+        (place, finding.code, finding.cause.clone())
+    };
+    findings.sort_by_cached_key(order);
+    findings.dedup();
+    findings
+}
+
+fn missing_cluster(mut findings: Vec<Diagnostic>, name: &Name) -> Vec<Diagnostic> {
+    if findings
+        .iter()
+        .all(|finding| finding.severity != Severity::Error)
+    {
+        let cause = format!("the repository holds no `Cluster` document `{name}`");
+        findings.push(
+            without_place(Code::NoCluster, &cause).help("check the name given with --cluster"),
+        );
+    }
+    findings
+}
+
+fn empty() -> Diagnostic {
+    without_place(Code::EmptyRepository, "the repository holds no documents")
+        .help("add documents (see state-example/), or check the branch and the folder")
+}
+
+fn without_place(code: Code, cause: &str) -> Diagnostic {
+    Diagnostic {
+        code,
+        severity: Severity::Error,
+        unit: None,
+        place: None,
+        cause: cause.to_owned(),
+        related: Vec::new(),
+        help: None,
+    }
+}

@@ -1,0 +1,21 @@
+//! The validated model of a snapshot.
+//!
+//! A file is parsed once a (path, blob), and each of its documents is checked once an input: what
+//! it and all that it refers to say. A change of its neighbours in the file changes nothing of it. What is invalid keeps its last applied form and says so; only it and
+//! what refers to it stands still.
+
+mod files;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod hold;
+mod index;
+mod judge;
+mod loader;
+mod model;
+mod past;
+#[cfg(test)]
+mod tests;
+
+pub use files::{ListedFile, place_of};
+pub use loader::{Loader, Validation};
+pub use model::{Desired, Scope, Unit};

@@ -1,0 +1,119 @@
+//! What validation makes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, SourceTable};
+use crate::ids::{Digest, UnitId};
+use crate::kinds::{Cluster, Document, PodDefaults, Queue};
+use crate::ledger::Applied;
+use crate::object::Place;
+use crate::reconciler::CommitFacts;
+
+/// The desired state of one cluster, as one commit says it. Only the loader makes it, so whoever
+/// holds one holds documents that were validated.
+#[derive(Debug, Clone)]
+pub struct Desired {
+    pub(super) commit: CommitFacts,
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) units: Arc<BTreeMap<UnitId, Arc<Unit>>>,
+    pub(super) frozen: BTreeMap<UnitId, String>,
+    pub(super) findings: Vec<Diagnostic>,
+    pub(super) sources: SourceTable,
+}
+
+impl Desired {
+    /// The commit.
+    pub fn commit(&self) -> &CommitFacts {
+        &self.commit
+    }
+
+    /// The cluster that all units belong to.
+    pub fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    /// One unit.
+    pub fn unit(&self, id: &UnitId) -> Option<&Unit> {
+        self.units.get(id).map(|unit| &**unit)
+    }
+
+    /// All units in the order of their ids; held ones too.
+    pub fn units(&self) -> impl Iterator<Item = &Unit> {
+        self.units.values().map(|unit| &**unit)
+    }
+
+    /// Documents that are in the repository, and of which no form can be used (the new one is
+    /// invalid, the old one cannot be read any more), with the reason: nothing of theirs may be
+    /// created, changed or deleted. They are not among the units.
+    pub fn frozen(&self) -> &BTreeMap<UnitId, String> {
+        &self.frozen
+    }
+
+    /// Everything that is to be said of the snapshot, errors and warnings.
+    pub fn findings(&self) -> &[Diagnostic] {
+        &self.findings
+    }
+
+    /// The texts that places point into.
+    pub fn sources(&self) -> &SourceTable {
+        &self.sources
+    }
+}
+
+/// One document in force, with all that it refers to.
+#[derive(Debug, Clone)]
+pub struct Unit {
+    /// What names it.
+    pub id: UnitId,
+    /// The form in force: the snapshot's, or an older one if `held`.
+    pub document: Document,
+    /// Where the document stands.
+    pub place: Place,
+    /// The commit, file and blob of the form in force. The commit is the one that first brought
+    /// this form, as far as the loader knows; the file may have changed since in other documents,
+    /// in comments or in layout.
+    pub applied: Applied,
+    /// Digest of what the document says and of all that it refers to: equal digests mean that
+    /// nothing that this unit is made from has changed.
+    pub input: Digest,
+    /// An older form is in force; why.
+    pub held: Option<String>,
+    /// What it refers to.
+    pub scope: Scope,
+}
+
+/// What a document refers to.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// The cluster.
+    pub cluster: Arc<Cluster>,
+    /// The queue; always there for kinds that have one.
+    pub queue: Option<Arc<Queue>>,
+    /// The cluster's pod defaults, if it names some.
+    pub pod_defaults: Option<Arc<PodDefaults>>,
+}
+
+impl Scope {
+    /// Whether this is made of the very same documents.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let same_queue = match (&self.queue, &other.queue) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        let same_defaults = match (&self.pod_defaults, &other.pod_defaults) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        Arc::ptr_eq(&self.cluster, &other.cluster) && same_queue && same_defaults
+    }
+
+    /// Only a cluster.
+    pub(super) fn of_cluster(cluster: &Arc<Cluster>) -> Self {
+        Self {
+            cluster: Arc::clone(cluster),
+            queue: None,
+            pod_defaults: None,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What was in force before a snapshot.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::files::{form, parse};
+use super::model::{Desired, Unit};
+use crate::diagnostic::{Source, SourceTable};
+use crate::ids::{BlobId, Digest, UnitId};
+use crate::kinds::Document;
+use crate::ledger::Applied;
+
+/// Files that the ledger names, each read once a pass.
+#[derive(Default)]
+pub(super) struct OldForms(BTreeMap<(String, BlobId), BTreeMap<UnitId, Document>>);
+
+/// The forms in force: of the snapshot before, or after a restart those that the ledger names.
+#[derive(Clone, Copy)]
+pub(super) struct Past<'a> {
+    pub previous: Option<&'a Desired>,
+    pub ledger: &'a BTreeMap<UnitId, Applied>,
+    pub blobs: &'a BTreeMap<BlobId, Arc<[u8]>>,
+}
+
+impl<'a> Past<'a> {
+    /// The unit of the snapshot before.
+    pub fn unit(&self, id: &UnitId) -> Option<&'a Arc<Unit>> {
+        self.previous?.units.get(id)
+    }
+
+    /// Where the form in force stands.
+    pub fn applied(&self, id: &UnitId) -> Option<&'a Applied> {
+        self.unit(id)
+            .map(|unit| &unit.applied)
+            .or_else(|| self.ledger.get(id))
+    }
+
+    /// The form that the ledger names, read again.
+    pub fn read(
+        &self,
+        id: &UnitId,
+        old: &mut OldForms,
+        sources: &mut SourceTable,
+    ) -> Option<(Document, Applied)> {
+        let applied = self.ledger.get(id)?;
+        let bytes = self.blobs.get(&applied.blob)?;
+        let key = (applied.path.clone(), applied.blob);
+        let forms = old.0.entry(key).or_insert_with(|| {
+            let source = sources.add(Source {
+                path: applied.path.as_str().into(),
+                blob: applied.blob,
+                author: None,
+            });
+            let documents = parse(bytes, source).unwrap_or_default();
+            let valid = documents.into_iter().filter_map(Result::ok);
+            valid.map(|it| (it.document.id(), it.document)).collect()
+        });
+        Some((forms.get(id)?.clone(), applied.clone()))
+    }
+
+    /// Digest of the form in force.
+    pub fn form(
+        &self,
+        id: &UnitId,
+        old: &mut OldForms,
+        sources: &mut SourceTable,
+    ) -> Option<Digest> {
+        match self.unit(id) {
+            Some(unit) => Some(form(&unit.document)),
+            None => Some(form(&self.read(id, old, sources)?.0)),
+        }
+    }
+
+    /// All ids that were in force.
+    pub fn ids(&self) -> BTreeSet<&'a UnitId> {
+        let before = self
+            .previous
+            .into_iter()
+            .flat_map(|desired| desired.units.keys());
+        before.chain(self.ledger.keys()).collect()
+    }
+}

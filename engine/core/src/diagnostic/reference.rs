@@ -1,0 +1,106 @@
+//! The page of codes.
+
+use std::fmt::Write as _;
+
+use super::Code;
+
+/// The text of `docs/reference/codes.md`.
+pub fn reference() -> String {
+    let mut page = String::from(
+        "# Codes of findings\n\n\
+         Made from the code: `make schema` writes it. A code is never used again for something else. \
+         An error keeps the last applied form of its document in force; everything else goes on.\n",
+    );
+    for code in Code::ALL {
+        let _ = write!(
+            page,
+            "\n## {code}: {}\n\n{}\n",
+            code.title(),
+            explanation(*code)
+        );
+    }
+    page
+}
+
+/// Why it is so, and what to do.
+const fn explanation(code: Code) -> &'static str {
+    match code {
+        Code::Syntax => {
+            "The parser cannot read the text. The place is where it gave up, the cause is often a line above: an indent, a missing quote or bracket."
+        }
+        Code::TooLarge => {
+            "A file has at most 1 MiB, at most 1,000 documents and at most 100,000 values in all, and nests at most 64 deep. Data belongs into images, claims or object storage."
+        }
+        Code::DuplicateKey => "YAML parsers differ in which of two equal keys wins. Keep one.",
+        Code::AmbiguousScalar => {
+            "YAML 1.1 and 1.2 read words such as `yes`, `017`, `1_000`, `1e3` or `12:30` as different things. Quote it if it is text; write `true`, or a plain decimal number such as `1.0e-4`, if it is not."
+        }
+        Code::Alias => {
+            "Anchors, aliases, tags and merge keys make a text mean more than it shows. Write the value out; layers (`PodDefaults`, `Queue`) are the place for what is shared."
+        }
+        Code::NotADocument => {
+            "Every `.yaml` or `.yml` file outside of hidden folders holds documents, separated by `---`: `apiVersion: berth.dev/v1alpha1`, `kind`, `metadata`, `spec`. Keep other YAML elsewhere."
+        }
+        Code::UnknownKind => "The kinds are `Cluster`, `PodDefaults`, `Queue`, `Experiment`.",
+        Code::NotBuilt => {
+            "It is part of the design and will come. Until then it is refused, so that nothing is silently ignored."
+        }
+        Code::UnknownField => {
+            "Fields are camelCase. An unknown one is refused, as a misspelt field would silently do nothing."
+        }
+        Code::MissingField => "Without this field the document says too little.",
+        Code::WrongType => {
+            "Text, numbers, `true` or `false`, lists and maps are not turned into one another. Quote numbers that are text, such as versions and variables."
+        }
+        Code::OutOfRange => "The help says which values there are.",
+        Code::InvalidName => {
+            "Names become names of pods and Services: lower-case letters, digits and `-`, a letter first, at most 63 characters. Labels have Kubernetes' own rules."
+        }
+        Code::DuplicateDocument => {
+            "A name is unique within its kind, and within its queue for experiments. Neither of the two is applied; what was in force stays."
+        }
+        Code::UnresolvedReference => {
+            "The document refers to one that is not in the repository. The closest name is in the help."
+        }
+        Code::HeldByReference => {
+            "This document is fine, but one that it refers to is not. It is applied as soon as that one is mended."
+        }
+        Code::SizeDoesNotSplit => {
+            "A trial larger than `maxSlotsPerPod` is split into pods of exactly that size. Take a size that the help names, or say `onUneven: shrink` for smaller, equal pods."
+        }
+        Code::ReservedField => {
+            "Berth sets this field itself, and a value of yours would be lost. The help says where to say it instead; `pod-fields.md` lists all of them."
+        }
+        Code::UnknownPodField => {
+            "The API server of this version would refuse the pod. Check the spelling and where the field stands."
+        }
+        Code::NotAllowedByQueue => {
+            "Service accounts, Secrets, claims, host paths, host networking and privileges are allowed by name in the Queue's `allow`; the default is none of them."
+        }
+        Code::SharedMemory => {
+            "`/dev/shm` is memory of the pod: what is written there counts towards its memory limit."
+        }
+        Code::UnknownHyperparameter => {
+            "`$(hp.PATH)` in the entrypoint is replaced by a value of `hyperparameters`. `$$(hp.PATH)` stays as it is."
+        }
+        Code::UnusableMaximum => {
+            "No node of the cluster has as many slots as the largest pod would take, so such a pod would wait for ever."
+        }
+        Code::OverQuota => {
+            "The document is applied, but it waits until the queue's quota is raised."
+        }
+        Code::ReservedNamespace => {
+            "Pods of users do not run beside Berth or beside Kubernetes itself."
+        }
+        Code::Refused => {
+            "Symlinks and submodules are not followed, and content that Git lacks cannot be read. Put the file itself there."
+        }
+        Code::EmptyRepository => {
+            "An empty repository would mean: delete everything. It is taken for a mistake; what is in force stays."
+        }
+        Code::NoCluster => {
+            "Without a valid `Cluster` nothing can be decided; what is in force stays."
+        }
+        Code::SeveralClusters => "A daemon works for one cluster: say which one with `--cluster`.",
+    }
+}

@@ -1,0 +1,83 @@
+//! Shared memory counts towards the memory limit.
+
+use berth_openapi::Quantity;
+
+use crate::desired::Scope;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::kinds::experiment::{Experiment, size};
+use crate::object::{Node, Value};
+
+/// `shmSize` fits the memory limit of the task, and nothing else is mounted at `/dev/shm`.
+pub(super) fn check(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
+    let Some(size) = &document.spec.resources.shm_size else {
+        return Vec::new();
+    };
+    let place = document.place(&["spec", "resources", "shmSize"]);
+    let Ok(shm) = size.as_str().parse::<Quantity>() else {
+        let cause = format!("`{size}` is no amount of memory");
+        return vec![
+            Diagnostic::error(Code::OutOfRange, place, cause).help("write it as 512Mi or 8Gi"),
+        ];
+    };
+    let layers = layers(document, scope);
+    let mut findings = Vec::new();
+    if let Some((limit, node)) = layers.iter().find_map(|layer| limit_of(layer))
+        && shm > limit
+    {
+        let cause = format!("{size} of shared memory do not fit the memory limit of {limit}");
+        findings.push(
+            Diagnostic::error(Code::SharedMemory, place, cause)
+                .related(node.place, "the memory limit")
+                .help("raise the limit above `shmSize`, or lower `shmSize`"),
+        );
+    }
+    if let Some(mount) = layers.iter().find_map(|layer| second_mount(layer)) {
+        let cause = "`/dev/shm` is mounted twice";
+        findings.push(
+            Diagnostic::error(Code::SharedMemory, place, cause)
+                .related(mount.place, "the other mount")
+                .help("remove the mount, or leave `shmSize` out"),
+        );
+    }
+    findings
+}
+
+/// The layers of the pod, the uppermost first.
+fn layers<'a>(document: &'a Experiment, scope: &'a Scope) -> Vec<&'a Node> {
+    let gpu = size::has_gpus(document, &scope.cluster.spec);
+    let queue = scope.queue.as_ref().and_then(|queue| queue.pod());
+    let defaults = scope
+        .pod_defaults
+        .as_ref()
+        .and_then(|defaults| defaults.layer(gpu));
+    [document.pod(), queue, defaults]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn task(layer: &Node) -> Option<&Node> {
+    let containers = layer.at(&["spec", "containers"])?.items();
+    containers
+        .iter()
+        .find(|container| container.get("name").and_then(Node::as_str) == Some("task"))
+}
+
+fn limit_of(layer: &Node) -> Option<(Quantity, &Node)> {
+    let node = task(layer)?.at(&["resources", "limits", "memory"])?;
+    let limit = match &node.value {
+        Value::String(text) => text.parse().ok()?,
+        Value::Number(number) => number.to_string().parse().ok()?,
+        _ => return None,
+    };
+    Some((limit, node))
+}
+
+fn second_mount(layer: &Node) -> Option<&Node> {
+    let mounts = task(layer)?.get("volumeMounts")?.items();
+    let mut paths = mounts.iter().filter_map(|mount| mount.get("mountPath"));
+    paths.find(|path| {
+        path.as_str()
+            .is_some_and(|path| path.trim_end_matches('/') == "/dev/shm")
+    })
+}

@@ -1,0 +1,34 @@
+//! What the schema of an `Experiment` cannot say.
+
+mod allow;
+mod memory;
+mod program;
+mod size;
+
+use super::Experiment;
+use crate::desired::Scope;
+use crate::diagnostic::Diagnostic;
+use crate::kinds::pod;
+
+/// What is wrong with an experiment whatever it refers to.
+pub(in crate::kinds) fn alone(document: &Experiment) -> Vec<Diagnostic> {
+    let mut findings = document
+        .pod()
+        .map_or_else(Vec::new, |layer| pod::check(layer, "spec.pod"));
+    findings.extend(program::entrypoint(document));
+    findings.extend(program::hyperparameters(document));
+    findings.extend(program::variables(document));
+    findings.extend(program::labels(document));
+    findings.extend(program::storage(document));
+    findings
+}
+
+/// What is wrong with an experiment within its cluster, queue and pod defaults.
+pub(in crate::kinds) fn within(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
+    let mut findings = size::check(document, scope);
+    findings.extend(size::image(document, scope));
+    findings.extend(size::slot_resource(document, scope));
+    findings.extend(memory::check(document, scope));
+    findings.extend(allow::check(document, scope));
+    findings
+}

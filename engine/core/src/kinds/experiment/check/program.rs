@@ -1,0 +1,185 @@
+//! The program: its entrypoint, hyperparameters, variables, labels.
+
+use serde_json::Value as Json;
+
+use crate::diagnostic::{Code, Diagnostic, closest};
+use crate::kinds::cluster::check::{climbs, upwards};
+use crate::kinds::experiment::Experiment;
+use crate::kinds::experiment::hyperparameters::{lookup, references};
+use crate::kinds::pod::{is_own_label, is_own_variable, own_variable};
+use crate::object::{Node, Place, Value};
+
+/// `$(hp.PATH)` names a hyperparameter.
+pub(super) fn entrypoint(document: &Experiment) -> Vec<Diagnostic> {
+    let Some(node) = document.at(&["spec", "entrypoint"]) else {
+        return Vec::new();
+    };
+    let words = if node.items().is_empty() {
+        std::slice::from_ref(node)
+    } else {
+        node.items()
+    };
+    let mut findings = Vec::new();
+    for word in words {
+        for path in references(word.as_str().unwrap_or_default()) {
+            match lookup(&document.spec.hyperparameters, path) {
+                None => findings.push(unknown(document, path, word.place)),
+                Some(Json::Object(_)) => {
+                    let cause = format!("the hyperparameter `{path}` is a map");
+                    findings.push(
+                        Diagnostic::error(Code::UnknownHyperparameter, word.place, cause)
+                            .help("name a value in it, or read BERTH_HPARAMS_FILE"),
+                    );
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    findings
+}
+
+fn unknown(document: &Experiment, path: &str, place: Place) -> Diagnostic {
+    let mut paths = Vec::new();
+    for (key, value) in &document.spec.hyperparameters {
+        leaves(key, value, &mut paths);
+    }
+    let cause = format!(
+        "there is no hyperparameter `{}`",
+        path.chars().take(80).collect::<String>()
+    );
+    let finding = Diagnostic::error(Code::UnknownHyperparameter, place, cause);
+    match closest(path, paths.iter().map(String::as_str)) {
+        Some(close) => finding.help(format!("did you mean `$(hp.{close})`?")),
+        None if paths.is_empty() => finding.help("add it to `hyperparameters`"),
+        None => finding.help(format!("the hyperparameters are {}", paths.join(", "))),
+    }
+}
+
+fn leaves(path: &str, value: &Json, into: &mut Vec<String>) {
+    match value {
+        Json::Object(map) => map
+            .iter()
+            .for_each(|(key, value)| leaves(&format!("{path}.{key}"), value, into)),
+        _ => into.push(path.to_owned()),
+    }
+}
+
+/// Ranges to search in are not built yet; values are written as they are.
+pub(super) fn hyperparameters(document: &Experiment) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    if let Some(values) = document.at(&["spec", "hyperparameters"]) {
+        ranges(values, &mut findings);
+    }
+    findings
+}
+
+fn ranges(node: &Node, findings: &mut Vec<Diagnostic>) {
+    let kind = node.get("type").and_then(Node::as_str).unwrap_or_default();
+    let field = |names: &[&str]| names.iter().any(|name| node.get(name).is_some());
+    let is_range = match kind {
+        "int" | "double" | "log" => field(&["minval", "maxval"]),
+        "categorical" => field(&["vals"]),
+        "const" => field(&["val"]),
+        _ => false,
+    };
+    if is_range {
+        let cause = format!("hyperparameters of the type `{kind}` are not built yet");
+        findings.push(
+            Diagnostic::error(Code::NotBuilt, node.place, cause).help("write the value itself"),
+        );
+        return;
+    }
+    for (_, below) in node.entries() {
+        ranges(below, findings);
+    }
+}
+
+/// Variables have names that Kubernetes takes and that are not Berth's.
+pub(super) fn variables(document: &Experiment) -> Vec<Diagnostic> {
+    let variables = document
+        .at(&["spec", "environment", "variables"])
+        .map_or(&[][..], Node::entries);
+    let finding = |key: &crate::object::Key| {
+        let named = Node {
+            value: Value::String(key.name.clone()),
+            place: key.place,
+        };
+        if is_own_variable(&key.name) {
+            return Some(own_variable(&named));
+        }
+        let valid =
+            !key.name.is_empty() && key.name.bytes().all(|b| b.is_ascii_graphic() && b != b'=');
+        (!valid).then(|| {
+            let cause = format!("`{}` is no name for a variable", key.name);
+            Diagnostic::error(Code::InvalidName, key.place, cause)
+                .help("use letters, digits and `_`")
+        })
+    };
+    variables
+        .iter()
+        .filter_map(|(key, _)| finding(key))
+        .collect()
+}
+
+/// Labels and annotations go onto pods.
+pub(super) fn labels(document: &Experiment) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for map in ["labels", "annotations"] {
+        for (key, value) in document
+            .at(&["metadata", map])
+            .map_or(&[][..], Node::entries)
+        {
+            if is_own_label(&key.name) {
+                let cause = format!("`{}` is Berth's own", key.name);
+                findings.push(
+                    Diagnostic::error(Code::ReservedField, key.place, cause)
+                        .help("labels and annotations of `berth.dev/` are set by Berth"),
+                );
+            } else if !is_label_key(&key.name) {
+                let cause = format!("`{}` is no name for one of the {map}", key.name);
+                findings.push(Diagnostic::error(Code::InvalidName, key.place, cause).help(
+                    "it has letters, digits, `-`, `_` and `.`, at most 63, perhaps after a domain and `/`",
+                ));
+            } else if map == "labels" && !value.as_str().is_some_and(is_label_value) {
+                let cause = format!(
+                    "the label `{}` has a value that Kubernetes does not take",
+                    key.name
+                );
+                findings.push(Diagnostic::error(Code::InvalidName, value.place, cause).help(
+                    "it has letters, digits, `-`, `_` and `.`, at most 63; use an annotation for free text",
+                ));
+            }
+        }
+    }
+    findings
+}
+
+fn is_label_key(key: &str) -> bool {
+    let (prefix, name) = key
+        .split_once('/')
+        .map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let domain = |prefix: &str| {
+        !prefix.is_empty()
+            && prefix.len() <= 253
+            && prefix
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+    };
+    !name.is_empty() && is_label_value(name) && prefix.is_none_or(domain)
+}
+
+/// As Kubernetes has it: at most 63 letters, digits, `-`, `_`, `.`, a letter or digit at both ends.
+fn is_label_value(value: &str) -> bool {
+    let ends = [value.bytes().next(), value.bytes().last()];
+    value.len() <= 63
+        && value
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && ends.iter().flatten().all(u8::is_ascii_alphanumeric)
+}
+
+/// Checkpoints stay below their prefix.
+pub(super) fn storage(document: &Experiment) -> Option<Diagnostic> {
+    let storage = document.spec.checkpoint_storage.as_ref()?;
+    climbs(&storage.uri).then(|| upwards(document.place(&["spec", "checkpointStorage", "uri"])))
+}

@@ -1,0 +1,171 @@
+//! How a program gets its hyperparameters.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+/// The value at a path such as `model.depth`; a key that holds dots itself goes first.
+pub fn lookup<'a>(values: &'a BTreeMap<String, Json>, path: &str) -> Option<&'a Json> {
+    find(path, &|key| values.get(key))
+}
+
+fn find<'a>(path: &str, get: &dyn Fn(&str) -> Option<&'a Json>) -> Option<&'a Json> {
+    get(path).or_else(|| {
+        path.match_indices('.').find_map(|(dot, _)| {
+            let (head, rest) = (path.get(..dot)?, path.get(dot + 1..)?);
+            let below = get(head)?.as_object()?;
+            find(rest, &|key| below.get(key))
+        })
+    })
+}
+
+/// The paths that an argument names as `$(hp.PATH)`, in order.
+pub fn references(argument: &str) -> Vec<&str> {
+    parts(argument)
+        .into_iter()
+        .filter_map(|part| match part {
+            Part::Reference(path) => Some(path),
+            Part::Text(_) => None,
+        })
+        .collect()
+}
+
+/// The argument with every `$(hp.PATH)` replaced by its value: text as it is, anything else as
+/// JSON. A `$(` within a value stays what it is: Kubernetes does not expand it. References to
+/// nothing and escaped ones (`$$(hp.x)`) are left alone.
+pub fn substitute(argument: &str, values: &BTreeMap<String, Json>) -> String {
+    parts(argument)
+        .into_iter()
+        .map(|part| match part {
+            Part::Text(text) => text.to_owned(),
+            Part::Reference(path) => lookup(values, path).map_or_else(
+                || format!("$(hp.{path})"),
+                |value| text_of(value).replace("$(", "$$("),
+            ),
+        })
+        .collect()
+}
+
+/// Name and value of every `BERTH_HP_*` variable: the keys as they are written, those of nested
+/// maps joined with `_`; lists as JSON. Keys that no variable can be named by are only in the file.
+pub fn variables(values: &BTreeMap<String, Json>) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for (key, value) in values {
+        flatten(&format!("BERTH_HP_{key}"), value, &mut found);
+    }
+    found
+}
+
+fn flatten(name: &str, value: &Json, into: &mut BTreeMap<String, String>) {
+    match value {
+        Json::Object(map) if !map.is_empty() => {
+            for (key, value) in map {
+                flatten(&format!("{name}_{key}"), value, into);
+            }
+        }
+        _ if names_a_variable(name) => {
+            into.insert(name.to_owned(), text_of(value).replace("$(", "$$("));
+        }
+        _ => {}
+    }
+}
+
+fn names_a_variable(name: &str) -> bool {
+    name.bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+}
+
+fn text_of(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+enum Part<'a> {
+    Text(&'a str),
+    Reference(&'a str),
+}
+
+fn parts(argument: &str) -> Vec<Part<'_>> {
+    const OPEN: &str = "$(hp.";
+    let (mut parts, mut from, mut at) = (Vec::new(), 0, 0);
+    while let Some(start) = argument
+        .get(at..)
+        .and_then(|rest| rest.find(OPEN))
+        .map(|i| i + at)
+    {
+        let inner = start + OPEN.len();
+        let Some(end) = argument.get(inner..).and_then(|rest| rest.find(')')) else {
+            break;
+        };
+        at = inner + end + 1;
+        let before = argument.get(from..start).unwrap_or_default();
+        // An odd number of `$` before it escapes the reference.
+        let dollars = before.len() - before.trim_end_matches('$').len();
+        if dollars % 2 == 0 {
+            parts.push(Part::Text(before));
+            parts.push(Part::Reference(
+                argument.get(inner..inner + end).unwrap_or_default(),
+            ));
+            from = at;
+        }
+    }
+    parts.push(Part::Text(argument.get(from..).unwrap_or_default()));
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn values() -> BTreeMap<String, Json> {
+        serde_json::from_value(json!({
+            "lr": 0.1, "name": "big $(X)", "model": {"depth": 50, "a.b": {"c": true}}, "list": [1, "x"], "bad key": 1
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn references_are_replaced() {
+        for (argument, expected) in [
+            ("--lr=$(hp.lr)", "--lr=0.1"),
+            ("$(hp.model.depth)x$(hp.lr)", "50x0.1"),
+            ("$(hp.model.a.b.c)", "true"),
+            ("$(hp.list)", "[1,\"x\"]"),
+            ("$(hp.name)", "big $$(X)"),
+            ("$(hp.none) $(HOME) $(hp.lr", "$(hp.none) $(HOME) $(hp.lr"),
+            ("$$(hp.lr) $$$(hp.lr)", "$$(hp.lr) $$0.1"),
+            ("\u{e4}$(hp.lr)\u{e4}", "\u{e4}0.1\u{e4}"),
+        ] {
+            assert_eq!(substitute(argument, &values()), expected, "{argument}");
+        }
+        assert_eq!(references("a $(hp.x) $$(hp.y) $(hp.z.w)"), ["x", "z.w"]);
+    }
+
+    #[test]
+    fn variables_keep_the_keys() {
+        let found = variables(&values());
+        let text: Vec<String> = found.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        assert_eq!(
+            text,
+            [
+                "BERTH_HP_list=[1,\"x\"]",
+                "BERTH_HP_lr=0.1",
+                "BERTH_HP_model_a.b_c=true",
+                "BERTH_HP_model_depth=50",
+                "BERTH_HP_name=big $$(X)"
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_names_nothing_is_left_alone(argument in "[$()a-z.hp]{0,20}") {
+            prop_assert_eq!(substitute(&argument, &BTreeMap::new()), argument);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What the live pods tell goes into the ledger.
+
+use std::collections::BTreeMap;
+
+use super::LivePod;
+use crate::ids::{CommitId, Digest};
+use crate::kinds::experiment::split::Split;
+use crate::kinds::{NodeState, View};
+use crate::ledger::{Attempt, RankRecord, Run, RunState, Trial, UnitLedger};
+use crate::observed::PodEnd;
+
+/// Records every pod that is seen and every outcome, and marks what vanished. A run, trial or
+/// attempt that the ledger lacks (the daemon died before it was kept) is made again from its pods.
+/// `size` gives the pods and slots of an attempt by one of its pods.
+pub fn absorb(
+    ledger: &mut UnitLedger,
+    pods: &[LivePod],
+    view: &View,
+    size: &dyn Fn(&LivePod) -> Option<Split>,
+) {
+    for live in pods {
+        let commit = live.fact.commit.unwrap_or(ledger.applied.commit);
+        let run = run_of(ledger, live, commit);
+        let attempt = attempt_of(trial_of(run, live.role.trial), live, size);
+        attempt.pods = attempt.pods.max(live.role.rank + 1);
+        attempt.started = [attempt.started, live.pod.started]
+            .into_iter()
+            .flatten()
+            .min();
+        observe(attempt, live, view);
+    }
+    if view.complete {
+        mark_vanished(ledger, pods);
+    }
+}
+
+/// The run that a pod belongs to, by its short digest. One that is not there is made with what
+/// is known: the short digest, which the document completes if it asks for this run.
+pub fn run_of<'a>(ledger: &'a mut UnitLedger, live: &LivePod, commit: CommitId) -> &'a mut Run {
+    let found = ledger
+        .runs
+        .iter()
+        .position(|run| *run.identity.short() == *live.role.run);
+    let index = found.unwrap_or_else(|| {
+        ledger.runs.push(Run {
+            identity: padded(&live.role.run),
+            commit,
+            began: live.fact.created,
+            state: RunState::Open,
+            reason: None,
+            finished: None,
+            trials: Vec::new(),
+        });
+        ledger.runs.len() - 1
+    });
+    &mut ledger.runs[index]
+}
+
+/// A digest that begins with these hex digits; the rest is not known.
+fn padded(short: &str) -> Digest {
+    format!("{short:0<64}")
+        .parse()
+        .unwrap_or(Digest::from_bytes([0; 32]))
+}
+
+fn trial_of(run: &mut Run, number: u32) -> &mut Trial {
+    let found = run.trials.iter().position(|trial| trial.number == number);
+    let index = found.unwrap_or_else(|| {
+        let at = run.trials.partition_point(|trial| trial.number < number);
+        run.trials.insert(
+            at,
+            Trial {
+                number,
+                restarts: 0,
+                interruptions: 0,
+                attempts: Vec::new(),
+            },
+        );
+        at
+    });
+    &mut run.trials[index]
+}
+
+fn attempt_of<'a>(
+    trial: &'a mut Trial,
+    live: &LivePod,
+    size: &dyn Fn(&LivePod) -> Option<Split>,
+) -> &'a mut Attempt {
+    let number = live.role.attempt;
+    let found = trial.attempts.iter().position(|it| it.number == number);
+    let index = found.unwrap_or_else(|| {
+        let at = trial.attempts.partition_point(|it| it.number < number);
+        let size = size(live);
+        trial.attempts.insert(
+            at,
+            Attempt {
+                number,
+                pods: size.map_or(1, |it| it.pods),
+                slots: size.map_or(0, |it| it.slots),
+                // The pods come oldest first.
+                began: live.fact.created,
+                started: None,
+                layers: BTreeMap::new(),
+                end: None,
+                ranks: Vec::new(),
+            },
+        );
+        at
+    });
+    &mut trial.attempts[index]
+}
+
+fn observe(attempt: &mut Attempt, live: &LivePod, view: &View) {
+    let found = attempt.ranks.iter().position(|record| live.is_in(record));
+    let index = found.unwrap_or_else(|| {
+        let rank = live.role.rank;
+        let at = attempt.ranks.partition_point(|it| it.rank <= rank);
+        let uid = Some(live.fact.uid.0.to_string());
+        attempt.ranks.insert(
+            at,
+            RankRecord {
+                rank,
+                uid,
+                node: None,
+                end: None,
+                vanished: false,
+            },
+        );
+        at
+    });
+    let record = &mut attempt.ranks[index];
+    if record.end.is_none()
+        && let Some(end) = outcome(live, view)
+    {
+        record.end = Some(end);
+        record.node = live.pod.node.as_deref().map(str::to_owned);
+        record.vanished = false;
+    }
+}
+
+/// How a pod ended; `None` while it may still run. A pod that goes and that no kubelet will ever
+/// report on has ended too: the server keeps it only for our finalizer.
+fn outcome(live: &LivePod, view: &View) -> Option<PodEnd> {
+    let never = |reason: &str| PodEnd {
+        exit_code: None,
+        reason: reason.to_owned(),
+        asked: true,
+        marker: false,
+        succeeded: false,
+        finished: live.fact.deleting,
+    };
+    if live.pod.end.is_some() {
+        return live.pod.end.clone();
+    }
+    live.fact.deleting?;
+    match &live.pod.node {
+        None => Some(never("Deleted")),
+        Some(node) if (view.node)(node) == NodeState::Gone => Some(never("NodeLost")),
+        Some(_) => None,
+    }
+}
+
+fn mark_vanished(ledger: &mut UnitLedger, pods: &[LivePod]) {
+    for run in &mut ledger.runs {
+        let short = run.identity.short();
+        for trial in &mut run.trials {
+            for attempt in &mut trial.attempts {
+                let number = attempt.number;
+                for record in attempt.ranks.iter_mut().filter(|it| it.end.is_none()) {
+                    record.vanished = !pods.iter().any(|live| {
+                        *live.role.run == *short
+                            && (live.role.trial, live.role.attempt) == (trial.number, number)
+                            && live.is_in(record)
+                    });
+                }
+            }
+        }
+    }
+}

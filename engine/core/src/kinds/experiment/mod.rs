@@ -1,0 +1,25 @@
+//! `Experiment`: trials of a program on slots.
+
+pub(super) mod check;
+mod document;
+pub mod hyperparameters;
+mod identity;
+mod lifecycle;
+pub mod names;
+mod recipes;
+pub mod render;
+pub mod size;
+pub mod split;
+mod status;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod want;
+
+pub use document::{
+    Entrypoint, Environment, Experiment, ExperimentSpec, ExperimentState, KeyRef, OnLostNode,
+    Resources, Rollout, Searcher, SearcherName, Success, ValueSource, Variable,
+};
+pub use identity::identity;
+pub use want::{want, want_withdrawn};

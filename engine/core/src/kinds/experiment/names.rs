@@ -1,0 +1,100 @@
+//! The names of what is made for an experiment.
+
+use berth_openapi::Shape;
+use serde_json::json;
+
+use crate::ids::{Name, ObjectKey, ObjectKind};
+use crate::object::{Node, digest};
+
+/// The longest name: that of a Service, and of a label's value.
+const LONGEST: usize = 63;
+
+/// Names one trial of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct TrialName<'a> {
+    /// The namespace of its objects.
+    pub namespace: &'a Name,
+    /// The experiment.
+    pub experiment: &'a Name,
+    /// The run's short digest.
+    pub run: &'a str,
+    /// Counted from 1.
+    pub trial: u32,
+}
+
+impl TrialName<'_> {
+    /// The ConfigMap that holds the hyperparameters.
+    pub fn config_map(&self) -> ObjectKey {
+        self.key(
+            ObjectKind::ConfigMap,
+            &format!("-{}-{}", self.run, self.trial),
+        )
+    }
+
+    /// The headless Service of one attempt.
+    pub fn service(&self, attempt: u32) -> ObjectKey {
+        let end = format!("-{}-{}-{attempt}", self.run, self.trial);
+        self.key(ObjectKind::Service, &end)
+    }
+
+    /// The pod of one rank of one attempt; a name that is used once.
+    pub fn pod(&self, attempt: u32, rank: u32) -> ObjectKey {
+        let end = format!("-{}-{}-{attempt}-{rank}", self.run, self.trial);
+        self.key(ObjectKind::Pod, &end)
+    }
+
+    fn key(&self, kind: ObjectKind, end: &str) -> ObjectKey {
+        let name = fit(self.experiment.as_str(), end);
+        ObjectKey::new(kind, self.namespace.as_str(), &name)
+    }
+}
+
+/// `head` and `end`; of a head that is too long the beginning and a hash of the whole remain.
+fn fit(head: &str, end: &str) -> String {
+    if head.len() + end.len() <= LONGEST {
+        return format!("{head}{end}");
+    }
+    let hash = digest("name/v1", &Node::engine(&json!(head)), &Shape::Any).short();
+    let room = LONGEST.saturating_sub(end.len() + hash.len() + 1);
+    let head: String = head.chars().take(room).collect();
+    format!("{}-{hash}{end}", head.trim_end_matches('-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pod(experiment: &str, attempt: u32, rank: u32) -> String {
+        let (namespace, experiment) = (Name::new("ns").unwrap(), Name::new(experiment).unwrap());
+        let trial = TrialName {
+            namespace: &namespace,
+            experiment: &experiment,
+            run: "1a2b3c4d",
+            trial: 1,
+        };
+        trial.pod(attempt, rank).name.to_string()
+    }
+
+    #[test]
+    fn names_are_readable() {
+        assert_eq!(pod("resnet50", 2, 0), "resnet50-1a2b3c4d-1-2-0");
+        let long = "a".repeat(63);
+        assert_eq!(pod(&long, 12, 100).len(), 63);
+        assert!(pod(&long, 12, 100).ends_with("-1a2b3c4d-1-12-100"));
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_valid_and_differ(
+            left in "[a-z]([a-z0-9-]{0,61}[a-z0-9])?", right in "[a-z]([a-z0-9-]{0,61}[a-z0-9])?",
+            attempt in 1u32..100_000, rank in 0u32..65_536,
+        ) {
+            prop_assert!(Name::new(&pod(&left, attempt, rank)).is_ok());
+            prop_assert_eq!(left == right, pod(&left, attempt, rank) == pod(&right, attempt, rank));
+            prop_assert_ne!(pod(&left, attempt, rank), pod(&left, attempt + 1, rank));
+            prop_assert_ne!(pod(&left, attempt, rank), pod(&left, attempt, rank + 1));
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The objects of an attempt, as recipes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use berth_openapi::{Shape, facts};
+use serde_json::Value as Json;
+
+use super::Experiment;
+use super::render::{PodRole, Subject};
+use crate::desired::Scope;
+use crate::ids::{Digest, DigestWriter, ObjectKey};
+use crate::kinds::{Recipe, Upkeep};
+use crate::object::{Node, digest, leaves};
+use crate::observed::Fact;
+
+/// What the recipes of one trial are made from; it owns all of it, as bodies are rendered later.
+#[derive(Clone)]
+pub struct Kitchen {
+    /// The document.
+    pub document: Arc<Experiment>,
+    /// What it refers to.
+    pub scope: Scope,
+    /// The digest of the run's identity.
+    pub identity: Digest,
+    /// The run's short digest.
+    pub run: String,
+    /// Counted from 1.
+    pub trial: u32,
+    /// Digests of the layers.
+    pub layers: BTreeMap<String, String>,
+}
+
+impl Kitchen {
+    /// The trial, to render it.
+    pub fn subject(&self) -> Subject<'_> {
+        Subject {
+            document: &self.document,
+            scope: &self.scope,
+            run: &self.run,
+            trial: self.trial,
+        }
+    }
+
+    /// The digest of a pod's desired form: of what it is rendered from.
+    pub fn pod_digest(&self, role: &PodRole) -> Digest {
+        let mut writer = DigestWriter::new("pod/v1");
+        writer.field(self.identity.as_bytes());
+        for number in [self.trial, role.attempt, role.rank, role.pods, role.slots] {
+            writer.field(&number.to_le_bytes());
+        }
+        for (name, digest) in &self.layers {
+            writer.field(name.as_bytes());
+            writer.field(digest.as_bytes());
+        }
+        writer.finish()
+    }
+
+    /// A pod that is to be made once, after these are there.
+    pub fn pod(&self, role: PodRole, after: Vec<ObjectKey>) -> Recipe {
+        let kitchen = self.clone();
+        Recipe {
+            key: self.subject().names().pod(role.attempt, role.rank),
+            digest: self.pod_digest(&role),
+            upkeep: Upkeep::Frozen,
+            after,
+            leaves: Arc::new([]),
+            body: Arc::new(move || kitchen.subject().pod(&role).to_json()),
+        }
+    }
+
+    /// The Service of an attempt; `None` for a single pod, which has no peers to find.
+    pub fn service(&self, attempt: u32, pods: u32) -> Option<Recipe> {
+        (pods > 1).then(|| {
+            let key = self.subject().names().service(attempt);
+            converged(
+                key,
+                self.subject().service(attempt),
+                "io.k8s.api.core.v1.Service",
+            )
+        })
+    }
+
+    /// The `ConfigMap` of the trial.
+    pub fn config_map(&self) -> Recipe {
+        let key = self.subject().names().config_map();
+        converged(
+            key,
+            self.subject().config_map(),
+            "io.k8s.api.core.v1.ConfigMap",
+        )
+    }
+}
+
+fn converged(key: ObjectKey, body: Json, type_name: &str) -> Recipe {
+    let shape = facts().type_named(type_name).unwrap_or(&Shape::Any);
+    let node = Node::engine(&body);
+    Recipe {
+        key,
+        digest: digest("object/v1", &node, shape),
+        upkeep: Upkeep::Converged,
+        after: Vec::new(),
+        leaves: leaves(&node, shape),
+        body: Arc::new(move || body.clone()),
+    }
+}
+
+/// A pod that is there and stays as it is. It is never made, so it has no body.
+pub fn keep(fact: &Fact) -> Recipe {
+    Recipe {
+        key: fact.key.clone(),
+        digest: fact.digest.unwrap_or(Digest::from_bytes([0; 32])),
+        upkeep: Upkeep::Frozen,
+        after: Vec::new(),
+        leaves: Arc::new([]),
+        body: Arc::new(|| Json::Null),
+    }
+}

@@ -1,0 +1,144 @@
+//! Documents -> the bodies of pods, Services and config maps. Nothing here looks at the cluster.
+
+mod build;
+mod environment;
+mod image;
+mod layers;
+mod pod;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+pub use image::rewrite as rewrite_image;
+pub use layers::{
+    digests as layer_digests, merged as merged_layers, pod_shape, sources as layer_sources,
+};
+
+use super::Experiment;
+use super::names::TrialName;
+use crate::desired::Scope;
+use crate::ids::ObjectKey;
+use crate::object::{Explained, Node, explain};
+use crate::observed::marks;
+
+const HPARAMS_FOLDER: &str = "/run/berth/hparams";
+const HPARAMS_FILE: &str = "/run/berth/hparams/hparams.json";
+const HPARAMS_KEY: &str = "hparams.json";
+
+/// One trial of one run of one document.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The document.
+    pub document: &'a Experiment,
+    /// What it refers to.
+    pub scope: &'a Scope,
+    /// The run's short digest.
+    pub run: &'a str,
+    /// Counted from 1.
+    pub trial: u32,
+}
+
+/// Which pod of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PodRole {
+    /// Counted from 1.
+    pub attempt: u32,
+    /// Counted from 0.
+    pub rank: u32,
+    /// How many pods the attempt has.
+    pub pods: u32,
+    /// The slots of each.
+    pub slots: u32,
+}
+
+impl Subject<'_> {
+    /// The names of its objects.
+    pub fn names(&self) -> TrialName<'_> {
+        let own = &self.scope.cluster.spec.namespace;
+        TrialName {
+            // A valid experiment has a queue; without one it could only live beside Berth itself.
+            namespace: self
+                .scope
+                .queue
+                .as_ref()
+                .map_or(own, |it| &it.spec.namespace),
+            experiment: self.document.name(),
+            run: self.run,
+            trial: self.trial,
+        }
+    }
+
+    /// The body of one pod.
+    pub fn pod(&self, role: &PodRole) -> Node {
+        pod::pod(self, role)
+    }
+
+    /// The layer and line of every field of a pod whose path begins with `under`.
+    pub fn explain(&self, role: &PodRole, under: &str) -> Vec<Explained> {
+        let sources = layer_sources(self.document, self.scope);
+        explain(&self.pod(role), pod_shape(), &sources, under)
+    }
+
+    /// The headless Service by which the pods of one attempt find each other.
+    pub fn service(&self, attempt: u32) -> Json {
+        let mut labels = self.labels(None);
+        labels.insert(marks::ATTEMPT.into(), attempt.to_string());
+        json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": metadata(&self.names().service(attempt), &labels),
+            "spec": {
+                "clusterIP": "None",
+                "publishNotReadyAddresses": true,
+                "selector": {
+                    "berth.dev/queue": self.document.spec.queue.as_str(),
+                    "berth.dev/experiment": self.document.name().as_str(),
+                    marks::RUN: self.run,
+                    marks::TRIAL: self.trial.to_string(),
+                    marks::ATTEMPT: attempt.to_string(),
+                },
+            },
+        })
+    }
+
+    /// The ConfigMap with the hyperparameters.
+    pub fn config_map(&self) -> Json {
+        let values = &self.document.spec.hyperparameters;
+        json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": metadata(&self.names().config_map(), &self.labels(None)),
+            "data": {HPARAMS_KEY: json!(values).to_string()},
+        })
+    }
+
+    /// The labels of a pod, or of what belongs to the trial as a whole.
+    fn labels(&self, role: Option<&PodRole>) -> BTreeMap<String, String> {
+        let document = self.document;
+        let mut labels: BTreeMap<String, String> = [
+            ("app.kubernetes.io/name", "experiment"),
+            ("app.kubernetes.io/instance", document.name().as_str()),
+            ("app.kubernetes.io/component", "trial"),
+            ("app.kubernetes.io/part-of", document.spec.queue.as_str()),
+            ("app.kubernetes.io/managed-by", "berth"),
+            ("berth.dev/kind", "Experiment"),
+            ("berth.dev/queue", document.spec.queue.as_str()),
+            ("berth.dev/experiment", document.name().as_str()),
+            (marks::RUN, self.run),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+        labels.insert(marks::TRIAL.into(), self.trial.to_string());
+        if let Some(role) = role {
+            labels.insert(marks::ATTEMPT.into(), role.attempt.to_string());
+            labels.insert(marks::RANK.into(), role.rank.to_string());
+        }
+        labels
+    }
+}
+
+fn metadata(key: &ObjectKey, labels: &BTreeMap<String, String>) -> Json {
+    json!({"name": key.name, "namespace": key.namespace, "labels": labels})
+}

@@ -1,0 +1,165 @@
+//! The whole pod.
+
+use serde_json::{Value as Json, json};
+
+use super::build::{at, field_mut, items_mut, list, map, set, take, text};
+use super::layers::{merged, pod_shape};
+use super::{HPARAMS_FOLDER, PodRole, Subject, environment, image};
+use crate::kinds::experiment::{Entrypoint, hyperparameters, size};
+use crate::object::{Node, Value, merge};
+use crate::observed::marks::{FINALIZER, TASK};
+
+/// The folder that the program works in.
+const WORK: &str = "/run/berth/work";
+
+/// The body of one pod, every field with its place; without what the reconciler stamps.
+pub fn pod(subject: &Subject, role: &PodRole) -> Node {
+    let layers = merged(subject.document, subject.scope);
+    let layers = merge(
+        &layers,
+        &in_task(map([("env", environment::own(subject))])),
+        pod_shape(),
+    );
+    let mut pod = merge(&layers, &engine(subject, role), pod_shape());
+    if let Some(spec) = field_mut(&mut pod, "spec") {
+        sidecars_beside_the_task(spec);
+        image::rewrite_all(spec, &subject.scope.cluster.spec.registry_rewrites);
+    }
+    set(&mut pod, "apiVersion", text("v1"));
+    set(&mut pod, "kind", text("Pod"));
+    pod
+}
+
+fn in_task(mut fields: Node) -> Node {
+    set(&mut fields, "name", text(TASK));
+    map([("spec", map([("containers", list([fields]))]))])
+}
+
+/// What Berth owns: it goes over everything.
+fn engine(subject: &Subject, role: &PodRole) -> Node {
+    let labels = subject.labels(Some(role));
+    let key = subject.names().pod(role.attempt, role.rank);
+    let metadata = json!({
+        "name": key.name, "namespace": key.namespace, "labels": labels,
+        "finalizers": [FINALIZER],
+    });
+    let mut spec = json!({
+        "restartPolicy": "Never",
+        "volumes": volumes(subject),
+    });
+    if role.pods > 1 {
+        spec["hostname"] = format!("rank-{}", role.rank).into();
+        spec["subdomain"] = json!(subject.names().service(role.attempt).name);
+    }
+    let mut spec = Node::engine(&spec);
+    set(&mut spec, "containers", list([task(subject, role)]));
+    let secrets = &subject.scope.cluster.spec.image_pull_secrets;
+    if !secrets.is_empty() {
+        let place = subject.scope.cluster.place(&["spec", "imagePullSecrets"]);
+        let named: Vec<Json> = secrets.iter().map(|name| json!({ "name": name })).collect();
+        set(&mut spec, "imagePullSecrets", at(place, &named.into()));
+    }
+    map([("metadata", Node::engine(&metadata)), ("spec", spec)])
+}
+
+fn volumes(subject: &Subject) -> Json {
+    let mut volumes = vec![
+        json!({"name": "berth-work", "emptyDir": {}}),
+        json!({"name": "berth-hparams", "configMap": {"name": subject.names().config_map().name}}),
+    ];
+    if let Some(size) = &subject.document.spec.resources.shm_size {
+        volumes.push(json!({"name": "berth-shm", "emptyDir": {"medium": "Memory", "sizeLimit": size.as_str()}}));
+    }
+    volumes.into()
+}
+
+fn task(subject: &Subject, role: &PodRole) -> Node {
+    let document = subject.document;
+    let (image, place) = image::image(document, subject.scope);
+    let mut task = map([
+        ("name", text(TASK)),
+        ("image", at(place, &image.into())),
+        (
+            "command",
+            at(
+                document.place(&["spec", "entrypoint"]),
+                &command(subject).into(),
+            ),
+        ),
+        ("workingDir", text(WORK)),
+        ("env", environment::engine(subject, role)),
+        ("volumeMounts", mounts(subject)),
+        ("terminationMessagePolicy", text("FallbackToLogsOnError")),
+    ]);
+    if let Some(slots) = size::request(role.slots, &subject.scope.cluster.spec) {
+        let place = document.place(&["spec", "resources", "slotsPerTrial"]);
+        let amount = json!({&*slots.resource: quantity(slots.millis)});
+        set(
+            &mut task,
+            "resources",
+            at(place, &json!({"requests": amount, "limits": amount})),
+        );
+    }
+    task
+}
+
+fn mounts(subject: &Subject) -> Node {
+    let mut mounts = vec![
+        Node::engine(&json!({"mountPath": WORK, "name": "berth-work"})),
+        Node::engine(
+            &json!({"mountPath": HPARAMS_FOLDER, "name": "berth-hparams", "readOnly": true}),
+        ),
+    ];
+    if subject.document.spec.resources.shm_size.is_some() {
+        let place = subject.document.place(&["spec", "resources", "shmSize"]);
+        mounts.push(at(
+            place,
+            &json!({"mountPath": "/dev/shm", "name": "berth-shm"}),
+        ));
+    }
+    list(mounts)
+}
+
+fn command(subject: &Subject) -> Vec<String> {
+    let spec = &subject.document.spec;
+    let fill = |word: &String| hyperparameters::substitute(word, &spec.hyperparameters);
+    match &spec.entrypoint {
+        Entrypoint::List(words) => words.iter().map(fill).collect(),
+        Entrypoint::Shell(line) => vec!["/bin/sh".into(), "-c".into(), fill(line)],
+    }
+}
+
+fn quantity(millis: u64) -> String {
+    if millis.is_multiple_of(1000) {
+        (millis / 1000).to_string()
+    } else {
+        format!("{millis}m")
+    }
+}
+
+/// Containers beside the task become native sidecars: init containers that run on, which the
+/// kubelet stops when the task has ended.
+fn sidecars_beside_the_task(spec: &mut Node) {
+    let Some(containers) = field_mut(spec, "containers") else {
+        return;
+    };
+    let others: Vec<Node> = items_mut(containers)
+        .iter()
+        .filter(|container| container.get("name").and_then(Node::as_str) != Some(TASK))
+        .cloned()
+        .collect();
+    if others.is_empty() {
+        return;
+    }
+    if let Value::List(items) = &mut containers.value {
+        items.retain(|container| container.get("name").and_then(Node::as_str) == Some(TASK));
+    }
+    let mut init = take(spec, "initContainers").unwrap_or_else(|| list([]));
+    if let Value::List(items) = &mut init.value {
+        items.extend(others.into_iter().map(|mut sidecar| {
+            set(&mut sidecar, "restartPolicy", text("Always"));
+            sidecar
+        }));
+    }
+    set(spec, "initContainers", init);
+}

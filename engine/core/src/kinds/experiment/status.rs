@@ -1,0 +1,88 @@
+//! What people see of an experiment.
+
+use super::ExperimentState;
+use super::lifecycle::LivePod;
+use crate::kinds::View;
+use crate::ledger::{Attempt, Run, RunState, UnitStatus};
+use crate::observed::PodPhase;
+
+/// The status of the run that the document asks for. `newest` says that no later run has begun,
+/// `going` that pods of it may still run.
+pub fn of_run(
+    run: &Run,
+    asked: ExperimentState,
+    newest: bool,
+    going: bool,
+    attempt: Option<(&Attempt, &[LivePod])>,
+    waiting: Option<String>,
+    view: &View,
+) -> UnitStatus {
+    let (state, message) = match (run.state, asked) {
+        (RunState::Completed, _) => ("Completed", ended(run, newest)),
+        (RunState::Failed, _) => ("Failed", ended(run, newest)),
+        (RunState::Canceled, _) => ("Canceled", ended(run, newest)),
+        (RunState::Unknown, _) => (
+            "Held",
+            Some("the history of this run cannot be proven; raise `run` to start it again".into()),
+        ),
+        (RunState::Open, ExperimentState::Canceled) => ("Canceling", None),
+        (RunState::Open, ExperimentState::Paused) if going => ("Pausing", None),
+        (RunState::Open, ExperimentState::Paused) => ("Paused", None),
+        (RunState::Open, ExperimentState::Active) => match attempt {
+            Some((attempt, pods)) => of_attempt(attempt, pods, view),
+            None => ("Waiting", waiting),
+        },
+    };
+    UnitStatus {
+        state: state.into(),
+        message,
+        pods: attempt.map_or(Vec::new(), |(_, pods)| names(pods)),
+        ..UnitStatus::default()
+    }
+}
+
+fn names(pods: &[LivePod]) -> Vec<String> {
+    let mut names: Vec<(u32, String)> = pods
+        .iter()
+        .map(|live| (live.role.rank, live.fact.key.name.to_string()))
+        .collect();
+    names.sort();
+    names.into_iter().map(|(_, name)| name).collect()
+}
+
+fn ended(run: &Run, newest: bool) -> Option<String> {
+    if newest {
+        return run.reason.clone();
+    }
+    let short = run.identity.short();
+    Some(format!(
+        "already ran as {short}; raise `run` to run it again"
+    ))
+}
+
+fn of_attempt(attempt: &Attempt, pods: &[LivePod], view: &View) -> (&'static str, Option<String>) {
+    let up = |live: &&LivePod| !matches!(live.pod.phase, PodPhase::Pending);
+    if pods.iter().filter(up).count() >= attempt.pods as usize {
+        return ("Running", None);
+    }
+    let trouble = pods
+        .iter()
+        .find_map(|live| (view.refused)(&live.fact.key).or_else(|| words(live)));
+    ("Starting", trouble)
+}
+
+/// Why a pod does not run yet, in the words of the kubelet or the scheduler.
+fn words(live: &LivePod) -> Option<String> {
+    let why = live
+        .pod
+        .waiting
+        .as_ref()
+        .or(live.pod.unschedulable.as_ref())?;
+    Some(format!("rank {}: {why}", live.role.rank))
+}
+
+/// What the server says of the objects that it refused to make.
+pub fn refused(words: String, status: &mut UnitStatus) {
+    status.state = "Refused".into();
+    status.message = Some(words);
+}

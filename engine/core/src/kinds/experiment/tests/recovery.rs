@@ -1,0 +1,110 @@
+//! The daemon dies and starts again.
+
+use serde_json::json;
+
+use super::World;
+use crate::ledger::{AttemptResult, RunState};
+
+#[test]
+fn an_attempt_that_was_not_kept_is_found_again_by_its_pods() {
+    let mut world = World::gang(&json!({}));
+    world.step();
+    let attempt = world.attempt().clone();
+    world.ledger = None;
+    world.wait(30).step();
+    let found = world.attempt();
+    assert_eq!(
+        (found.number, found.began, found.pods, found.slots),
+        (1, attempt.began, 2, 8)
+    );
+    assert_eq!(
+        found.layers, attempt.layers,
+        "its pods carry the digest of today's layers"
+    );
+    assert_eq!(world.runs()[0].began, attempt.began);
+    assert_eq!(world.made.len(), 2);
+    world.run().exit(0, 0).exit(1, 0).settle();
+    assert_eq!(world.runs()[0].state, RunState::Completed);
+}
+
+#[test]
+fn a_half_made_gang_is_completed() {
+    let mut world = World::gang(&json!({}));
+    world.step();
+    let key = world.fact(1).key.clone();
+    world.pods.remove(&key);
+    world.made.pop();
+    world.crash().settle();
+    assert_eq!(world.live(), ["1.0", "1.1"]);
+    assert_eq!(world.trial().attempts.len(), 1);
+}
+
+#[test]
+fn pods_of_other_layers_are_told_apart() {
+    let mut world = World::gang(&json!({}));
+    world.step().crash();
+    world.repository.defaults = json!({});
+    world.step();
+    assert_eq!(world.look().status.outdated, ["unknown"]);
+}
+
+#[test]
+fn a_failure_that_was_not_kept_is_decided_the_same_way() {
+    let mut world = World::gang(&json!({}));
+    world.settle().run().settle();
+    world.exit(1, 1).step();
+    assert_eq!(world.trial().restarts, 1);
+    // Its peer is being deleted by us; then the daemon dies.
+    world.crash().obey().settle();
+    let end = world.trial().attempts[0].end.as_ref().unwrap();
+    assert_eq!(
+        (end.result, end.reason.as_str()),
+        (AttemptResult::Failed, "rank 1 exited with 1 (Error)")
+    );
+    assert_eq!(world.trial().restarts, 1);
+}
+
+#[test]
+fn nothing_is_released_before_it_is_kept() {
+    let mut world = World::new(&json!({}));
+    world.settle().run().exit(0, 0).step();
+    let key = world.fact(0).key.clone();
+    assert_eq!(world.last.release, [key]);
+    let ledger = world.last.ledger.as_ref().unwrap();
+    assert!(ledger.runs[0].trials[0].attempts[0].ranks[0].end.is_some());
+    assert!(world.fact(0).finalizer);
+    world.keep();
+    assert!(!world.fact(0).finalizer && world.look().release.is_empty());
+}
+
+#[test]
+fn a_replaced_run_that_was_not_kept_is_known_by_its_pods() {
+    let mut world = World::gang(&json!({}));
+    world.step().run();
+    let first = world.runs()[0].identity;
+    world.ledger = None;
+    world.edit(&json!({"image": "train:2"}));
+    world.settle().obey().settle();
+    assert_eq!((world.runs().len(), world.made.len()), (2, 4));
+    world.edit(&json!({"image": "train:1"}));
+    world.settle().obey().settle();
+    assert_eq!(
+        world.runs()[0].identity,
+        first,
+        "its identity is whole again"
+    );
+    assert!(
+        world.live().contains(&"2.0".to_owned()),
+        "and no name is used twice"
+    );
+}
+
+#[test]
+fn a_document_and_a_ledger_that_are_both_gone_leave_their_outcomes() {
+    let mut world = World::gang(&json!({}));
+    world.settle().run().settle();
+    (world.ledger, world.withdrawn) = (None, true);
+    world.settle().obey().settle();
+    assert_eq!(world.live().len(), 0);
+    assert_eq!(world.attempt().ranks.len(), 2);
+}

@@ -1,0 +1,194 @@
+//! What happened to the attempts that began.
+
+use super::Machine;
+use super::shared::{open_attempts, pods_of, stop_run};
+use crate::desired::Unit;
+use crate::kinds::experiment::lifecycle::{End, LivePod, absorb, close, stopped, verdict};
+use crate::kinds::experiment::render::{PodRole, layer_digests};
+use crate::kinds::experiment::split::Split;
+use crate::kinds::experiment::{Experiment, ExperimentState, Rollout, size};
+use crate::kinds::queue::QueueState;
+use crate::ledger::{Run, RunState};
+
+impl Machine<'_> {
+    /// Takes in what the pods tell, and finds or begins the run that the document asks for.
+    pub(super) fn find_run(&mut self) {
+        self.ledger.applied = self.unit.applied.clone();
+        self.ledger.withdrawn = false;
+        let (document, unit, run) = (self.document, self.unit, self.run.clone());
+        absorb(&mut self.ledger, &self.pods, self.view, &|live| {
+            size_by(live, document, unit, *live.role.run == *run)
+        });
+        let found = self
+            .ledger
+            .runs
+            .iter_mut()
+            .find(|it| it.identity.short() == self.run);
+        match found {
+            // A run that was found again by its pods has only the beginning of its identity.
+            Some(run) => run.identity = self.identity,
+            None if self.view.complete => self.ledger.runs.push(Run {
+                identity: self.identity,
+                commit: self.unit.applied.commit,
+                began: self.now,
+                state: RunState::Open,
+                reason: None,
+                finished: None,
+                trials: Vec::new(),
+            }),
+            None => {}
+        }
+        if self.open_attempt().is_some() {
+            self.layers = layer_digests(self.document, &self.unit.scope);
+            self.recognise_layers();
+        }
+    }
+
+    /// An attempt that was found again by its pods was rendered from the layers of today if its
+    /// pods carry the digest that they would get today.
+    fn recognise_layers(&mut self) {
+        let Some(attempt) = self.open_attempt().filter(|it| it.layers.is_empty()) else {
+            return;
+        };
+        let (number, pods, slots) = (attempt.number, attempt.pods, attempt.slots);
+        let kitchen = self.kitchen();
+        let same = self
+            .pods
+            .iter()
+            .filter(|live| *live.role.run == *self.run && live.role.attempt == number)
+            .all(|live| {
+                let rank = live.role.rank;
+                let role = PodRole {
+                    attempt: number,
+                    rank,
+                    pods,
+                    slots,
+                };
+                live.fact.digest == Some(kitchen.pod_digest(&role))
+            });
+        let layers = self.layers.clone();
+        let last = self.current_mut().and_then(|run| run.trials.last_mut());
+        if let Some(last) = last.and_then(|trial| trial.attempts.last_mut())
+            && same
+        {
+            last.layers = layers;
+        }
+    }
+
+    /// The layers that differ from those that the open attempt was rendered from.
+    pub(super) fn outdated(&self) -> Vec<String> {
+        let Some(attempt) = self.open_attempt() else {
+            return Vec::new();
+        };
+        if attempt.layers.is_empty() {
+            return vec!["unknown".into()];
+        }
+        let differs =
+            |(name, digest): &(&String, &String)| attempt.layers.get(*name) != Some(*digest);
+        self.layers
+            .iter()
+            .filter(differs)
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    pub(super) fn stop_others(&mut self) {
+        let reason = format!("replaced by the run {}", self.run);
+        for run in &mut self.ledger.runs {
+            if run.identity != self.identity {
+                stop_run(run, &self.pods, self.view, &reason, self.now);
+            }
+        }
+    }
+
+    /// Why the open attempt should not go on, if so.
+    pub(super) fn stop_reason(&self) -> Option<String> {
+        if self
+            .current()
+            .is_some_and(|run| run.state != RunState::Open)
+        {
+            return Some("its run is over".into());
+        }
+        match self.document.spec.state {
+            ExperimentState::Paused => return Some("paused".into()),
+            ExperimentState::Canceled => return Some("canceled".into()),
+            ExperimentState::Active => {}
+        }
+        let outdated = self.outdated();
+        let replaces = self.document.spec.rollout == Rollout::ReplaceAttempt
+            && self.queue_state() != QueueState::Drain
+            && !outdated.is_empty();
+        replaces.then(|| format!("replaced, as {} changed", outdated.join(", ")))
+    }
+
+    /// Ends what has ended.
+    pub(super) fn advance(&mut self) {
+        let Some(index) = self
+            .ledger
+            .runs
+            .iter()
+            .position(|it| it.identity == self.identity)
+        else {
+            return;
+        };
+        if self.ledger.runs[index].state == RunState::Unknown {
+            return;
+        }
+        let reason = self.stop_reason();
+        let max_restarts = Some(self.document.spec.max_restarts);
+        for (trial, attempt) in open_attempts(&self.ledger.runs[index]) {
+            if let Some(end) = self.end_of(index, trial, attempt, reason.as_deref()) {
+                let run = &mut self.ledger.runs[index];
+                close(run, trial, attempt, &end, max_restarts, self.now);
+            }
+        }
+        let run = &mut self.ledger.runs[index];
+        let canceled = self.document.spec.state == ExperimentState::Canceled;
+        if canceled && run.state == RunState::Open && open_attempts(run).is_empty() {
+            run.state = RunState::Canceled;
+            run.reason = Some("canceled by its document".into());
+            run.finished = Some(self.now);
+        }
+    }
+
+    fn end_of(
+        &mut self,
+        run: usize,
+        trial: usize,
+        attempt: usize,
+        stop: Option<&str>,
+    ) -> Option<End> {
+        let run = &self.ledger.runs[run];
+        let at = &run.trials[trial];
+        let record = &at.attempts[attempt];
+        let pods = pods_of(&self.pods, run, at.number, record.number);
+        let success = self.rules.success;
+        if attempt + 1 < at.attempts.len() {
+            return stopped(record, &pods, success, self.view, "a later attempt began");
+        }
+        if let Some(reason) = stop {
+            return stopped(record, &pods, success, self.view, reason);
+        }
+        match verdict(record, &pods, &self.rules, self.view, self.now) {
+            Ok(end) => Some(end),
+            Err(due) => {
+                self.look_again(due);
+                None
+            }
+        }
+    }
+}
+
+/// Pods and slots of an attempt that the ledger lacks, by one of its pods.
+fn size_by(live: &LivePod, document: &Experiment, unit: &Unit, current: bool) -> Option<Split> {
+    let slots = size::slots_of(&live.pod.requests, &unit.scope.cluster.spec).unwrap_or(0);
+    let need = document.spec.resources.slots_per_trial;
+    match (current, need.checked_rem(slots)) {
+        (false, _) => Some(Split { pods: 1, slots }),
+        (true, Some(0)) => Some(Split {
+            pods: need / slots,
+            slots,
+        }),
+        (true, _) => size::split_of(document, &unit.scope).ok(),
+    }
+}

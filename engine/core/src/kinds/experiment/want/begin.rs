@@ -1,0 +1,208 @@
+//! Whether the next attempt begins.
+
+use super::{Machine, TRIAL};
+use crate::kinds::experiment::lifecycle::{backoff, blocked, used_up};
+use crate::kinds::experiment::render::{layer_digests, merged_layers};
+use crate::kinds::experiment::split::Split;
+use crate::kinds::experiment::{ExperimentState, size};
+use crate::kinds::queue::QueueState;
+use crate::kinds::{Ask, Grant};
+use crate::ledger::{Attempt, AttemptResult, RunState, Trial};
+use crate::object::Node;
+use crate::observed::Taint;
+
+impl Machine<'_> {
+    /// Begins the next attempt, if there should be one and nothing stands in its way.
+    pub(super) fn begin(&mut self) {
+        let open = self.current().is_none_or(|run| run.state == RunState::Open);
+        let active = self.document.spec.state == ExperimentState::Active;
+        if !open || !active || self.open_attempt().is_some() {
+            return;
+        }
+        match self.try_begin() {
+            Ok(attempt) => self.push(attempt),
+            Err(words) => self.waiting = Some(words),
+        }
+    }
+
+    fn push(&mut self, attempt: Attempt) {
+        let Some(run) = self.current_mut() else {
+            return;
+        };
+        match run.trials.iter_mut().find(|it| it.number == TRIAL) {
+            Some(trial) => trial.attempts.push(attempt),
+            None => run.trials.push(Trial {
+                number: TRIAL,
+                restarts: 0,
+                interruptions: 0,
+                attempts: vec![attempt],
+            }),
+        }
+        // Its own first deadline is due even if nothing happens to it.
+        let due = self.now.plus(self.rules.gang_timeout);
+        self.look_again(Some(due));
+    }
+
+    /// The next attempt, or what it waits for.
+    fn try_begin(&mut self) -> Result<Attempt, String> {
+        if !self.view.complete || self.current().is_none() {
+            return Err("a complete view of the cluster".into());
+        }
+        if self.failed_too_often() {
+            return Err(String::new());
+        }
+        self.check_clear()?;
+        self.check_backoff()?;
+        self.check_queue()?;
+        let split = size::split_of(self.document, &self.unit.scope).map_err(|it| it.to_string())?;
+        let number = self.next_number();
+        let ask = self.ask(number, split);
+        let grant = (self.view.grant)(&ask.attempt);
+        let words = match grant {
+            Some(Grant::Granted) => None,
+            Some(Grant::Waiting(words)) => Some(words),
+            None => Some("its turn in the queue".into()),
+        };
+        if let Some(words) = words {
+            self.want.asks.push(Ask {
+                holds: false,
+                ..ask
+            });
+            return Err(words);
+        }
+        self.layers = layer_digests(self.document, &self.unit.scope);
+        Ok(Attempt {
+            number,
+            pods: split.pods,
+            slots: split.slots,
+            began: self.now,
+            started: None,
+            layers: self.layers.clone(),
+            end: None,
+            ranks: Vec::new(),
+        })
+    }
+
+    /// `maxRestarts` may have been lowered since the last failure.
+    fn failed_too_often(&mut self) -> bool {
+        let max = self.document.spec.max_restarts;
+        let Some(trial) = self.trial().filter(|it| it.restarts > max) else {
+            return false;
+        };
+        let last = trial.attempts.iter().rev().filter_map(|it| it.end.as_ref());
+        let mut failures = last.filter(|end| end.result == AttemptResult::Failed);
+        let reason = failures
+            .next()
+            .map_or(String::new(), |end| end.reason.clone());
+        let (restarts, now) = (trial.restarts, self.now);
+        if let Some(run) = self.current_mut() {
+            run.state = RunState::Failed;
+            run.reason = Some(used_up(restarts, max, &reason));
+            run.finished = Some(now);
+        }
+        true
+    }
+
+    fn check_clear(&self) -> Result<(), String> {
+        let words = blocked(
+            &self.ledger,
+            &self.pods,
+            self.view,
+            self.document.spec.on_lost_node,
+            &self.namespace(),
+            self.document.name(),
+        );
+        words.map_or(Ok(()), Err)
+    }
+
+    fn check_backoff(&mut self) -> Result<(), String> {
+        let Some((trial, end)) = self.trial().and_then(|trial| {
+            let end = trial.attempts.last()?.end.as_ref()?;
+            Some((trial, end))
+        }) else {
+            return Ok(());
+        };
+        let due = end.at.plus(backoff(trial, end.result));
+        // A clock that was set back does not hold anything up.
+        if due <= self.now || end.at > self.now {
+            return Ok(());
+        }
+        let words = format!("the next attempt at {due}: {}", end.reason);
+        self.look_again(Some(due));
+        Err(words)
+    }
+
+    fn check_queue(&self) -> Result<(), String> {
+        let begun = self.trial().is_some_and(|it| !it.attempts.is_empty());
+        match self.queue_state() {
+            QueueState::Hold if !begun => Err("the queue is on hold".into()),
+            QueueState::Drain => Err("the queue is draining".into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn next_number(&self) -> u32 {
+        let last = self.trial().and_then(|it| it.attempts.last());
+        last.map_or(1, |it| it.number.saturating_add(1))
+    }
+
+    /// The request of an attempt that has not begun.
+    fn ask(&self, number: u32, split: Split) -> Ask {
+        let merged = merged_layers(self.document, &self.unit.scope);
+        Ask {
+            node_selector: node_selector(&merged),
+            tolerations: tolerations(&merged),
+            ..self.held(&self.run, TRIAL, number, split)
+        }
+    }
+
+    /// The request of an attempt that has begun.
+    pub(super) fn held(&self, run: &str, trial: u32, number: u32, split: Split) -> Ask {
+        let scope = &self.unit.scope;
+        let queue = scope.queue.as_ref().map_or(0, |it| it.spec.priority);
+        let own = self.document.spec.resources.priority;
+        Ask {
+            attempt: (run.into(), trial, number),
+            queue: self.document.spec.queue.clone(),
+            pods: split.pods,
+            each: size::request(split.slots, &scope.cluster.spec),
+            slots: split.pods.saturating_mul(split.slots),
+            priority: i64::from(own.unwrap_or(queue)),
+            sequence: self.ledger.sequence,
+            node_selector: Vec::new(),
+            tolerations: Vec::new(),
+            holds: true,
+        }
+    }
+}
+
+fn node_selector(pod: &Node) -> Vec<(Box<str>, Box<str>)> {
+    let entries = pod
+        .at(&["spec", "nodeSelector"])
+        .map_or(&[][..], Node::entries);
+    let pairs = entries.iter();
+    pairs
+        .filter_map(|(key, value)| Some((key.name.clone(), value.as_str()?.into())))
+        .collect()
+}
+
+/// An absent value or effect is an empty one, and stands for all of them.
+fn tolerations(pod: &Node) -> Vec<Taint> {
+    let items = pod
+        .at(&["spec", "tolerations"])
+        .map_or(&[][..], Node::items);
+    let text = |item: &Node, name: &str| {
+        item.get(name)
+            .and_then(Node::as_str)
+            .unwrap_or_default()
+            .into()
+    };
+    items
+        .iter()
+        .map(|item| Taint {
+            key: text(item, "key"),
+            value: text(item, "value"),
+            effect: text(item, "effect"),
+        })
+        .collect()
+}

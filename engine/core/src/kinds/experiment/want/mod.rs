@@ -1,0 +1,207 @@
+//! What an experiment should have: the one place where it decides.
+
+mod advance;
+mod begin;
+mod objects;
+mod shared;
+mod withdrawn;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use withdrawn::want_withdrawn;
+
+use self::shared::{changed, holds, pods_of, releases};
+use super::lifecycle::{LivePod, Rules, is_recorded, live_pods, trim};
+use super::recipes::Kitchen;
+use super::split::Split;
+use super::{Experiment, identity, status};
+use crate::desired::Unit;
+use crate::ids::{Digest, Name, Timestamp};
+use crate::kinds::queue::QueueState;
+use crate::kinds::{View, Want};
+use crate::ledger::{Attempt, Run, Trial, UnitLedger, UnitStatus};
+
+/// The one trial of the searcher `single`.
+const TRIAL: u32 = 1;
+
+/// What an experiment should have now.
+pub fn want(unit: &Unit, document: &Arc<Experiment>, view: &View, now: Timestamp) -> Want {
+    let mut machine = Machine::new(unit, document, view, now);
+    machine.find_run();
+    machine.stop_others();
+    machine.advance();
+    machine.begin();
+    machine.finish()
+}
+
+/// The decision in the making.
+struct Machine<'a> {
+    unit: &'a Unit,
+    document: &'a Arc<Experiment>,
+    view: &'a View<'a>,
+    now: Timestamp,
+    identity: Digest,
+    run: String,
+    rules: Rules,
+    pods: Vec<LivePod<'a>>,
+    ledger: UnitLedger,
+    layers: BTreeMap<String, String>,
+    waiting: Option<String>,
+    want: Want,
+}
+
+impl<'a> Machine<'a> {
+    fn new(
+        unit: &'a Unit,
+        document: &'a Arc<Experiment>,
+        view: &'a View<'a>,
+        now: Timestamp,
+    ) -> Self {
+        let identity = identity(document);
+        let ledger = view.ledger.cloned().unwrap_or_else(|| UnitLedger {
+            sequence: view.sequence,
+            first_seen: now,
+            applied: unit.applied.clone(),
+            withdrawn: false,
+            runs: Vec::new(),
+        });
+        Self {
+            unit,
+            document,
+            view,
+            now,
+            run: identity.short(),
+            identity,
+            rules: Rules::of(document, &unit.scope),
+            pods: live_pods(view),
+            ledger,
+            layers: BTreeMap::new(),
+            waiting: None,
+            want: Want::default(),
+        }
+    }
+
+    fn current(&self) -> Option<&Run> {
+        self.ledger
+            .runs
+            .iter()
+            .find(|it| it.identity == self.identity)
+    }
+
+    fn current_mut(&mut self) -> Option<&mut Run> {
+        let identity = self.identity;
+        self.ledger
+            .runs
+            .iter_mut()
+            .find(|it| it.identity == identity)
+    }
+
+    fn trial(&self) -> Option<&Trial> {
+        self.current()?.trials.iter().find(|it| it.number == TRIAL)
+    }
+
+    /// The attempt in force: the last one, if it has not ended.
+    fn open_attempt(&self) -> Option<&Attempt> {
+        let last = self.trial()?.attempts.last()?;
+        last.end.is_none().then_some(last)
+    }
+
+    fn kitchen(&self) -> Kitchen {
+        Kitchen {
+            document: Arc::clone(self.document),
+            scope: self.unit.scope.clone(),
+            identity: self.identity,
+            run: self.run.clone(),
+            trial: TRIAL,
+            layers: self.layers.clone(),
+        }
+    }
+
+    fn namespace(&self) -> Name {
+        let scope = &self.unit.scope;
+        let queue = scope.queue.as_ref().map(|it| it.spec.namespace.clone());
+        queue.unwrap_or_else(|| scope.cluster.spec.namespace.clone())
+    }
+
+    fn queue_state(&self) -> QueueState {
+        let queue = self.unit.scope.queue.as_ref();
+        queue.map_or(QueueState::Active, |it| it.spec.state)
+    }
+
+    fn look_again(&mut self, due: Option<Timestamp>) {
+        self.want.due = [self.want.due, due].into_iter().flatten().min();
+    }
+
+    fn finish(mut self) -> Want {
+        self.collect_objects();
+        let asks = holds(&self.ledger, &self.pods, |run, trial, attempt| {
+            let split = Split {
+                pods: attempt.pods,
+                slots: attempt.slots,
+            };
+            self.held(run, trial, attempt.number, split)
+        });
+        for ask in asks {
+            if !self.want.asks.iter().any(|it| it.attempt == ask.attempt) {
+                self.want.asks.push(ask);
+            }
+        }
+        self.want.prunes = self
+            .pods
+            .iter()
+            .any(|live| *live.role.run != *self.run && !is_recorded(&self.ledger, live));
+        self.want.release = releases(&self.ledger, &self.pods, self.view);
+        self.want.status = self.status();
+        trim(&mut self.ledger, Some(&self.identity));
+        self.want.ledger = changed(self.ledger, self.view);
+        self.want
+    }
+
+    fn status(&self) -> UnitStatus {
+        let Some(run) = self.current() else {
+            return UnitStatus {
+                state: "Waiting".into(),
+                message: self.waiting.clone(),
+                ..UnitStatus::default()
+            };
+        };
+        let attempt = self.open_attempt();
+        let pods = attempt.map_or(Vec::new(), |it| pods_of(&self.pods, run, TRIAL, it.number));
+        let newest = self
+            .ledger
+            .runs
+            .last()
+            .is_some_and(|last| last.identity == self.identity);
+        let mut status = status::of_run(
+            run,
+            self.document.spec.state,
+            newest,
+            self.is_going(),
+            attempt.map(|it| (it, pods.as_slice())),
+            self.waiting.clone(),
+            self.view,
+        );
+        status.outdated = self.outdated();
+        if let Some(words) = self.refusal() {
+            status::refused(words, &mut status);
+        }
+        status
+    }
+
+    fn is_going(&self) -> bool {
+        let own = |live: &&LivePod| *live.role.run == *self.run;
+        self.pods
+            .iter()
+            .filter(own)
+            .any(|live| !is_recorded(&self.ledger, live))
+    }
+
+    /// The server's words on an object that it refuses to make.
+    fn refusal(&self) -> Option<String> {
+        self.want
+            .objects
+            .iter()
+            .find_map(|recipe| (self.view.refused)(&recipe.key))
+    }
+}

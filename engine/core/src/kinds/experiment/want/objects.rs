@@ -1,0 +1,101 @@
+//! The objects of an experiment.
+
+use super::{Machine, TRIAL};
+use crate::ids::Timestamp;
+use crate::kinds::Recipe;
+use crate::kinds::experiment::lifecycle::LivePod;
+use crate::kinds::experiment::recipes::keep;
+use crate::kinds::experiment::render::PodRole;
+use crate::ledger::{Run, RunState};
+
+impl Machine<'_> {
+    pub(super) fn collect_objects(&mut self) {
+        let mut objects: Vec<Recipe> = Vec::new();
+        for run in &self.ledger.runs {
+            let kept_until = self.kept_until(run);
+            for live in self
+                .pods
+                .iter()
+                .filter(|live| *live.role.run == *run.identity.short())
+            {
+                let shown = kept_until.is_some() && is_last_and_terminal(run, live);
+                let held = run.state == RunState::Unknown && run.identity == self.identity;
+                if held || shown {
+                    objects.push(keep(live.fact));
+                    self.want.due = [self.want.due, kept_until.filter(|_| shown)]
+                        .into_iter()
+                        .flatten()
+                        .min();
+                }
+            }
+        }
+        if self.goes_on() {
+            self.collect_attempt(&mut objects);
+        }
+        objects.sort_by(|left, right| left.key.cmp(&right.key));
+        objects.dedup_by(|left, right| left.key == right.key);
+        self.want.objects = objects;
+    }
+
+    /// When the finished pods of a run may go.
+    fn kept_until(&self, run: &Run) -> Option<Timestamp> {
+        let keep = self.unit.scope.cluster.spec.keep_finished_pods.get();
+        let ended = matches!(run.state, RunState::Completed | RunState::Failed);
+        let until = run.finished.filter(|_| ended)?.plus(keep);
+        (until > self.now).then_some(until)
+    }
+
+    fn goes_on(&self) -> bool {
+        self.current()
+            .is_some_and(|run| run.state == RunState::Open)
+            && self.stop_reason().is_none()
+    }
+
+    /// The objects of the run that goes on: its hyperparameters, and those of its open attempt.
+    fn collect_attempt(&self, objects: &mut Vec<Recipe>) {
+        let Some(trial) = self.trial().filter(|it| !it.attempts.is_empty()) else {
+            return;
+        };
+        let kitchen = self.kitchen();
+        let config_map = kitchen.config_map();
+        let mut after = vec![config_map.key.clone()];
+        objects.push(config_map);
+        let Some(attempt) = trial.attempts.last().filter(|it| it.end.is_none()) else {
+            return;
+        };
+        if let Some(service) = kitchen.service(attempt.number, attempt.pods) {
+            after.push(service.key.clone());
+            objects.push(service);
+        }
+        let is_own = |live: &&LivePod| {
+            *live.role.run == *self.run
+                && (live.role.trial, live.role.attempt) == (TRIAL, attempt.number)
+        };
+        objects.extend(self.pods.iter().filter(is_own).map(|live| keep(live.fact)));
+        let unseen =
+            (0..attempt.pods).filter(|rank| !attempt.ranks.iter().any(|it| it.rank == *rank));
+        if self.view.complete {
+            objects.extend(unseen.map(|rank| {
+                let (attempt, pods, slots) = (attempt.number, attempt.pods, attempt.slots);
+                kitchen.pod(
+                    PodRole {
+                        attempt,
+                        rank,
+                        pods,
+                        slots,
+                    },
+                    after.clone(),
+                )
+            }));
+        }
+    }
+}
+
+fn is_last_and_terminal(run: &Run, live: &LivePod) -> bool {
+    run.trials
+        .iter()
+        .filter(|trial| trial.number == live.role.trial)
+        .filter_map(|trial| trial.attempts.last())
+        .filter(|attempt| attempt.number == live.role.attempt)
+        .any(|attempt| live.pod.end.is_some() && live.record(attempt).is_some())
+}

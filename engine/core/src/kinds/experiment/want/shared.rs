@@ -1,0 +1,84 @@
+//! What a document that is there and one that is gone have in common.
+
+use crate::ids::{ObjectKey, Timestamp};
+use crate::kinds::experiment::Success;
+use crate::kinds::experiment::lifecycle::{LivePod, close, is_recorded, stopped};
+use crate::kinds::{Ask, View};
+use crate::ledger::{Attempt, Run, UnitLedger};
+
+pub(super) fn open_attempts(run: &Run) -> Vec<(usize, usize)> {
+    let trials = run.trials.iter().enumerate();
+    trials
+        .flat_map(|(trial, it)| {
+            let open = it
+                .attempts
+                .iter()
+                .enumerate()
+                .filter(|(_, it)| it.end.is_none());
+            open.map(move |(attempt, _)| (trial, attempt))
+        })
+        .collect()
+}
+
+pub(super) fn pods_of<'a>(
+    pods: &[LivePod<'a>],
+    run: &Run,
+    trial: u32,
+    attempt: u32,
+) -> Vec<LivePod<'a>> {
+    let pods = pods.iter().filter(|live| live.is_of(run, trial, attempt));
+    pods.copied().collect()
+}
+
+/// Ends the open attempts of a run that nobody asks for, once their pods are going.
+pub(super) fn stop_run(run: &mut Run, pods: &[LivePod], view: &View, reason: &str, now: Timestamp) {
+    for (trial, attempt) in open_attempts(run) {
+        let at = &run.trials[trial];
+        let record = &at.attempts[attempt];
+        let pods = pods_of(pods, run, at.number, record.number);
+        if let Some(end) = stopped(record, &pods, Success::All, view, reason) {
+            close(run, trial, attempt, &end, None, now);
+        }
+    }
+}
+
+/// Pods that may go: their outcome is in the ledger. A pod that is no attempt's has none.
+pub(super) fn releases(ledger: &UnitLedger, pods: &[LivePod], view: &View) -> Vec<ObjectKey> {
+    let recorded = pods
+        .iter()
+        .filter(|live| live.fact.finalizer && is_recorded(ledger, live))
+        .map(|live| live.fact.key.clone());
+    let strange = view
+        .objects
+        .iter()
+        .filter(|fact| fact.finalizer && fact.pod.as_ref().is_some_and(|it| it.role.is_none()))
+        .map(|fact| fact.key.clone());
+    recorded.chain(strange).collect()
+}
+
+/// The requests of everything that has begun and may still run.
+pub(super) fn holds(
+    ledger: &UnitLedger,
+    pods: &[LivePod],
+    ask: impl Fn(&str, u32, &Attempt) -> Ask,
+) -> Vec<Ask> {
+    let mut found = Vec::new();
+    for run in &ledger.runs {
+        for trial in &run.trials {
+            for attempt in &trial.attempts {
+                let live = || pods_of(pods, run, trial.number, attempt.number);
+                let runs = || live().iter().any(|it| !is_recorded(ledger, it));
+                if attempt.end.is_none() || runs() {
+                    found.push(ask(&run.identity.short(), trial.number, attempt));
+                }
+            }
+        }
+    }
+    found
+}
+
+pub(super) fn changed(ledger: UnitLedger, view: &View) -> Option<UnitLedger> {
+    // Nothing is begun on an incomplete view.
+    let empty = view.ledger.is_none() && !view.complete && ledger.runs.is_empty();
+    (view.ledger != Some(&ledger) && !empty).then_some(ledger)
+}

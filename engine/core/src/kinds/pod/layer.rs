@@ -1,0 +1,272 @@
+//! One layer of a pod against Kubernetes' own types and the table of owned fields.
+
+use berth_openapi::{Fields, Quantity, Shape, facts};
+
+use super::table::{Part, owned};
+use crate::diagnostic::{Code, Diagnostic, closest};
+use crate::object::{Key, Node, Value};
+
+const POD: &str = "io.k8s.api.core.v1.Pod";
+/// The container of the program.
+const TASK: &str = "task";
+
+/// What is wrong with a layer, whatever it is a layer of. `path` says where it stands, such as
+/// `spec.pod`.
+pub(in crate::kinds) fn check(layer: &Node, path: &str) -> Vec<Diagnostic> {
+    let mut walk = Walk::default();
+    for (name, part) in [("metadata", Part::Metadata), ("spec", Part::Spec)] {
+        let Some(node) = layer.get(name) else {
+            continue;
+        };
+        let shape = facts().at(POD, &[name]).unwrap_or(&Shape::Any);
+        walk.part(node, &format!("{path}.{name}"), part);
+        walk.value(node, shape, &format!("{path}.{name}"));
+    }
+    if let Some(spec) = layer.get("spec") {
+        walk.directive(spec, path);
+        walk.containers(spec, path);
+        walk.volumes(spec);
+    }
+    if let Some(metadata) = layer.get("metadata") {
+        walk.metadata(metadata);
+    }
+    walk.findings
+}
+
+#[derive(Default)]
+struct Walk {
+    findings: Vec<Diagnostic>,
+}
+
+impl Walk {
+    fn value(&mut self, node: &Node, shape: &Shape, path: &str) {
+        let shape = facts().resolve(shape);
+        match (&node.value, shape) {
+            // In a layer, null removes what is below.
+            (Value::Null, _) | (_, Shape::Any) => {}
+            (Value::Map(entries), Shape::Object(fields)) => self.object(entries, fields, path),
+            (Value::Map(entries), Shape::Map { value, .. }) => {
+                for (key, node) in entries.iter().filter(|(key, _)| !is_directive(key)) {
+                    self.value(node, value, &format!("{path}.{}", key.name));
+                }
+            }
+            (
+                Value::List(items),
+                Shape::List {
+                    item,
+                    patch_merge_key,
+                    ..
+                },
+            ) => {
+                for (index, node) in items.iter().enumerate() {
+                    self.item(node, patch_merge_key.as_deref(), path);
+                    self.value(node, item, &format!("{path}[{index}]"));
+                }
+            }
+            _ => self.scalar(node, shape, path),
+        }
+    }
+
+    fn object(&mut self, entries: &[(Key, Node)], fields: &Fields, path: &str) {
+        for (key, node) in entries.iter().filter(|(key, _)| !is_directive(key)) {
+            let path = format!("{path}.{}", key.name);
+            match fields.shape(&key.name) {
+                Some(shape) => self.value(node, shape, &path),
+                None if fields.open => {}
+                None => self.unknown(key, fields, &path),
+            }
+        }
+    }
+
+    fn unknown(&mut self, key: &Key, fields: &Fields, path: &str) {
+        let version = facts().version();
+        let cause = format!("Kubernetes {version} knows no field `{path}`");
+        let finding = Diagnostic::error(Code::UnknownPodField, key.place, cause);
+        let names = fields.fields.keys().map(String::as_str);
+        self.findings.push(match closest(&key.name, names) {
+            Some(close) => finding.help(format!("did you mean `{close}`?")),
+            None => finding.help("see `kubectl explain pod`"),
+        });
+    }
+
+    /// Items of lists that are merged by a key need it.
+    fn item(&mut self, node: &Node, merge_key: Option<&str>, path: &str) {
+        let (Some(merge_key), Value::Map(_)) = (merge_key, &node.value) else {
+            return;
+        };
+        let replaces = node.get("$patch").and_then(Node::as_str) == Some("replace");
+        if node.get(merge_key).is_none() && !replaces {
+            let cause = format!("an item of `{path}` has no `{merge_key}`");
+            let help = format!("items of layers are merged by their `{merge_key}`: add it");
+            self.findings
+                .push(Diagnostic::error(Code::MissingField, node.place, cause).help(help));
+        }
+    }
+
+    fn scalar(&mut self, node: &Node, shape: &Shape, path: &str) {
+        let wanted = match (&node.value, shape) {
+            (Value::String(text), Shape::String { values, .. }) => {
+                if !values.is_empty() && !values.iter().any(|value| **value == **text) {
+                    self.not_one_of(node, text, values, path);
+                }
+                return;
+            }
+            (Value::String(text), Shape::Quantity) => match text.parse::<Quantity>() {
+                Ok(_) => return,
+                Err(_) => "an amount such as 500m or 8Gi",
+            },
+            (Value::Number(_), Shape::Quantity | Shape::Number)
+            | (Value::String(_), Shape::IntOrString | Shape::Time)
+            | (Value::Bool(_), Shape::Boolean) => return,
+            (Value::Number(number), Shape::Integer { .. } | Shape::IntOrString)
+                if !number.is_f64() =>
+            {
+                return;
+            }
+            (_, Shape::String { .. } | Shape::Time) => "text",
+            (_, Shape::Quantity) => "an amount such as 500m or 8Gi",
+            (_, Shape::Integer { .. }) => "a whole number",
+            (_, Shape::IntOrString) => "a whole number or text",
+            (_, Shape::Number) => "a number",
+            (_, Shape::Boolean) => "true or false",
+            (_, Shape::List { .. }) => "a list",
+            _ => "a map",
+        };
+        let finding = Diagnostic::error(
+            Code::WrongType,
+            node.place,
+            format!("`{path}` must be {wanted}"),
+        );
+        let quote = wanted == "text" && matches!(node.value, Value::Number(_) | Value::Bool(_));
+        self.findings.push(if quote {
+            finding.help("quote it")
+        } else {
+            finding
+        });
+    }
+
+    fn not_one_of(&mut self, node: &Node, text: &str, values: &[String], path: &str) {
+        let cause = format!(
+            "`{path}` cannot be `{}`",
+            text.chars().take(60).collect::<String>()
+        );
+        let help = match closest(text, values.iter().map(String::as_str)) {
+            Some(close) => format!("did you mean `{close}`?"),
+            None => format!("write {}", values.join(", ")),
+        };
+        self.findings
+            .push(Diagnostic::error(Code::OutOfRange, node.place, cause).help(help));
+    }
+
+    /// Refuses the fields that are Berth's own.
+    fn part(&mut self, node: &Node, path: &str, part: Part) {
+        for (key, _) in node.entries() {
+            if let Some(instead) = owned(part, &key.name) {
+                let cause = format!("`{path}.{}` is a field that Berth sets itself", key.name);
+                self.findings
+                    .push(Diagnostic::error(Code::ReservedField, key.place, cause).help(instead));
+            }
+        }
+    }
+
+    /// A layer adds to the ones below: what all pods start from cannot be taken away as a whole.
+    fn directive(&mut self, spec: &Node, path: &str) {
+        if let Some((key, _)) = spec.entries().iter().find(|(key, _)| is_directive(key)) {
+            let cause = format!("`{path}.spec` cannot be replaced or deleted as a whole");
+            self.findings.push(
+                Diagnostic::error(Code::ReservedField, key.place, cause)
+                    .help("put `$patch` on the fields or items that should go"),
+            );
+        }
+    }
+
+    fn containers(&mut self, spec: &Node, path: &str) {
+        for container in spec.get("containers").map_or(&[][..], Node::items) {
+            let task = container.get("name").and_then(Node::as_str) == Some(TASK);
+            let part = if task { Part::Task } else { Part::Sidecar };
+            self.part(container, &format!("{path}.spec.containers"), part);
+            if task {
+                self.variables(container);
+            }
+        }
+        for container in spec.get("initContainers").map_or(&[][..], Node::items) {
+            if let Some(name) = container
+                .get("name")
+                .filter(|name| name.as_str() == Some(TASK))
+            {
+                let cause = "the name `task` is that of the program's container";
+                self.findings.push(
+                    Diagnostic::error(Code::ReservedField, name.place, cause)
+                        .help("give it another name"),
+                );
+            }
+        }
+    }
+
+    fn variables(&mut self, task: &Node) {
+        for variable in task.get("env").map_or(&[][..], Node::items) {
+            if let Some(name) = variable.get("name")
+                && name.as_str().is_some_and(is_own_variable)
+            {
+                self.findings.push(own_variable(name));
+            }
+        }
+    }
+
+    fn volumes(&mut self, spec: &Node) {
+        for volume in spec.get("volumes").map_or(&[][..], Node::items) {
+            if let Some(name) = volume
+                .get("name")
+                .filter(|name| name.as_str().is_some_and(|it| it.starts_with("berth-")))
+            {
+                let cause = "names of volumes that begin with `berth-` are Berth's own";
+                self.findings.push(
+                    Diagnostic::error(Code::ReservedField, name.place, cause)
+                        .help("give it another name"),
+                );
+            }
+        }
+    }
+
+    fn metadata(&mut self, metadata: &Node) {
+        for map in ["labels", "annotations"] {
+            for (key, _) in metadata.get(map).map_or(&[][..], Node::entries) {
+                if is_own_label(&key.name) {
+                    let cause = format!("`{}` is Berth's own", key.name);
+                    self.findings.push(
+                        Diagnostic::error(Code::ReservedField, key.place, cause)
+                            .help("labels and annotations of `berth.dev/` are set by Berth"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Whether a label or annotation is Berth's own. Those of `sandbox.berth.dev/` are for users to
+/// tell the sandbox what becomes of a pod; a real cluster does not heed them.
+pub(in crate::kinds) fn is_own_label(name: &str) -> bool {
+    name.split_once('/').is_some_and(|(prefix, _)| {
+        prefix == "berth.dev" || prefix.ends_with(".berth.dev") && prefix != "sandbox.berth.dev"
+    })
+}
+
+/// Whether a variable is Berth's own.
+pub(in crate::kinds) fn is_own_variable(name: &str) -> bool {
+    name.starts_with("BERTH_") || name.starts_with("PET_")
+}
+
+/// Says that a variable is Berth's own.
+pub(in crate::kinds) fn own_variable(name: &Node) -> Diagnostic {
+    let cause = format!(
+        "the variable `{}` is Berth's own",
+        name.as_str().unwrap_or_default()
+    );
+    Diagnostic::error(Code::ReservedField, name.place, cause)
+        .help("names that begin with `BERTH_` or `PET_` are set by Berth")
+}
+
+/// `$patch` and its kin steer the merge.
+fn is_directive(key: &Key) -> bool {
+    &*key.name == "$patch"
+}

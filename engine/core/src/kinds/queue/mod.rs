@@ -1,0 +1,6 @@
+//! `Queue`: a resource pool.
+
+pub(super) mod check;
+mod document;
+
+pub use document::{Allow, Backend, Capacity, Queue, QueueSpec, QueueState};

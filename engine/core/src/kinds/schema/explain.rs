@@ -1,0 +1,317 @@
+//! The validator's errors in our own words, at their places.
+
+use jsonschema::ValidationError;
+use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
+use jsonschema::paths::LocationSegment;
+use serde_json::Value;
+
+use super::not_built;
+use crate::diagnostic::{Code, Diagnostic, closest};
+use crate::ids::{DocumentKind, Name};
+use crate::object::{self, Key, Node, Place};
+
+/// What one error of the validator means for the author.
+pub(super) fn explain(
+    kind: DocumentKind,
+    schema: &Value,
+    document: &Node,
+    error: &ValidationError<'_>,
+) -> Vec<Diagnostic> {
+    let found = Found::new(kind, schema, document, error);
+    match error.kind() {
+        Kind::AdditionalProperties { unexpected } => {
+            unexpected.iter().map(|name| found.unknown(name)).collect()
+        }
+        Kind::Required { property } => vec![found.missing(property.as_str().unwrap_or_default())],
+        Kind::Not { .. } | Kind::FalseSchema => vec![found.not_built()],
+        Kind::Type { kind } => vec![found.wrong_type(kind)],
+        Kind::OneOfNotValid { context } => {
+            let values: Vec<&Value> = context.iter().flatten().filter_map(constant).collect();
+            vec![found.not_one_of(&values)]
+        }
+        Kind::Enum { options } => {
+            vec![found.not_one_of(&options.as_array().into_iter().flatten().collect::<Vec<_>>())]
+        }
+        Kind::Constant { expected_value } => vec![found.not_one_of(&[expected_value])],
+        Kind::Pattern { .. } => vec![found.not_matching()],
+        other => vec![found.out_of_range(&limit(other))],
+    }
+}
+
+fn constant<'a>(error: &'a ValidationError<'_>) -> Option<&'a Value> {
+    match error.kind() {
+        Kind::Constant { expected_value } => Some(expected_value),
+        _ => None,
+    }
+}
+
+fn limit(kind: &Kind) -> String {
+    match kind {
+        Kind::Minimum { limit } => format!("it is at least {limit}"),
+        Kind::Maximum { limit } => format!("it is at most {limit}"),
+        Kind::MinLength { limit: 1 } | Kind::MinItems { limit: 1 } => {
+            "it cannot be empty".to_owned()
+        }
+        Kind::MinLength { limit } => format!("it has at least {limit} characters"),
+        Kind::MaxLength { limit } => format!("it has at most {limit} characters"),
+        Kind::MinItems { limit } => format!("it has at least {limit} items"),
+        Kind::MaxItems { limit } => format!("it has at most {limit} items"),
+        Kind::MinProperties { limit } => format!("it has at least {limit} field"),
+        Kind::MaxProperties { limit } => format!("it has at most {limit} field"),
+        other => format!("it breaks the rule `{}`", other.keyword()),
+    }
+}
+
+/// Where an error is: in the document, and in the schema.
+struct Found<'a> {
+    kind: DocumentKind,
+    path: String,
+    node: &'a Node,
+    key: Option<&'a Key>,
+    /// The schema that the failed keyword stands in.
+    rule: Option<&'a Value>,
+    /// The name of the type that it stands in.
+    owner: Option<String>,
+}
+
+impl<'a> Found<'a> {
+    fn new(
+        kind: DocumentKind,
+        schema: &'a Value,
+        document: &'a Node,
+        error: &ValidationError<'_>,
+    ) -> Self {
+        let (path, node, key) = walk(document, error.instance_path().segments());
+        let keyword = error.schema_path().as_str();
+        let rule = keyword
+            .rsplit_once('/')
+            .and_then(|(parent, _)| schema.pointer(parent));
+        let owner = keyword
+            .strip_prefix("/$defs/")
+            .and_then(|rest| rest.split('/').next());
+        Self {
+            kind,
+            path,
+            node,
+            key,
+            rule,
+            owner: owner.map(ToOwned::to_owned),
+        }
+    }
+
+    fn unknown(&self, name: &str) -> Diagnostic {
+        let key = self
+            .node
+            .entries()
+            .iter()
+            .find(|(key, _)| &*key.name == name);
+        let place = key.map_or(self.node.place, |(key, _)| key.place);
+        let field = join(&self.path, name);
+        let known = || {
+            self.rule
+                .and_then(|rule| rule["properties"].as_object())
+                .into_iter()
+                .flatten()
+        };
+        let built = known().filter(|(_, schema)| schema.get("not").is_none());
+        let names: Vec<&str> = built.map(|(name, _)| name.as_str()).collect();
+        let help = match closest(name, names.iter().copied()) {
+            Some(close) => format!("did you mean `{close}`?"),
+            None => format!("the fields here are {}", list(&names)),
+        };
+        Diagnostic::error(
+            Code::UnknownField,
+            place,
+            format!("{} has no field `{field}`", article(self.kind)),
+        )
+        .help(help)
+    }
+
+    fn missing(&self, name: &str) -> Diagnostic {
+        let place = self.key.map_or(self.node.place, |key| key.place);
+        let field = join(&self.path, name);
+        let finding = Diagnostic::error(Code::MissingField, place, format!("`{field}` is missing"));
+        let schema = self.rule.and_then(|rule| rule["properties"].get(name));
+        match schema.and_then(|schema| schema["description"].as_str()) {
+            Some(words) => finding.help(format!("add `{name}`: {words}")),
+            None => finding.help(format!("add `{name}`")),
+        }
+    }
+
+    fn not_built(&self) -> Diagnostic {
+        let place = self.key.map_or(self.node.place, |key| key.place);
+        let words = self
+            .rule
+            .and_then(|rule| rule["description"].as_str())
+            .unwrap_or("this is not built yet");
+        Diagnostic::error(Code::NotBuilt, place, format!("`{}`: {words}", self.path))
+    }
+
+    fn wrong_type(&self, kind: &TypeKind) -> Diagnostic {
+        let names: Vec<&str> = match kind {
+            TypeKind::Single(one) => vec![one.as_str()],
+            TypeKind::Multiple(set) => set.iter().map(jsonschema::JsonType::as_str).collect(),
+        };
+        let wanted: Vec<&str> = names.iter().map(|name| words_of(name)).collect();
+        let cause = format!(
+            "`{}` is {}, it must be {}",
+            self.path,
+            is(self.node),
+            wanted.join(" or ")
+        );
+        let finding = Diagnostic::error(Code::WrongType, self.node.place, cause);
+        match &self.node.value {
+            object::Value::Number(_) | object::Value::Bool(_) if names.contains(&"string") => {
+                finding.help("quote it")
+            }
+            object::Value::String(text) if text.parse::<f64>().is_ok() => {
+                finding.help("take the quotes off")
+            }
+            object::Value::Null => finding.help("give it a value, or leave the field out"),
+            _ => finding,
+        }
+    }
+
+    fn not_one_of(&self, values: &[&Value]) -> Diagnostic {
+        let place = self.node.place;
+        let Some(text) = self.node.as_str() else {
+            let cause = format!("`{}` is {}, it must be text", self.path, is(self.node));
+            return Diagnostic::error(Code::WrongType, place, cause);
+        };
+        let owner = self.owner.as_deref();
+        let unbuilt = |row: &&(&str, &str, &str)| Some(row.0) == owner && row.1 == text;
+        if let Some((.., sentence)) = not_built::VALUES.iter().find(unbuilt) {
+            return Diagnostic::error(Code::NotBuilt, place, *sentence);
+        }
+        let names: Vec<&str> = values.iter().filter_map(|value| value.as_str()).collect();
+        let cause = format!("`{}` cannot be `{}`", self.path, cut(text));
+        let help = match closest(text, names.iter().copied()) {
+            Some(close) if names.len() > 1 => format!("did you mean `{close}`?"),
+            _ => format!("write {}", list(&names)),
+        };
+        Diagnostic::error(Code::OutOfRange, place, cause).help(help)
+    }
+
+    fn not_matching(&self) -> Diagnostic {
+        let text = self.node.as_str().unwrap_or_default();
+        if self.owner.as_deref() == Some("Name") {
+            let words = Name::new(text)
+                .err()
+                .map_or_else(String::new, |error| error.to_string());
+            let cause = format!("`{}` is no name for `{}`: {words}", cut(text), self.path);
+            return Diagnostic::error(Code::InvalidName, self.node.place, cause);
+        }
+        let cause = format!("`{}` cannot be `{}`", self.path, cut(text));
+        let finding = Diagnostic::error(Code::OutOfRange, self.node.place, cause);
+        match self.rule.and_then(|rule| rule["description"].as_str()) {
+            Some(words) => finding.help(format!("{words}{}", self.examples())),
+            None => finding,
+        }
+    }
+
+    fn out_of_range(&self, limit: &str) -> Diagnostic {
+        let cause = format!("`{}` is out of range: {limit}", self.path);
+        Diagnostic::error(Code::OutOfRange, self.place(), cause)
+    }
+
+    fn place(&self) -> Place {
+        self.node.place
+    }
+
+    fn examples(&self) -> String {
+        let examples: Vec<String> = self
+            .rule
+            .and_then(|rule| rule["examples"].as_array())
+            .into_iter()
+            .flatten()
+            .map(|example| {
+                example
+                    .as_str()
+                    .map_or_else(|| example.to_string(), ToOwned::to_owned)
+            })
+            .collect();
+        if examples.is_empty() {
+            String::new()
+        } else {
+            format!(" For example {}", examples.join(", "))
+        }
+    }
+}
+
+/// Follows a path of the validator through the document.
+fn walk<'a, 'b>(
+    document: &'a Node,
+    path: impl Iterator<Item = LocationSegment<'b>>,
+) -> (String, &'a Node, Option<&'a Key>) {
+    let (mut words, mut node, mut key) = (String::new(), document, None);
+    for segment in path {
+        match segment {
+            LocationSegment::Property(name) => {
+                words = join(&words, &name);
+                let Some(entry) = node.entries().iter().find(|(key, _)| *key.name == *name) else {
+                    break;
+                };
+                (key, node) = (Some(&entry.0), &entry.1);
+            }
+            LocationSegment::Index(index) => {
+                words = format!("{words}[{index}]");
+                let Some(item) = node.items().get(index) else {
+                    break;
+                };
+                (key, node) = (None, item);
+            }
+        }
+    }
+    (words, node, key)
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
+fn article(kind: DocumentKind) -> String {
+    match kind {
+        DocumentKind::Experiment => format!("an {kind}"),
+        _ => format!("a {kind}"),
+    }
+}
+
+fn list(names: &[&str]) -> String {
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// What a value is, for people.
+fn is(node: &Node) -> &'static str {
+    match &node.value {
+        object::Value::Null => "empty",
+        object::Value::Bool(_) => "true or false",
+        object::Value::Number(_) => "a number",
+        object::Value::String(_) => "text",
+        object::Value::List(_) => "a list",
+        object::Value::Map(_) => "a map",
+    }
+}
+
+fn words_of(json_type: &str) -> &'static str {
+    match json_type {
+        "integer" => "a whole number",
+        "number" => "a number",
+        "string" => "text",
+        "boolean" => "true or false",
+        "array" => "a list",
+        "object" => "a map",
+        _ => "empty",
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(80).collect()
+}

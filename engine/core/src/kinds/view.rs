@@ -1,0 +1,46 @@
+//! What a kind sees of the cluster and of its own past when it decides.
+
+use super::Grant;
+use crate::ids::{Name, ObjectKey};
+use crate::ledger::UnitLedger;
+use crate::observed::Fact;
+
+/// Names an attempt towards the arbiter: run, trial, attempt; as in [`Ask::attempt`](super::Ask).
+pub type AttemptKey = (Box<str>, u32, u32);
+
+/// What is known of a node that a pod is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeState {
+    /// It is there and ready.
+    Live,
+    /// It was deleted or tainted out-of-service: nothing runs there any more.
+    Gone,
+    /// It does not answer, or nodes cannot be read: something may still run there.
+    Unknown,
+}
+
+/// All that a unit may look at. The same view and time give the same want.
+pub struct View<'a> {
+    /// This Berth's instance id, as in the label `berth.dev/instance`.
+    pub instance: &'a str,
+    /// The cluster document's name.
+    pub cluster_name: &'a Name,
+    /// What already happened; `None` if the unit is seen for the first time.
+    pub ledger: Option<&'a UnitLedger>,
+    /// The order of arrival to use if the unit is seen for the first time.
+    pub sequence: u64,
+    /// Our objects of this unit, sorted by key.
+    pub objects: &'a [&'a Fact],
+    /// The watches of the unit's namespace are complete: what is not in `objects` is not there,
+    /// but for what `expected` says.
+    pub complete: bool,
+    /// What the arbiter said of an attempt; `None` if it was not asked yet.
+    pub grant: &'a dyn Fn(&AttemptKey) -> Option<Grant>,
+    /// What is known of a node.
+    pub node: &'a dyn Fn(&str) -> NodeState,
+    /// A create was given out or answered, and the object was not seen gone: it may exist though
+    /// the watch does not show it.
+    pub expected: &'a dyn Fn(&ObjectKey) -> bool,
+    /// The server refused to create this object, in its words.
+    pub refused: &'a dyn Fn(&ObjectKey) -> Option<String>,
+}

@@ -1,0 +1,87 @@
+//! What a unit should have. A kind writes no action: it says what it wants.
+
+use std::sync::Arc;
+
+use crate::ids::{Digest, Name, ObjectKey, Timestamp};
+use crate::ledger::{UnitLedger, UnitStatus};
+use crate::observed::{SlotRequest, Taint};
+
+/// How an object is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upkeep {
+    /// `POST`ed once, never diffed, never corrected: pods.
+    Frozen,
+    /// Applied whenever it differs.
+    Converged,
+}
+
+/// One wanted object. Its body is rendered only when it is sent.
+#[derive(Clone)]
+pub struct Recipe {
+    /// Which object.
+    pub key: ObjectKey,
+    /// Digest of the desired form.
+    pub digest: Digest,
+    /// How it is kept.
+    pub upkeep: Upkeep,
+    /// It is created only once these are there.
+    pub after: Vec<ObjectKey>,
+    /// Path and value hashes of the desired leaves, for converged kinds; as in `Fact::leaves`.
+    pub leaves: Arc<[(u64, u64)]>,
+    /// Makes the body, without the labels and annotations that the reconciler stamps.
+    pub body: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
+}
+
+/// A request to the arbiter: may this attempt start?
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// Which attempt: run, trial, attempt.
+    pub attempt: (Box<str>, u32, u32),
+    /// The queue.
+    pub queue: Name,
+    /// How many pods.
+    pub pods: u32,
+    /// What each pod takes; `None` for pods without slots.
+    pub each: Option<SlotRequest>,
+    /// Slots in all, for the quota.
+    pub slots: u32,
+    /// Larger goes first.
+    pub priority: i64,
+    /// Order of arrival; smaller goes first.
+    pub sequence: u64,
+    /// The pods' node selector.
+    pub node_selector: Vec<(Box<str>, Box<str>)>,
+    /// The taints that the pods tolerate; an empty key tolerates everything.
+    pub tolerations: Vec<Taint>,
+    /// It already started: it holds its slots, whatever the arbiter thinks.
+    pub holds: bool,
+}
+
+/// What the arbiter says of an ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    /// Go.
+    Granted,
+    /// Wait; the words say for what.
+    Waiting(String),
+}
+
+/// What a unit should have now.
+#[derive(Clone, Default)]
+pub struct Want {
+    /// Objects that should exist. What is ours, of this unit, and not here, goes.
+    pub objects: Vec<Recipe>,
+    /// What the ledger should say of this unit; `None` leaves it as it is.
+    pub ledger: Option<UnitLedger>,
+    /// Live pods whose outcome is in `ledger` above: once that is durable, their finalizer comes off.
+    pub release: Vec<ObjectKey>,
+    /// Requests to the arbiter.
+    pub asks: Vec<Ask>,
+    /// When to look again though nothing happened.
+    pub due: Option<Timestamp>,
+    /// For people.
+    pub status: UnitStatus,
+    /// Objects going away are live work of a document that was removed or replaced: the prune
+    /// guard counts them.
+    pub prunes: bool,
+}

@@ -1,0 +1,196 @@
+//! What is read from a pod.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use berth_openapi::Quantity;
+use serde_json::Value;
+
+use super::read::{list, time};
+use super::{PodEnd, PodFact, PodPhase, PodRole, SlotRequest, marks};
+use crate::ids::{DigestWriter, Timestamp};
+
+/// Clocks of kubelets and of the server may differ by so much.
+const SKEW: Duration = Duration::from_secs(30);
+
+/// Reasons in `status.reason` that say that the pod was stopped from outside.
+const STOPPED: [&str; 5] = [
+    "Evicted",
+    "Preempting",
+    "NodeShutdown",
+    "Terminated",
+    "NodeLost",
+];
+
+/// Reads what Berth keeps of a pod. Whatever is missing reads as not there yet.
+pub(super) fn read(object: &Value) -> PodFact {
+    let status = &object["status"];
+    let phase = match status["phase"].as_str() {
+        Some("Running") => PodPhase::Running,
+        Some("Succeeded") => PodPhase::Succeeded,
+        Some("Failed") => PodPhase::Failed,
+        Some("Unknown") => PodPhase::Unknown,
+        _ => PodPhase::Pending,
+    };
+    let task = list(&status["containerStatuses"]).find(|one| one["name"] == marks::TASK);
+    let task = task.unwrap_or(&Value::Null);
+    PodFact {
+        role: role(&object["metadata"]["labels"]),
+        phase,
+        node: object["spec"]["nodeName"].as_str().map(Into::into),
+        requests: requests(&object["spec"]),
+        started: time(&task["state"]["running"]["startedAt"])
+            .or_else(|| time(&task["state"]["terminated"]["startedAt"])),
+        end: matches!(phase, PodPhase::Succeeded | PodPhase::Failed)
+            .then(|| end(object, phase, &task["state"]["terminated"])),
+        waiting: waiting(status),
+        unschedulable: unschedulable(status),
+        spec: spec_hash(&object["spec"]),
+    }
+}
+
+fn role(labels: &Value) -> Option<PodRole> {
+    let number = |name: &str| labels[name].as_str()?.parse().ok();
+    Some(PodRole {
+        run: labels[marks::RUN].as_str()?.into(),
+        trial: number(marks::TRIAL)?,
+        attempt: number(marks::ATTEMPT)?,
+        rank: number(marks::RANK)?,
+    })
+}
+
+fn end(object: &Value, phase: PodPhase, terminated: &Value) -> PodEnd {
+    let finished = time(&terminated["finishedAt"]);
+    let status_reason = object["status"]["reason"].as_str();
+    let disrupted = list(&object["status"]["conditions"])
+        .any(|one| one["type"] == "DisruptionTarget" && one["status"] == "True");
+    PodEnd {
+        exit_code: terminated["exitCode"]
+            .as_i64()
+            .and_then(|code| i32::try_from(code).ok()),
+        reason: status_reason
+            .or(terminated["reason"].as_str())
+            .unwrap_or_default()
+            .chars()
+            .take(80)
+            .collect(),
+        asked: disrupted
+            || status_reason.is_some_and(|reason| STOPPED.contains(&reason))
+            || asked_by_delete(&object["metadata"], finished),
+        marker: terminated["message"]
+            .as_str()
+            .is_some_and(|text| text.starts_with(marks::COMPLETED)),
+        succeeded: phase == PodPhase::Succeeded,
+        finished,
+    }
+}
+
+/// Whether a delete stopped the pod, and did not come only after it had ended: then the server
+/// sets the grace to 0 (pod strategy, `CheckGracefulDelete`), and the pod had finished before, by
+/// more than clocks differ. So the garbage collector takes nothing away from a finished pod.
+fn asked_by_delete(meta: &Value, finished: Option<Timestamp>) -> bool {
+    let Some(deleted) = time(&meta["deletionTimestamp"]) else {
+        return false;
+    };
+    let at_once = meta["deletionGracePeriodSeconds"].as_u64() == Some(0);
+    let before = finished.is_some_and(|finished| finished.plus(SKEW) <= deleted);
+    !(at_once && before)
+}
+
+fn waiting(status: &Value) -> Option<Box<str>> {
+    let all = list(&status["initContainerStatuses"]).chain(list(&status["containerStatuses"]));
+    let waiting = all.map(|one| &one["state"]["waiting"]).find(|one| {
+        !matches!(
+            one["reason"].as_str(),
+            None | Some("ContainerCreating" | "PodInitializing")
+        )
+    })?;
+    let reason = waiting["reason"].as_str()?;
+    let text = match waiting["message"].as_str() {
+        Some(message) => format!("{reason}: {message}"),
+        None => reason.to_owned(),
+    };
+    Some(cut(&text))
+}
+
+fn unschedulable(status: &Value) -> Option<Box<str>> {
+    let condition = list(&status["conditions"])
+        .find(|one| one["type"] == "PodScheduled" && one["status"] == "False")?;
+    Some(cut(condition["message"]
+        .as_str()
+        .or(condition["reason"].as_str())?))
+}
+
+fn cut(text: &str) -> Box<str> {
+    text.chars().take(300).collect::<String>().into()
+}
+
+/// A hash of the spec but for the node, which the scheduler sets.
+fn spec_hash(spec: &Value) -> u64 {
+    let mut spec = spec.clone();
+    if let Some(map) = spec.as_object_mut() {
+        map.remove("nodeName");
+    }
+    let mut writer = DigestWriter::new("pod-spec/v1");
+    writer.field(spec.to_string().as_bytes());
+    let digest = writer.finish();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest.as_bytes()[..8]);
+    u64::from_le_bytes(first)
+}
+
+/// What a pod takes: the sum of its containers and native sidecars, or the largest init container
+/// with the sidecars that started before it, if that is more (as the scheduler counts).
+pub(super) fn requests(spec: &Value) -> Vec<SlotRequest> {
+    let mut running: BTreeMap<Box<str>, u64> = BTreeMap::new();
+    let mut peak: BTreeMap<Box<str>, u64> = BTreeMap::new();
+    for container in list(&spec["initContainers"]) {
+        let own = slots(&container["resources"]["requests"]);
+        if container["restartPolicy"] == "Always" {
+            add(&mut running, &own);
+        } else {
+            let mut then = running.clone();
+            add(&mut then, &own);
+            raise(&mut peak, then);
+        }
+    }
+    for container in list(&spec["containers"]) {
+        add(&mut running, &slots(&container["resources"]["requests"]));
+    }
+    raise(&mut peak, running);
+    peak.into_iter()
+        .map(|(resource, millis)| SlotRequest { resource, millis })
+        .collect()
+}
+
+fn add(sum: &mut BTreeMap<Box<str>, u64>, more: &[SlotRequest]) {
+    for one in more {
+        let slot = sum.entry(one.resource.clone()).or_default();
+        *slot = slot.saturating_add(one.millis);
+    }
+}
+
+fn raise(peak: &mut BTreeMap<Box<str>, u64>, then: BTreeMap<Box<str>, u64>) {
+    for (resource, millis) in then {
+        let slot = peak.entry(resource).or_default();
+        *slot = millis.max(*slot);
+    }
+}
+
+/// The resources that can be slots: `cpu` and the extended ones (with a `/` in the name). What is
+/// zero or no quantity is left out.
+pub(super) fn slots(resources: &Value) -> Vec<SlotRequest> {
+    resources
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| *name == "cpu" || name.contains('/'))
+        .filter_map(|(name, value)| {
+            let millis = u64::try_from(Quantity::from_json(value).ok()?.millis()).ok()?;
+            (millis > 0).then(|| SlotRequest {
+                resource: name.as_str().into(),
+                millis,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,401 @@
+//! All facts, their indexes, and what may be concluded from a fact that is missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::coverage::Stand;
+use super::{Coverage, Fact, NodeFact, Occupant, Ownership};
+use crate::ids::{ObjectKey, ObjectKind, ResourceVersion, Timestamp, Uid, UnitId};
+use crate::reconciler::{WatchEvent, WatchKey};
+
+/// How long a create whose answer was lost may still be carried out: longer than the server's own
+/// limit for a request (kube-apiserver `--request-timeout`, 60 s).
+const SETTLES: std::time::Duration = std::time::Duration::from_secs(75);
+
+/// The proof that an object does not exist: only [`Observed::absent`] makes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absent(ObjectKey);
+
+impl Absent {
+    /// What is absent.
+    pub fn key(&self) -> &ObjectKey {
+        &self.0
+    }
+}
+
+/// What an event was about: who must look again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Touched {
+    /// An object of this unit came, changed or went.
+    Unit(UnitId),
+    /// An object that carries our label and is not ours.
+    Foreign(ObjectKey),
+    /// A view of this namespace became complete or ceased to be.
+    Namespace(Box<str>),
+    /// Nodes or occupants: the arbiter must look again.
+    Capacity,
+}
+
+/// What the watches and our own answers say of one cluster.
+#[derive(Debug, Default)]
+pub struct Observed {
+    facts: BTreeMap<ObjectKey, (u64, Fact)>,
+    by_unit: BTreeMap<UnitId, BTreeSet<ObjectKey>>,
+    by_node: BTreeMap<Box<str>, BTreeMap<UnitId, usize>>,
+    nodes: BTreeMap<Box<str>, (u64, NodeFact)>,
+    occupants: BTreeMap<(Box<str>, Box<str>), (u64, Occupant)>,
+    stands: BTreeMap<WatchKey, Stand>,
+    outstanding: BTreeMap<ObjectKey, Option<Timestamp>>,
+    departed: BTreeMap<Uid, ObjectKey>,
+}
+
+impl Observed {
+    /// Takes in one message of a watch; says who must look again.
+    pub fn watch(&mut self, key: &WatchKey, event: WatchEvent) -> Vec<Touched> {
+        match event {
+            WatchEvent::Started => {
+                self.stand(key).begin();
+                coverage_of(key)
+            }
+            WatchEvent::Unreadable(words) => {
+                self.stand(key).coverage = Coverage::Unreadable(words);
+                coverage_of(key)
+            }
+            WatchEvent::Passed(version) => {
+                self.stand(key).pass(version);
+                Vec::new()
+            }
+            WatchEvent::Complete(version) => self.complete(key, version),
+            WatchEvent::Object(fact) => {
+                let stand = self.stand(key);
+                stand.pass(fact.version);
+                let generation = stand.generation;
+                self.insert(*fact, generation)
+            }
+            WatchEvent::ObjectGone(object, version) => {
+                self.stand(key).pass(version);
+                self.departed.retain(|_, known| *known != object);
+                match self.facts.get(&object) {
+                    Some((_, fact)) if fact.version <= version => self.remove(&object),
+                    _ => Vec::new(),
+                }
+            }
+            WatchEvent::Node(node) => {
+                let generation = self.stand(key).generation;
+                let name = node.name.clone();
+                let old = self.nodes.insert(name.clone(), (generation, node.clone()));
+                match old {
+                    Some((_, old)) if old == node => Vec::new(),
+                    _ => self.node_touched(&name),
+                }
+            }
+            WatchEvent::NodeGone(name) => {
+                self.nodes.remove(&name);
+                self.node_touched(&name)
+            }
+            WatchEvent::Occupant(name, occupant) => {
+                let generation = self.stand(key).generation;
+                self.occupants.insert(name, (generation, occupant));
+                vec![Touched::Capacity]
+            }
+            WatchEvent::OccupantGone(name) => {
+                self.occupants.remove(&name);
+                vec![Touched::Capacity]
+            }
+        }
+    }
+
+    /// Takes in the object that an answer to one of our own calls carried.
+    pub fn learned(&mut self, fact: Fact) -> Vec<Touched> {
+        let stand = self
+            .stands
+            .get(&WatchKey::Ours(fact.key.kind, fact.key.namespace.clone()));
+        let (passed, generation) = stand.map_or((ResourceVersion(0), 0), |stand| {
+            (stand.passed, stand.generation)
+        });
+        // The watch has told of this state already and the object is not here: it went since.
+        if passed >= fact.version && !self.facts.contains_key(&fact.key) {
+            return Vec::new();
+        }
+        self.insert(fact, generation)
+    }
+
+    /// An answer said that this life of the object is over. A uid never comes back, so that late
+    /// messages about it are not believed.
+    pub fn departed(&mut self, key: &ObjectKey, uid: &Uid) -> Vec<Touched> {
+        self.departed.insert(uid.clone(), key.clone());
+        match self.facts.get(key) {
+            Some((_, fact)) if fact.uid == *uid => self.remove(key),
+            _ => Vec::new(),
+        }
+    }
+
+    /// A create was given out: until it is answered nothing is known of the object's absence.
+    pub fn create_given(&mut self, key: &ObjectKey) {
+        self.outstanding.entry(key.clone()).or_insert(None);
+    }
+
+    /// The create was answered for certain: it exists (and was told), or was not carried out.
+    pub fn create_answered(&mut self, key: &ObjectKey) {
+        self.outstanding.remove(key);
+    }
+
+    /// The create's answer was lost.
+    pub fn create_unknown(&mut self, key: &ObjectKey, now: Timestamp) {
+        self.outstanding.insert(key.clone(), Some(now));
+    }
+
+    /// A create that was repeated was certainly not carried out this time: it is settled unless an
+    /// earlier answer was lost.
+    pub fn create_not_done(&mut self, key: &ObjectKey) {
+        if self.outstanding.get(key) == Some(&None) {
+            self.outstanding.remove(key);
+        }
+    }
+
+    /// Settles creates whose lost answer is too old to be carried out any more, if the watch is
+    /// complete. Says whose they were.
+    pub fn settle(&mut self, now: Timestamp) -> Vec<ObjectKey> {
+        let settled: Vec<ObjectKey> = self
+            .outstanding
+            .iter()
+            .filter(|(key, lost)| {
+                lost.is_some_and(|lost| now.since(lost) >= SETTLES) && self.covers(key)
+            })
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in &settled {
+            self.outstanding.remove(key);
+        }
+        settled
+    }
+
+    /// When [`settle`](Self::settle) may next do something.
+    pub fn settles(&self) -> Option<Timestamp> {
+        let lost = self.outstanding.values().flatten().min();
+        lost.map(|lost| lost.plus(SETTLES))
+    }
+
+    /// Whether a create of this key is not answered yet, or its answer was lost.
+    pub fn outstanding(&self, key: &ObjectKey) -> bool {
+        self.outstanding.contains_key(key)
+    }
+
+    /// The proof that the object does not exist: the view is complete, it is not in it, and no
+    /// create of ours is on its way.
+    pub fn absent(&self, key: &ObjectKey) -> Option<Absent> {
+        let proven = self.covers(key)
+            && !self.facts.contains_key(key)
+            && !self.outstanding.contains_key(key);
+        proven.then(|| Absent(key.clone()))
+    }
+
+    /// The object, if it is known.
+    pub fn get(&self, key: &ObjectKey) -> Option<&Fact> {
+        self.facts.get(key).map(|(_, fact)| fact)
+    }
+
+    /// All facts, by key.
+    pub fn facts(&self) -> impl Iterator<Item = &Fact> {
+        self.facts.values().map(|(_, fact)| fact)
+    }
+
+    /// The objects of a unit, by key.
+    pub fn of_unit(&self, unit: &UnitId) -> Vec<&Fact> {
+        let keys = self.by_unit.get(unit).into_iter().flatten();
+        keys.filter_map(|key| self.get(key)).collect()
+    }
+
+    /// The units that have objects.
+    pub fn units(&self) -> impl Iterator<Item = &UnitId> {
+        self.by_unit.keys()
+    }
+
+    /// Whether all kinds that Berth makes are completely seen in this namespace.
+    pub fn complete_in(&self, namespace: &str) -> bool {
+        ObjectKind::ALL.iter().all(|kind| {
+            self.coverage(&WatchKey::Ours(*kind, namespace.into())) == &Coverage::Complete
+        })
+    }
+
+    /// How far the view of this watch is complete.
+    pub fn coverage(&self, key: &WatchKey) -> &Coverage {
+        self.stands
+            .get(key)
+            .map_or(&Coverage::Incomplete, |stand| &stand.coverage)
+    }
+
+    /// A node by name.
+    pub fn node(&self, name: &str) -> Option<&NodeFact> {
+        self.nodes.get(name).map(|(_, node)| node)
+    }
+
+    /// All nodes, by name.
+    pub fn nodes(&self) -> impl Iterator<Item = &NodeFact> {
+        self.nodes.values().map(|(_, node)| node)
+    }
+
+    /// Foreign pods that take slots.
+    pub fn occupants(&self) -> impl Iterator<Item = &Occupant> {
+        self.occupants.values().map(|(_, occupant)| occupant)
+    }
+
+    fn covers(&self, key: &ObjectKey) -> bool {
+        let watch = WatchKey::Ours(key.kind, key.namespace.clone());
+        self.coverage(&watch) == &Coverage::Complete
+    }
+
+    fn stand(&mut self, key: &WatchKey) -> &mut Stand {
+        self.stands.entry(key.clone()).or_default()
+    }
+
+    /// What was not told since the listing began and is not newer than it, is gone.
+    fn complete(&mut self, watch: &WatchKey, version: ResourceVersion) -> Vec<Touched> {
+        let stand = self.stand(watch);
+        stand.complete(version);
+        let generation = stand.generation;
+        let mut touched = coverage_of(watch);
+        match watch {
+            WatchKey::Ours(kind, namespace) => {
+                let gone: Vec<ObjectKey> = self
+                    .facts
+                    .iter()
+                    .filter(|(key, (told, fact))| {
+                        key.kind == *kind
+                            && key.namespace == *namespace
+                            && *told < generation
+                            && fact.version <= version
+                    })
+                    .map(|(key, _)| key.clone())
+                    .collect();
+                touched.extend(gone.iter().flat_map(|key| self.remove(key)));
+                self.departed
+                    .retain(|_, key| key.kind != *kind || key.namespace != *namespace);
+            }
+            WatchKey::Nodes => {
+                let gone: Vec<Box<str>> = self
+                    .nodes
+                    .iter()
+                    .filter(|(_, (told, _))| *told < generation)
+                    .map(|(name, _)| name.clone())
+                    .collect();
+                for name in gone {
+                    self.nodes.remove(&name);
+                }
+                // Until now no node could be told to be gone.
+                let all: BTreeSet<UnitId> = self
+                    .by_node
+                    .values()
+                    .flat_map(|units| units.keys().cloned())
+                    .collect();
+                touched.extend(all.into_iter().map(Touched::Unit));
+            }
+            WatchKey::Occupants => self.occupants.retain(|_, (told, _)| *told >= generation),
+        }
+        touched
+    }
+
+    fn insert(&mut self, mut fact: Fact, generation: u64) -> Vec<Touched> {
+        if self.departed.contains_key(&fact.uid) {
+            return Vec::new();
+        }
+        if let Some((told, old)) = self.facts.get_mut(&fact.key) {
+            *told = (*told).max(generation);
+            if fact.version <= old.version {
+                return Vec::new();
+            }
+            keep_end(old, &mut fact);
+        }
+        let mut touched = self.remove(&fact.key);
+        self.index(&fact);
+        touched.push(of_fact(&fact));
+        self.facts.insert(fact.key.clone(), (generation, fact));
+        touched.dedup();
+        touched
+    }
+
+    fn remove(&mut self, key: &ObjectKey) -> Vec<Touched> {
+        let Some((_, fact)) = self.facts.remove(key) else {
+            return Vec::new();
+        };
+        if let Ownership::Ours(unit) = &fact.ownership {
+            if let Some(keys) = self.by_unit.get_mut(unit) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.by_unit.remove(unit);
+                }
+            }
+            if let Some(node) = node_of(&fact) {
+                self.leave(node, unit);
+            }
+        }
+        vec![of_fact(&fact)]
+    }
+
+    fn index(&mut self, fact: &Fact) {
+        let Ownership::Ours(unit) = &fact.ownership else {
+            return;
+        };
+        self.by_unit
+            .entry(unit.clone())
+            .or_default()
+            .insert(fact.key.clone());
+        if let Some(node) = node_of(fact) {
+            let units = self.by_node.entry(node.into()).or_default();
+            *units.entry(unit.clone()).or_default() += 1;
+        }
+    }
+
+    fn leave(&mut self, node: &str, unit: &UnitId) {
+        let Some(units) = self.by_node.get_mut(node) else {
+            return;
+        };
+        if let Some(count) = units.get_mut(unit) {
+            *count -= 1;
+            if *count == 0 {
+                units.remove(unit);
+            }
+        }
+        if units.is_empty() {
+            self.by_node.remove(node);
+        }
+    }
+
+    fn node_touched(&self, name: &str) -> Vec<Touched> {
+        let units = self.by_node.get(name).into_iter().flatten();
+        let mut touched: Vec<Touched> =
+            units.map(|(unit, _)| Touched::Unit(unit.clone())).collect();
+        touched.push(Touched::Capacity);
+        touched
+    }
+}
+
+/// How a pod ended does not change afterwards: a delete of a finished pod did not stop it.
+fn keep_end(old: &Fact, new: &mut Fact) {
+    if old.uid != new.uid {
+        return;
+    }
+    if let (Some(old), Some(new)) = (&old.pod, &mut new.pod)
+        && old.end.is_some()
+    {
+        new.end.clone_from(&old.end);
+        new.phase = old.phase;
+    }
+}
+
+fn node_of(fact: &Fact) -> Option<&str> {
+    fact.pod.as_ref()?.node.as_deref()
+}
+
+fn of_fact(fact: &Fact) -> Touched {
+    match &fact.ownership {
+        Ownership::Ours(unit) => Touched::Unit(unit.clone()),
+        Ownership::Foreign(_) => Touched::Foreign(fact.key.clone()),
+    }
+}
+
+fn coverage_of(key: &WatchKey) -> Vec<Touched> {
+    match key {
+        WatchKey::Ours(_, namespace) => vec![Touched::Namespace(namespace.clone())],
+        WatchKey::Nodes | WatchKey::Occupants => vec![Touched::Capacity],
+    }
+}

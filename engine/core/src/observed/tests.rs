@@ -1,0 +1,266 @@
+//! What may be concluded from what was told, and what pods say of their end.
+
+use serde_json::{Value, json};
+
+use super::{Observed, Ownership, Touched, fact, marks, occupant};
+use crate::ids::{ObjectKey, ObjectKind, ResourceVersion, Timestamp};
+use crate::reconciler::{WatchEvent, WatchKey};
+
+fn pod(name: &str, uid: &str, version: u64) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "name": name, "namespace": "vision", "uid": uid,
+            "resourceVersion": version.to_string(),
+            "creationTimestamp": "2026-11-20T08:00:00Z",
+            "labels": {marks::INSTANCE: "here"},
+            "annotations": {
+                marks::ID: format!("Pod vision/{name}"),
+                marks::UNIT: "Experiment/vision/resnet50",
+            },
+            "finalizers": [marks::FINALIZER],
+        },
+        "spec": {}, "status": {"phase": "Running"},
+    })
+}
+
+fn key(name: &str) -> ObjectKey {
+    ObjectKey::new(ObjectKind::Pod, "vision", name)
+}
+
+fn watch() -> WatchKey {
+    WatchKey::Ours(ObjectKind::Pod, "vision".into())
+}
+
+fn told(name: &str, uid: &str, version: u64) -> WatchEvent {
+    WatchEvent::Object(Box::new(fact(&pod(name, uid, version), "here").unwrap()))
+}
+
+fn complete(version: u64) -> WatchEvent {
+    WatchEvent::Complete(ResourceVersion(version))
+}
+
+fn listed(events: Vec<WatchEvent>, version: u64) -> Observed {
+    let mut observed = Observed::default();
+    observed.watch(&watch(), WatchEvent::Started);
+    for event in events {
+        observed.watch(&watch(), event);
+    }
+    observed.watch(&watch(), complete(version));
+    observed
+}
+
+#[test]
+fn absence_is_proven_only_by_a_complete_view_without_a_create_on_its_way() {
+    let mut observed = Observed::default();
+    assert!(observed.absent(&key("a")).is_none(), "nothing was listed");
+    observed.watch(&watch(), WatchEvent::Started);
+    assert!(observed.absent(&key("a")).is_none(), "the listing goes on");
+    observed.watch(&watch(), complete(5));
+    assert!(observed.absent(&key("a")).is_some());
+    observed.create_given(&key("a"));
+    assert!(
+        observed.absent(&key("a")).is_none(),
+        "a create is on its way"
+    );
+    observed.create_unknown(&key("a"), Timestamp::from_millis(0));
+    observed.create_not_done(&key("a"));
+    assert!(observed.absent(&key("a")).is_none(), "its answer was lost");
+    observed.settle(Timestamp::from_millis(60_000));
+    assert!(observed.absent(&key("a")).is_none(), "it may still arrive");
+    observed.settle(Timestamp::from_millis(75_000));
+    assert!(observed.absent(&key("a")).is_some());
+    observed.watch(&watch(), WatchEvent::Unreadable("forbidden".into()));
+    assert!(observed.absent(&key("a")).is_none(), "nothing can be seen");
+}
+
+#[test]
+fn a_listing_takes_away_what_it_did_not_tell_and_keeps_what_is_newer() {
+    let mut observed = listed(vec![told("a", "1", 3), told("b", "2", 4)], 5);
+    observed.learned(fact(&pod("c", "3", 9), "here").unwrap());
+    observed.watch(&watch(), WatchEvent::Started);
+    observed.watch(&watch(), told("a", "1", 3));
+    assert!(
+        observed.get(&key("b")).is_some(),
+        "until the listing is complete"
+    );
+    observed.watch(&watch(), complete(7));
+    assert!(observed.get(&key("a")).is_some());
+    assert!(observed.get(&key("b")).is_none());
+    assert!(
+        observed.get(&key("c")).is_some(),
+        "it was made after the listing"
+    );
+}
+
+#[test]
+fn an_answer_that_comes_after_the_end_brings_nothing_back() {
+    let mut observed = listed(vec![told("a", "1", 3)], 5);
+    observed.watch(
+        &watch(),
+        WatchEvent::ObjectGone(key("a"), ResourceVersion(8)),
+    );
+    assert_eq!(
+        observed.learned(fact(&pod("a", "1", 3), "here").unwrap()),
+        Vec::new()
+    );
+    assert!(observed.absent(&key("a")).is_some());
+    // The other way round: the answer says that it went, the watch lags behind.
+    let mut observed = listed(vec![told("a", "1", 3)], 5);
+    let uid = observed.get(&key("a")).unwrap().uid.clone();
+    assert!(matches!(
+        observed.departed(&key("a"), &uid)[..],
+        [Touched::Unit(_)]
+    ));
+    observed.watch(&watch(), told("a", "1", 6));
+    assert!(observed.get(&key("a")).is_none());
+    observed.watch(&watch(), told("a", "2", 7));
+    assert!(
+        observed.get(&key("a")).is_some(),
+        "another life of the name"
+    );
+}
+
+#[test]
+fn it_never_goes_back_to_an_older_state() {
+    let mut observed = listed(vec![told("a", "1", 6)], 7);
+    observed.watch(&watch(), told("a", "1", 3));
+    assert_eq!(observed.get(&key("a")).unwrap().version, ResourceVersion(6));
+}
+
+#[test]
+fn how_a_pod_ended_does_not_change_when_it_is_deleted_later() {
+    let mut ended = pod("a", "1", 6);
+    ended["status"] = json!({"phase": "Succeeded"});
+    let mut observed = listed(
+        vec![WatchEvent::Object(Box::new(fact(&ended, "here").unwrap()))],
+        7,
+    );
+    ended["metadata"]["resourceVersion"] = "8".into();
+    ended["metadata"]["deletionTimestamp"] = "2026-11-20T08:00:00Z".into();
+    let later = fact(&ended, "here").unwrap();
+    assert!(later.pod.as_ref().unwrap().end.as_ref().unwrap().asked);
+    observed.watch(&watch(), WatchEvent::Object(Box::new(later)));
+    let kept = observed.get(&key("a")).unwrap();
+    assert!(kept.deleting.is_some());
+    assert!(!kept.pod.as_ref().unwrap().end.as_ref().unwrap().asked);
+}
+
+#[test]
+fn ours_is_only_what_says_so_itself() {
+    type Change = fn(&mut Value);
+    let cases: [(Change, &str); 5] = [
+        (
+            |pod| pod["metadata"]["labels"] = json!({}),
+            "instance label",
+        ),
+        (
+            |pod| pod["metadata"]["labels"][marks::INSTANCE] = "other".into(),
+            "instance other",
+        ),
+        (
+            |pod| pod["metadata"]["annotations"][marks::ID] = "Pod vision/b".into(),
+            "another object",
+        ),
+        (
+            |pod| {
+                pod["metadata"]["ownerReferences"] =
+                    json!([{"controller": true, "kind": "Job", "name": "copy"}]);
+            },
+            "Job copy",
+        ),
+        (
+            |pod| pod["metadata"]["annotations"][marks::UNIT] = "x".into(),
+            "names no document",
+        ),
+    ];
+    assert!(matches!(
+        fact(&pod("a", "1", 1), "here").unwrap().ownership,
+        Ownership::Ours(_)
+    ));
+    for (change, words) in cases {
+        let mut body = pod("a", "1", 1);
+        change(&mut body);
+        match fact(&body, "here").unwrap().ownership {
+            Ownership::Foreign(why) => assert!(why.contains(words), "{why}"),
+            Ownership::Ours(_) => panic!("{words}: taken for ours"),
+        }
+    }
+}
+
+/// Phase and status of what the server shows, and whether somebody asked the pod to stop.
+#[test]
+fn who_asked_it_to_stop() {
+    let finished = json!([{"name": "task", "state": {"terminated": {
+        "exitCode": 0, "reason": "Completed", "finishedAt": "2026-11-20T08:10:00Z",
+        "message": "berth:completed\n",
+    }}}]);
+    let cases = [
+        ("by itself", json!({}), json!({}), false),
+        (
+            "deleted while it ran",
+            json!({"deletionTimestamp": "2026-11-20T08:10:30Z", "deletionGracePeriodSeconds": 30}),
+            json!({}),
+            true,
+        ),
+        (
+            "forced while it ran",
+            json!({"deletionTimestamp": "2026-11-20T08:10:00Z", "deletionGracePeriodSeconds": 0}),
+            json!({}),
+            true,
+        ),
+        (
+            "collected long after",
+            json!({"deletionTimestamp": "2026-11-20T09:10:00Z", "deletionGracePeriodSeconds": 0}),
+            json!({}),
+            false,
+        ),
+        (
+            "evicted by the API",
+            json!({}),
+            json!({"conditions": [{"type": "DisruptionTarget", "status": "True"}]}),
+            true,
+        ),
+        (
+            "evicted by the kubelet",
+            json!({}),
+            json!({"reason": "Evicted"}),
+            true,
+        ),
+    ];
+    for (name, meta, status, asked) in cases {
+        let mut body = pod("a", "1", 1);
+        body["status"] = json!({"phase": "Succeeded", "containerStatuses": finished});
+        for (part, more) in [("metadata", meta), ("status", status)] {
+            for (key, value) in more.as_object().unwrap() {
+                body[part][key] = value.clone();
+            }
+        }
+        let end = fact(&body, "here").unwrap().pod.unwrap().end.unwrap();
+        assert_eq!(end.asked, asked, "{name}");
+        assert!(end.marker && end.exit_code == Some(0), "{name}");
+    }
+}
+
+#[test]
+fn a_pod_takes_the_most_that_it_ever_needs_at_once() {
+    let gpus =
+        |count: u32| json!({"requests": {"nvidia.com/gpu": count.to_string(), "memory": "1Gi"}});
+    let spec = json!({
+        "nodeName": "n",
+        "initContainers": [
+            {"resources": gpus(1), "restartPolicy": "Always"},
+            {"resources": gpus(5)},
+        ],
+        "containers": [{"resources": gpus(2)}, {"resources": gpus(2)}],
+    });
+    let found = occupant(&json!({"spec": spec, "status": {"phase": "Running"}})).unwrap();
+    let [only] = found.requests.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!((&*only.resource, only.millis), ("nvidia.com/gpu", 6000));
+    assert_eq!(
+        occupant(&json!({"spec": spec, "status": {"phase": "Failed"}})),
+        None
+    );
+}

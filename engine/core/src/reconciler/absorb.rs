@@ -1,0 +1,281 @@
+//! Taking inputs in: they change what is known and say what is dirty; nothing is decided here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::flight::Flight;
+use super::identity::Place;
+use super::state::{Reconciler, UnitState};
+use super::{Input, Role};
+use crate::arbiter::{Allowance, Guard, QueueRules};
+use crate::desired::{Desired, Unit};
+use crate::diagnostic::Diagnostic;
+use crate::ids::{Name, ResourceVersion, Timestamp, UnitId};
+use crate::kinds::Document;
+use crate::kinds::queue::Capacity;
+use crate::ledger::{Ledger, UnitFile};
+use crate::observed::Touched;
+
+impl Reconciler {
+    /// Takes one input in. Repeated and late inputs do no harm.
+    pub fn input(&mut self, now: Timestamp, input: Input) {
+        match input {
+            Input::Snapshot(desired) => self.snapshot(&desired),
+            Input::Ledger(ledger) => {
+                self.outside.ledger = Some(ledger);
+                self.accept_outside();
+            }
+            Input::Identity {
+                cluster_uid,
+                anchor,
+                anchor_in_branch,
+                fresh_instance,
+            } => {
+                self.outside.place = Some(Place {
+                    cluster_uid,
+                    anchor,
+                    anchor_in_branch,
+                    fresh_instance,
+                });
+                self.accept_outside();
+            }
+            Input::Spill { data, version } => {
+                self.outside.spill = Some((data, version));
+                self.accept_outside();
+            }
+            Input::Watch(key, event) => {
+                let touched = self.observed.watch(&key, event);
+                self.touch(touched);
+            }
+            Input::Done(id, outcome) => self.answered(now, id, outcome),
+            Input::Role(role) => self.role(now, role),
+        }
+    }
+
+    /// Another one may have written while this one did not hold the Lease.
+    fn role(&mut self, now: Timestamp, role: Role) {
+        let leads = |role: &Role| matches!(role, Role::Leader { until } if now < *until);
+        let led = self.role.as_ref().is_none_or(leads);
+        if leads(&role) && !led {
+            self.outside.stale = true;
+        }
+        self.role = Some(role);
+    }
+
+    pub(super) fn touch(&mut self, touched: Vec<Touched>) {
+        for one in touched {
+            match one {
+                Touched::Unit(unit) => {
+                    self.capacity_moved = true;
+                    self.units.entry(unit.clone()).or_default();
+                    self.dirty.insert(unit);
+                }
+                Touched::Foreign(_) => {}
+                Touched::Namespace(_) => {
+                    self.capacity_moved = true;
+                    self.dirty.extend(self.units.keys().cloned());
+                }
+                Touched::Capacity => self.capacity_moved = true,
+            }
+        }
+    }
+
+    fn snapshot(&mut self, desired: &Arc<Desired>) {
+        self.lineage.tell(desired.commit());
+        let old = self.desired.replace(Arc::clone(desired));
+        for unit in desired.units() {
+            let before = old.as_ref().and_then(|old| old.unit(&unit.id));
+            if before.is_none_or(|before| changed(before, unit)) {
+                self.superseded(&unit.id);
+            }
+        }
+        self.dirty.extend(desired.frozen().keys().cloned());
+        if let Some(old) = &old {
+            self.dirty.extend(old.frozen().keys().cloned());
+            let gone = old.units().filter(|unit| desired.unit(&unit.id).is_none());
+            for unit in gone {
+                self.superseded(&unit.id);
+            }
+        } else {
+            self.dirty.extend(self.units.keys().cloned());
+            if self.reanchored {
+                self.unproven = self.units.keys().cloned().collect();
+            }
+        }
+        self.findings(desired);
+        self.queues = queues(desired);
+        self.capacity_moved = true;
+        self.follow();
+        self.guard_anew();
+    }
+
+    /// A newer commit supersedes: what failed for the old one is tried at once.
+    fn superseded(&mut self, unit: &UnitId) {
+        let state = self.units.entry(unit.clone()).or_default();
+        for key in state.want.objects.iter().map(|recipe| &recipe.key) {
+            self.retries.remove(key);
+        }
+        state.trouble.clear();
+        self.dirty.insert(unit.clone());
+    }
+
+    fn findings(&mut self, desired: &Desired) {
+        let mut by_unit: BTreeMap<&UnitId, Vec<String>> = BTreeMap::new();
+        for finding in desired.findings() {
+            if let Some(unit) = &finding.unit {
+                by_unit
+                    .entry(unit)
+                    .or_default()
+                    .push(line(desired, finding));
+            }
+        }
+        for (id, state) in &mut self.units {
+            let findings = by_unit.remove(id).unwrap_or_default();
+            if state.findings != findings {
+                state.findings = findings;
+                self.dirty.insert(id.clone());
+                self.book.pending.insert(id.clone());
+            }
+        }
+        self.book.general = true;
+    }
+
+    /// Compares the snapshot's history with the last applied commit, once both are known.
+    fn follow(&mut self) {
+        let Some(desired) = &self.desired else {
+            return;
+        };
+        for rules in desired.units() {
+            if let Document::Queue(queue) = &rules.document {
+                let namespace = queue.spec.namespace.to_string();
+                self.book.general |= self.book.progress.namespaces.insert(namespace);
+            }
+        }
+        if !self.outside.accepted {
+            return;
+        }
+        let commit = desired.commit();
+        if self.lineage.follow(self.book.progress.commit, commit) {
+            self.book.progress.commit = Some(commit.id);
+            self.book.general = true;
+        }
+        let held = self.units.iter().filter(|(_, state)| state.held.is_some());
+        self.dirty.extend(held.map(|(id, _)| id.clone()));
+        self.dirty.extend(self.pruning.iter().cloned());
+    }
+
+    fn guard_anew(&mut self) {
+        let Some(desired) = &self.desired else {
+            return;
+        };
+        let rule = desired.cluster().spec.prune.max_deletions;
+        let allowance = Allowance::of(rule, &desired.commit().trailers);
+        let mut guard = match &self.guard {
+            Some(old) => old.next(allowance),
+            None => Guard::new(allowance),
+        };
+        for unit in &self.pruning {
+            guard.count(unit, true);
+            self.dirty.insert(unit.clone());
+        }
+        self.guard = Some(guard);
+    }
+
+    pub(super) fn land_reload(&mut self) {
+        self.outside.tries = 0;
+        self.flights.drop_reload();
+    }
+
+    /// Puts what was read in force. What was known and not pushed is forgotten: it is found again
+    /// by what lives in the cluster, as after a restart.
+    pub(super) fn take_ledger(
+        &mut self,
+        branch: &Ledger,
+        ledger: Ledger,
+        spill: &BTreeMap<String, String>,
+        version: Option<ResourceVersion>,
+        unproven: bool,
+    ) {
+        for state in self.units.values_mut() {
+            state.known = None;
+            state.outcomes.clear();
+            state.durable = 0;
+        }
+        let book = &mut self.book;
+        book.tip = ledger.tip;
+        book.content = ledger.content;
+        book.pending.clear();
+        book.general = true;
+        let namespaces = std::mem::take(&mut book.progress.namespaces);
+        book.progress = ledger.progress;
+        book.progress.namespaces.extend(namespaces);
+        book.spill = version;
+        book.spilled = spilled(spill);
+        for (id, known) in ledger.units {
+            self.sequence = self.sequence.max(known.ledger.sequence + 1);
+            if branch.units.get(&id) != Some(&known) {
+                self.book.pending.insert(id.clone());
+            }
+            let state: &mut UnitState = self.units.entry(id.clone()).or_default();
+            state.durable = known.revision;
+            state.known = Some(known);
+        }
+        self.dirty.extend(self.units.keys().cloned());
+        self.reanchored |= unproven;
+        if unproven && self.desired.is_some() {
+            self.unproven = self.units.keys().cloned().collect();
+        }
+        self.capacity_moved = true;
+        self.follow();
+    }
+}
+
+impl super::flight::Flights {
+    fn drop_reload(&mut self) {
+        self.retain(|flight| !matches!(flight, Flight::Reload));
+    }
+}
+
+fn spilled(data: &BTreeMap<String, String>) -> BTreeMap<UnitId, u64> {
+    data.iter()
+        .filter_map(|(name, text)| UnitFile::read(name, text.as_bytes()).ok())
+        .map(|file| (file.unit, file.revision))
+        .collect()
+}
+
+fn changed(old: &Unit, new: &Unit) -> bool {
+    old.input != new.input || old.held != new.held || old.applied != new.applied
+}
+
+fn queues(desired: &Desired) -> BTreeMap<Name, QueueRules> {
+    let queue = |unit: &Unit| match &unit.document {
+        Document::Queue(queue) => Some((
+            queue.name().clone(),
+            QueueRules {
+                quota: queue.spec.quota,
+                observed: queue.spec.capacity == Capacity::Observed,
+            },
+        )),
+        _ => None,
+    };
+    desired.units().filter_map(queue).collect()
+}
+
+/// `path:line:column: code: cause; help`
+pub(crate) fn line(desired: &Desired, finding: &Diagnostic) -> String {
+    let place = finding.place.and_then(|place| {
+        let source = desired.sources().get(place.source)?;
+        Some(format!(
+            "{}:{}:{}: ",
+            source.path, place.span.line, place.span.column
+        ))
+    });
+    let help = finding.help.as_deref().map(|help| format!("; {help}"));
+    format!(
+        "{}{}: {}{}",
+        place.unwrap_or_default(),
+        finding.code,
+        finding.cause,
+        help.unwrap_or_default()
+    )
+}

@@ -1,0 +1,273 @@
+//! What became of effects.
+
+use std::time::Duration;
+
+use super::evaluate::sentence;
+use super::flight::{Aim, Flight};
+use super::retry;
+use super::state::Reconciler;
+use super::{DriftEntry, EffectId, FieldDrift, Outcome, What};
+use crate::ids::{Digest, ObjectKey, Timestamp, Uid, UnitId};
+use crate::observed::{Fact, Ownership};
+
+/// Events for people that may wait; more are dropped.
+const TELLS: usize = 64;
+
+impl Reconciler {
+    /// Takes the answer of an effect; one that was answered before is not listened to.
+    pub(super) fn answered(&mut self, now: Timestamp, id: EffectId, outcome: Outcome) {
+        let Some(flight) = self.flights.land(id) else {
+            return;
+        };
+        if let Outcome::Throttled(wait) = outcome {
+            self.throttle(now, wait);
+        }
+        match flight {
+            Flight::Object { unit, key, aim } => {
+                self.object_answered(now, &unit, &key, aim, outcome);
+                self.dirty.insert(unit);
+            }
+            Flight::Tell => {}
+            Flight::Record(batch) => self.recorded(now, batch, outcome),
+            Flight::Reload => self.reload_failed(now, &outcome),
+            Flight::Anchor { status, first } => self.anchor_answered(now, status, first, outcome),
+            Flight::Spill(units) => self.spill_answered(now, units, outcome),
+            Flight::SpillGone => self.spill_gone(now, outcome),
+        }
+    }
+
+    fn object_answered(
+        &mut self,
+        now: Timestamp,
+        unit: &UnitId,
+        key: &ObjectKey,
+        aim: Aim,
+        outcome: Outcome,
+    ) {
+        match aim {
+            Aim::Create { digest } => self.create_answered(now, unit, key, digest, outcome),
+            Aim::Compare { version } => match outcome {
+                Outcome::Compared(fields, _) if fields.is_empty() => {
+                    self.in_sync.insert(key.clone(), version);
+                    self.fine(unit, key);
+                }
+                Outcome::Compared(fields, _) => self.found_drift(now, unit, key, fields),
+                other => self.failed(now, unit, key, &other),
+            },
+            Aim::Apply { uid } => match outcome {
+                Outcome::Done(Some(fact)) => {
+                    self.counters.applied += 1;
+                    self.in_sync.insert(key.clone(), fact.version);
+                    self.learn(*fact);
+                    self.fine(unit, key);
+                }
+                Outcome::Absent => self.depart(key, &uid),
+                other => self.failed(now, unit, key, &other),
+            },
+            Aim::Delete { uid } => {
+                self.counters.deleted += u64::from(matches!(outcome, Outcome::Done(_)));
+                self.parting_answered(now, unit, key, &uid, outcome);
+            }
+            Aim::Release { uid } => {
+                self.counters.released += u64::from(matches!(outcome, Outcome::Done(_)));
+                self.parting_answered(now, unit, key, &uid, outcome);
+            }
+        }
+    }
+
+    /// A delete or the release of a finalizer: either may be what lets the object go.
+    fn parting_answered(
+        &mut self,
+        now: Timestamp,
+        unit: &UnitId,
+        key: &ObjectKey,
+        uid: &Uid,
+        outcome: Outcome,
+    ) {
+        match outcome {
+            Outcome::Done(fact) => {
+                self.fine(unit, key);
+                match fact {
+                    Some(fact) => self.learn(*fact),
+                    None => self.depart(key, uid),
+                }
+            }
+            Outcome::Absent => self.depart(key, uid),
+            other => self.failed(now, unit, key, &other),
+        }
+    }
+
+    fn create_answered(
+        &mut self,
+        now: Timestamp,
+        unit: &UnitId,
+        key: &ObjectKey,
+        digest: Digest,
+        outcome: Outcome,
+    ) {
+        match outcome {
+            Outcome::Done(Some(fact)) => {
+                self.counters.created += 1;
+                self.observed.create_answered(key);
+                self.fine(unit, key);
+                self.tell_launched(unit, &fact);
+                self.learn(*fact);
+            }
+            Outcome::Exists(fact) => {
+                self.observed.create_answered(key);
+                self.exists(now, unit, key, digest, *fact);
+            }
+            Outcome::Unknown(_) => {
+                self.observed.create_unknown(key, now);
+                if let Some(at) = self.observed.settles() {
+                    self.wake(unit, at);
+                }
+                self.back_off(now, unit, key, None);
+            }
+            other => {
+                self.observed.create_not_done(key);
+                self.failed(now, unit, key, &other);
+            }
+        }
+    }
+
+    /// The name is taken: by our own earlier try, by an older life of ours, or by somebody else.
+    fn exists(
+        &mut self,
+        now: Timestamp,
+        unit: &UnitId,
+        key: &ObjectKey,
+        digest: Digest,
+        fact: Fact,
+    ) {
+        match &fact.ownership {
+            Ownership::Ours(owner) if owner == unit => {
+                let live = fact.pod.as_ref().is_none_or(|pod| pod.end.is_none());
+                let same = fact.digest == Some(digest) && fact.deleting.is_none() && live;
+                self.learn(fact);
+                if same {
+                    self.fine(unit, key);
+                } else {
+                    self.back_off(now, unit, key, None);
+                }
+            }
+            Ownership::Ours(owner) => {
+                let words = format!("{key} belongs to {owner}");
+                self.back_off(now, unit, key, Some(words));
+            }
+            Ownership::Foreign(why) => {
+                let words = format!("{key} exists and is not Berth's ({why}): delete or rename it");
+                self.back_off(now, unit, key, Some(words));
+            }
+        }
+    }
+
+    fn found_drift(
+        &mut self,
+        now: Timestamp,
+        unit: &UnitId,
+        key: &ObjectKey,
+        fields: Vec<FieldDrift>,
+    ) {
+        self.counters.drifted += 1;
+        self.drifted.insert(key.clone());
+        let times = self.drift.get(key).map_or(1, |entry| entry.times + 1);
+        let entry = DriftEntry {
+            times,
+            ..DriftEntry::new(unit.clone(), key, now, fields)
+        };
+        self.drift.insert(key.clone(), entry);
+        self.book.drift = true;
+    }
+
+    /// More than five corrections a minute: somebody keeps changing it back.
+    pub(super) fn fight(&mut self, unit: &UnitId, key: &ObjectKey, now: Timestamp) {
+        if let Some(entry) = self.drift.get_mut(key) {
+            entry.fight = true;
+            self.book.drift = true;
+        }
+        let managers: Vec<&str> = self
+            .drift
+            .get(key)
+            .into_iter()
+            .flat_map(|entry| {
+                entry
+                    .fields
+                    .iter()
+                    .filter_map(|field| field.manager.as_deref())
+            })
+            .collect();
+        let who = managers.first().copied().unwrap_or("somebody").to_owned();
+        let words = format!(
+            "{key} is changed back again and again by `{who}`: Berth waits before it corrects it once more"
+        );
+        self.back_off(now, unit, key, Some(words));
+        if let Some(retry) = self.retries.get_mut(key) {
+            retry.until = retry.until.max(now.plus(Duration::from_mins(1)));
+            let until = retry.until;
+            self.wake(unit, until);
+        }
+    }
+
+    fn failed(&mut self, now: Timestamp, unit: &UnitId, key: &ObjectKey, outcome: &Outcome) {
+        let words = match outcome {
+            Outcome::Refused(words) => Some(sentence(words)),
+            Outcome::Absent => Some(format!(
+                "the namespace `{}` does not exist: create it",
+                key.namespace
+            )),
+            Outcome::Throttled(_) => return,
+            _ => None,
+        };
+        self.back_off(now, unit, key, words);
+    }
+
+    fn back_off(&mut self, now: Timestamp, unit: &UnitId, key: &ObjectKey, words: Option<String>) {
+        let retry = self.retries.entry(key.clone()).or_default();
+        retry.tries = retry.tries.saturating_add(1);
+        retry.until = now.plus(retry::delay(
+            self.options.seed,
+            &key.to_string(),
+            retry.tries,
+        ));
+        retry.words.clone_from(&words);
+        let until = retry.until;
+        self.wake(unit, until);
+        if let Some(words) = words {
+            let state = self.units.entry(unit.clone()).or_default();
+            if state.trouble.insert(key.clone(), words.clone()) != Some(words) {
+                self.book.pending.insert(unit.clone());
+            }
+        }
+    }
+
+    fn fine(&mut self, unit: &UnitId, key: &ObjectKey) {
+        self.retries.remove(key);
+        let state = self.units.entry(unit.clone()).or_default();
+        if state.trouble.remove(key).is_some() {
+            self.book.pending.insert(unit.clone());
+        }
+    }
+
+    fn learn(&mut self, fact: Fact) {
+        let touched = self.observed.learned(fact);
+        self.touch(touched);
+    }
+
+    fn depart(&mut self, key: &ObjectKey, uid: &crate::ids::Uid) {
+        let touched = self.observed.departed(key, uid);
+        self.touch(touched);
+    }
+
+    /// 429 is obeyed by everything, not only by what it was said to.
+    pub(super) fn throttle(&mut self, now: Timestamp, wait: Duration) {
+        let until = now.plus(wait.min(Duration::from_mins(5)));
+        self.throttled = self.throttled.max(Some(until));
+    }
+
+    pub(super) fn queue_tell(&mut self, unit: &UnitId, tell: What) {
+        if self.tells.len() < TELLS {
+            self.tells.push_back((unit.clone(), tell));
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Incremental equals from scratch.
+
+use super::state::Reconciler;
+use crate::ids::{Timestamp, UnitId};
+use crate::kinds::{Ask, Want};
+
+impl Reconciler {
+    /// Works everything out again and compares; gives a line for every difference. Units that are
+    /// due to be looked at anyway are left out. For tests: it costs a look at everything.
+    pub fn audit(&self, now: Timestamp) -> Vec<String> {
+        if self.identity.is_none() || !self.outside.accepted || self.desired.is_none() {
+            return Vec::new();
+        }
+        // What was worked out before a clock jumped back is as it should be at that time.
+        let now = now.max(self.latest);
+        let mut found: Vec<String> = self
+            .units
+            .keys()
+            .filter(|id| {
+                !self.dirty.contains(*id) && !self.is_due(id, now) && self.frozen(id).is_none()
+            })
+            .filter_map(|id| self.audit_unit(id, now))
+            .collect();
+        found.extend(self.audit_grants());
+        let desired = self.desired.iter().flat_map(|desired| desired.units());
+        let unknown = desired.filter(|unit| !self.units.contains_key(&unit.id));
+        found.extend(unknown.map(|unit| format!("{}: never looked at", unit.id)));
+        found
+    }
+
+    fn is_due(&self, id: &UnitId, now: Timestamp) -> bool {
+        let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        due(self.units.get(id).and_then(|state| state.due))
+            || self
+                .wakes
+                .iter()
+                .take_while(|(at, _)| *at <= now)
+                .any(|(_, unit)| unit == id)
+            || self.observed.settles().is_some_and(|at| at <= now)
+    }
+
+    fn audit_unit(&self, id: &UnitId, now: Timestamp) -> Option<String> {
+        let state = self.units.get(id)?;
+        let fresh = self.want(id, now);
+        let ledger = fresh.ledger.as_ref();
+        let known = state.known.as_ref().map(|known| &known.ledger);
+        if ledger.is_some() && ledger != known {
+            return Some(format!("{id}: the ledger would change"));
+        }
+        let (old, new) = (describe(&state.want), describe(&fresh));
+        (old != new).then(|| format!("{id}: was\n{old}\nand is\n{new}"))
+    }
+
+    fn audit_grants(&self) -> Option<String> {
+        if self.capacity_moved {
+            return None;
+        }
+        let asks: Vec<(&UnitId, &Ask)> = self
+            .units
+            .iter()
+            .flat_map(|(id, state)| state.want.asks.iter().map(move |ask| (id, ask)))
+            .collect();
+        if asks.iter().any(|(id, _)| !self.asking.contains(*id)) {
+            return Some("an ask was forgotten".into());
+        }
+        let answers = self.answers(&asks);
+        let differs = asks.iter().zip(&answers).find(|((id, ask), grant)| {
+            let old = self.grants.get(*id).and_then(|all| all.get(&ask.attempt));
+            old.is_some_and(|old| old != *grant)
+        });
+        differs.map(|((id, ask), grant)| format!("{id} {:?}: would be {grant:?}", ask.attempt))
+    }
+}
+
+fn describe(want: &Want) -> String {
+    let objects: Vec<String> = want
+        .objects
+        .iter()
+        .map(|recipe| format!("{} {}", recipe.key, recipe.digest.short()))
+        .collect();
+    format!(
+        "objects {objects:?}\nrelease {:?}\nasks {:?}\nprunes {}\nstatus {:?}",
+        want.release, want.asks, want.prunes, want.status
+    )
+}

@@ -1,0 +1,40 @@
+//! What is to be recorded, and what is recorded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ids::{CommitId, Digest, ResourceVersion, Timestamp, UnitId};
+use crate::ledger::Progress;
+
+/// The state of the status branch, the anchor and the spill.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    /// The tip that the next commit goes on top of.
+    pub tip: Option<CommitId>,
+    /// The digest of every file at the tip.
+    pub content: BTreeMap<String, Digest>,
+    /// Units whose file may differ from the tip's.
+    pub pending: BTreeSet<UnitId>,
+    /// Something of the whole cluster changed.
+    pub general: bool,
+    /// Drift was found since it was written last.
+    pub drift: bool,
+    /// What `applied.yaml` should say.
+    pub progress: Progress,
+    /// When the last commit was pushed.
+    pub last: Option<Timestamp>,
+    /// Since when pushing fails.
+    pub failing: Option<Timestamp>,
+    pub tries: u32,
+    pub not_before: Timestamp,
+    /// The anchor's version, if there is one.
+    pub anchor: Option<ResourceVersion>,
+    /// The status commit that the anchor names.
+    pub anchored: Option<CommitId>,
+    pub anchor_tries: u32,
+    pub anchor_not_before: Timestamp,
+    /// The spill's version, if there is one.
+    pub spill: Option<ResourceVersion>,
+    /// What the spill holds: units and their revision.
+    pub spilled: BTreeMap<UnitId, u64>,
+    pub spill_not_before: Timestamp,
+}

@@ -1,0 +1,332 @@
+//! From what a unit should have and what there is, to effects.
+
+use super::flight::{Aim, Flight};
+use super::stamp::Stamp;
+use super::state::Reconciler;
+use super::{Effect, What};
+use crate::ids::{ObjectKey, ObjectKind, Timestamp, UnitId};
+use crate::kinds::{Recipe, Upkeep};
+use crate::object::covers;
+use crate::observed::{Fact, Ownership};
+
+impl Reconciler {
+    /// The next effects of one unit, at most `room`. True if there was room for all.
+    pub(super) fn diff(
+        &mut self,
+        id: &UnitId,
+        now: Timestamp,
+        room: usize,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        if self.frozen(id).is_some() {
+            return true;
+        }
+        let first = out.len();
+        let Some(state) = self.units.get(id) else {
+            return true;
+        };
+        let recipes = state.want.objects.clone();
+        if !self.suspended() {
+            for recipe in &recipes {
+                if out.len() - first >= room {
+                    return false;
+                }
+                out.extend(self.keep(id, recipe, now));
+            }
+        }
+        let held = self.remove_unwanted(
+            id,
+            &recipes,
+            now,
+            room.saturating_sub(out.len() - first),
+            out,
+        );
+        let state = self.units.entry(id.clone()).or_default();
+        if state.held != held {
+            state.held = held;
+            self.book.pending.insert(id.clone());
+        }
+        out.len() - first < room
+    }
+
+    fn keep(&mut self, id: &UnitId, recipe: &Recipe, now: Timestamp) -> Option<Effect> {
+        let key = &recipe.key;
+        if self.flights.busy(key) || self.backs_off(key, now) {
+            return None;
+        }
+        let Some(fact) = self.observed.get(key) else {
+            return self.create(id, recipe);
+        };
+        match &fact.ownership {
+            Ownership::Ours(unit) if unit == id => {}
+            Ownership::Ours(unit) => {
+                let words = format!("{key} belongs to {unit}");
+                return self.trouble(id, key, words);
+            }
+            Ownership::Foreign(why) => {
+                let words = format!("{key} exists and is not Berth's ({why}): delete or rename it");
+                return self.trouble(id, key, words);
+            }
+        }
+        if recipe.upkeep == Upkeep::Frozen || fact.hold || fact.deleting.is_some() {
+            return None;
+        }
+        self.converge(id, recipe, now)
+    }
+
+    fn create(&mut self, id: &UnitId, recipe: &Recipe) -> Option<Effect> {
+        let unknown = self.observed.outstanding(&recipe.key);
+        // A create whose answer was lost is repeated: the name is the lock.
+        if self.observed.absent(&recipe.key).is_none() && !unknown {
+            return None;
+        }
+        let there = |key: &ObjectKey| {
+            self.observed.get(key).is_some_and(|fact| {
+                fact.deleting.is_none() && matches!(fact.ownership, Ownership::Ours(_))
+            })
+        };
+        if !self.options.plan && !recipe.after.iter().all(there) {
+            return None;
+        }
+        let body = self.body_of(id, recipe, None, None)?;
+        self.observed.create_given(&recipe.key);
+        let why = format!("{id} should have it and it does not exist");
+        let what = What::Create {
+            key: recipe.key.clone(),
+            digest: recipe.digest,
+            body,
+        };
+        Some(self.give(
+            id,
+            &recipe.key,
+            Aim::Create {
+                digest: recipe.digest,
+            },
+            why,
+            what,
+        ))
+    }
+
+    fn converge(&mut self, id: &UnitId, recipe: &Recipe, now: Timestamp) -> Option<Effect> {
+        let key = &recipe.key;
+        let fact = self.observed.get(key)?;
+        let (uid, version) = (fact.uid.clone(), fact.version);
+        let same = fact.digest == Some(recipe.digest);
+        let in_sync = fact
+            .leaves
+            .as_ref()
+            .is_none_or(|live| covers(live, &recipe.leaves));
+        if same && (in_sync || self.in_sync.get(key) == Some(&version)) {
+            self.drifted.remove(key);
+            return None;
+        }
+        let commit = same.then_some(fact.commit).flatten();
+        if same && !self.drifted.contains(key) {
+            let body = self.body_of(id, recipe, Some(fact), commit)?;
+            let what = What::Apply {
+                key: key.clone(),
+                uid: uid.clone(),
+                body,
+                dry_run: true,
+            };
+            let why = format!("{key} looks changed: the server is asked");
+            return Some(self.give(id, key, Aim::Compare { version }, why, what));
+        }
+        let why = if same {
+            self.drifted.remove(key);
+            if self.fights.entry(key.clone()).or_default().correct(now) {
+                self.fight(id, key, now);
+                return None;
+            }
+            format!("{key} was changed by somebody else")
+        } else {
+            format!("{id} says otherwise now")
+        };
+        let fact = self.observed.get(key)?;
+        let body = self.body_of(id, recipe, Some(fact), commit)?;
+        let what = What::Apply {
+            key: key.clone(),
+            uid: uid.clone(),
+            body,
+            dry_run: false,
+        };
+        Some(self.give(id, key, Aim::Apply { uid }, why, what))
+    }
+
+    /// Deletes what is ours and not wanted, and releases pods whose outcome is durable. Gives why
+    /// something is held.
+    fn remove_unwanted(
+        &mut self,
+        id: &UnitId,
+        wanted: &[Recipe],
+        now: Timestamp,
+        room: usize,
+        out: &mut Vec<Effect>,
+    ) -> Option<String> {
+        let facts: Vec<Fact> = self.observed.of_unit(id).into_iter().cloned().collect();
+        let first = out.len();
+        let mut held = None;
+        for fact in facts {
+            if out.len() - first >= room {
+                break;
+            }
+            if fact.hold || self.flights.busy(&fact.key) || self.backs_off(&fact.key, now) {
+                continue;
+            }
+            let is_wanted = wanted.iter().any(|recipe| recipe.key == fact.key);
+            match self.remove(id, &fact, is_wanted) {
+                Ok(effect) => out.extend(effect),
+                Err(words) => held = Some(words),
+            }
+        }
+        held
+    }
+
+    fn remove(&mut self, id: &UnitId, fact: &Fact, wanted: bool) -> Result<Option<Effect>, String> {
+        let (key, uid, version) = (&fact.key, &fact.uid, fact.version);
+        let ended = fact.pod.as_ref().is_some_and(|pod| pod.end.is_some());
+        let state = self.units.get(id);
+        let durable = state.is_some_and(|state| state.outcome_durable(key));
+        let unwanted_alive = !wanted && fact.deleting.is_none();
+        // A pod that ended keeps its finalizer, and is not deleted, until its outcome is safe: a
+        // delete would make a success look like a stop.
+        if ended && fact.finalizer && !durable {
+            return Ok(None);
+        }
+        if unwanted_alive && !self.suspended() && self.observed_completely(key) {
+            self.may_delete(id, fact)?;
+            let why = format!("{id} should not have it");
+            let what = What::Delete {
+                key: key.clone(),
+                uid: uid.clone(),
+                version,
+            };
+            return Ok(Some(self.give(
+                id,
+                key,
+                Aim::Delete { uid: uid.clone() },
+                why,
+                what,
+            )));
+        }
+        // Also a pod that never ends by itself has an outcome: one that was deleted before it was
+        // bound, or whose node is gone.
+        if durable && fact.finalizer && (wanted || fact.deleting.is_some()) {
+            let why = "its outcome is recorded".to_owned();
+            let what = What::Release {
+                key: key.clone(),
+                uid: uid.clone(),
+                version,
+            };
+            return Ok(Some(self.give(
+                id,
+                key,
+                Aim::Release { uid: uid.clone() },
+                why,
+                what,
+            )));
+        }
+        Ok(None)
+    }
+
+    /// Why this object may not be deleted though its unit does not want it.
+    fn may_delete(&self, id: &UnitId, fact: &Fact) -> Result<(), String> {
+        let Some(desired) = &self.desired else {
+            return Err("no snapshot was read yet".into());
+        };
+        let prunes = self.units.get(id).is_some_and(|state| state.want.prunes);
+        if !prunes && desired.unit(id).is_some() {
+            return Ok(());
+        }
+        self.lineage.allows(fact.commit)?;
+        match &self.guard {
+            Some(guard) if prunes => guard.check(id),
+            _ => Ok(()),
+        }
+    }
+
+    fn observed_completely(&self, key: &ObjectKey) -> bool {
+        let watch = super::WatchKey::Ours(key.kind, key.namespace.clone());
+        *self.observed.coverage(&watch) == crate::observed::Coverage::Complete
+    }
+
+    fn body_of(
+        &self,
+        id: &UnitId,
+        recipe: &Recipe,
+        fact: Option<&Fact>,
+        commit: Option<crate::ids::CommitId>,
+    ) -> Option<serde_json::Value> {
+        let desired = self.desired.as_ref()?;
+        let own = desired.unit(id).map(|unit| unit.applied.commit);
+        let stamp = Stamp {
+            instance: &self.identity.as_ref()?.instance,
+            unit: id,
+            key: &recipe.key,
+            digest: recipe.digest,
+            commit: commit.or(own).unwrap_or(desired.commit().id),
+        };
+        Some(stamp.put((recipe.body)(), fact.map(|fact| &fact.uid)))
+    }
+
+    fn give(&mut self, id: &UnitId, key: &ObjectKey, aim: Aim, why: String, what: What) -> Effect {
+        let flight = Flight::Object {
+            unit: id.clone(),
+            key: key.clone(),
+            aim,
+        };
+        if self.retries.contains_key(key) {
+            self.counters.retried += 1;
+        }
+        Effect {
+            id: self.flights.start(flight),
+            unit: Some(id.clone()),
+            why,
+            what,
+        }
+    }
+
+    fn trouble(&mut self, id: &UnitId, key: &ObjectKey, words: String) -> Option<Effect> {
+        let state = self.units.entry(id.clone()).or_default();
+        if state.trouble.get(key) != Some(&words) {
+            state.trouble.insert(key.clone(), words);
+            self.book.pending.insert(id.clone());
+        }
+        None
+    }
+
+    fn backs_off(&self, key: &ObjectKey, now: Timestamp) -> bool {
+        self.retries.get(key).is_some_and(|retry| now < retry.until)
+    }
+
+    pub(super) fn suspended(&self) -> bool {
+        use crate::kinds::cluster::ClusterState;
+        self.desired
+            .as_ref()
+            .is_some_and(|desired| desired.cluster().spec.state == ClusterState::Suspended)
+    }
+
+    /// An event about the first pod of an attempt that was created.
+    pub(super) fn tell_launched(&mut self, unit: &UnitId, fact: &Fact) {
+        let Some(role) = fact.pod.as_ref().and_then(|pod| pod.role.as_ref()) else {
+            return;
+        };
+        if role.rank != 0 || fact.key.kind != ObjectKind::Pod {
+            return;
+        }
+        let commit = fact.commit.map_or_else(String::new, |commit| {
+            format!(" for commit {}", commit.short())
+        });
+        let tell = What::Tell {
+            key: fact.key.clone(),
+            uid: fact.uid.clone(),
+            warning: false,
+            reason: "Launched".into(),
+            note: format!(
+                "{unit}: attempt {} of trial {} of run {}{commit}",
+                role.attempt, role.trial, role.run
+            ),
+        };
+        self.queue_tell(unit, tell);
+    }
+}

@@ -1,0 +1,352 @@
+//! From dirty units to wants and grants.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::state::Reconciler;
+use super::{ServerWords, What};
+use crate::arbiter::{Asked, Supply, admit};
+use crate::ids::{ObjectKey, Timestamp, UnitId};
+use crate::kinds::{self, Ask, AttemptKey, Grant, NodeState, View, Want};
+use crate::ledger::{Known, Run, RunState, UnitLedger, UnitStatus};
+use crate::observed::{Coverage, Fact, Observed};
+use crate::reconciler::WatchKey;
+
+/// A kind that never comes to rest is stopped after so many rounds; the next event goes on.
+const ROUNDS: usize = 16;
+
+impl Reconciler {
+    /// Works out what dirty units should have, asks the arbiter, and again while that changes
+    /// something.
+    pub(super) fn evaluate(&mut self, now: Timestamp) {
+        self.latest = self.latest.max(now);
+        for _ in 0..ROUNDS {
+            let dirty = std::mem::take(&mut self.dirty);
+            self.counters.evaluated += dirty.len() as u64;
+            for unit in &dirty {
+                self.evaluate_unit(unit, now);
+            }
+            if self.capacity_moved {
+                self.capacity_moved = false;
+                self.arbitrate();
+            }
+            if self.dirty.is_empty() {
+                break;
+            }
+        }
+    }
+
+    /// A document of which no form can be used stands still: its pods live on, and what becomes of
+    /// them is kept by their finalizers until it is mended.
+    pub(super) fn frozen(&self, id: &UnitId) -> Option<&String> {
+        self.desired.as_ref()?.frozen().get(id)
+    }
+
+    fn evaluate_unit(&mut self, id: &UnitId, now: Timestamp) {
+        if let Some(words) = self.frozen(id).cloned() {
+            let state = self.units.entry(id.clone()).or_default();
+            if state.held.as_ref() != Some(&words) {
+                state.held = Some(words);
+                self.book.pending.insert(id.clone());
+            }
+            return;
+        }
+        for _ in 0..ROUNDS {
+            let want = self.want(id, now);
+            if !self.take_want(id, want, now) {
+                break;
+            }
+        }
+        self.todo.insert(id.clone());
+    }
+
+    /// What the unit should have, by the kind's own word.
+    pub(super) fn want(&self, id: &UnitId, now: Timestamp) -> Want {
+        let (Some(identity), Some(desired)) = (&self.identity, &self.desired) else {
+            return Want::default();
+        };
+        let objects: Vec<&Fact> = self.observed.of_unit(id);
+        let unit = desired.unit(id);
+        let state = self.units.get(id);
+        let grants = self.grants.get(id);
+        let namespace = unit.and_then(|unit| unit.scope.queue.as_ref());
+        let namespace = namespace.map(|queue| queue.spec.namespace.as_str());
+        let view = View {
+            instance: &identity.instance,
+            cluster_name: &self.options.cluster,
+            ledger: state.and_then(|state| Some(&state.known.as_ref()?.ledger)),
+            sequence: self.sequence,
+            objects: &objects,
+            complete: self.sees(namespace),
+            grant: &|attempt: &AttemptKey| grants.and_then(|all| all.get(attempt)).cloned(),
+            node: &|name: &str| node_state(&self.observed, name),
+            expected: &|key: &ObjectKey| self.observed.outstanding(key),
+            refused: &|key: &ObjectKey| self.retries.get(key).and_then(|retry| retry.words.clone()),
+        };
+        if !id.kind.has_queue() {
+            return self.want_rule(id, now);
+        }
+        match unit {
+            Some(unit) => kinds::want(unit, &view, now),
+            None => kinds::want_withdrawn(id, &view, now),
+        }
+    }
+
+    /// Clusters, queues and pod defaults make no objects: the ledger keeps which form is in force,
+    /// so that it can be used while a newer one is invalid.
+    fn want_rule(&self, id: &UnitId, now: Timestamp) -> Want {
+        let known = self.units.get(id).and_then(|state| state.known.as_ref());
+        let known = known.map(|known| &known.ledger);
+        let unit = self.desired.as_ref().and_then(|desired| desired.unit(id));
+        let ledger = match (known.cloned(), unit) {
+            (Some(known), Some(unit)) => Some(UnitLedger {
+                applied: unit.applied.clone(),
+                withdrawn: false,
+                ..known
+            }),
+            (None, Some(unit)) => Some(UnitLedger {
+                sequence: self.sequence,
+                first_seen: now,
+                applied: unit.applied.clone(),
+                withdrawn: false,
+                runs: Vec::new(),
+            }),
+            (Some(known), None) => Some(UnitLedger {
+                withdrawn: true,
+                ..known
+            }),
+            (None, None) => None,
+        };
+        let state = if unit.is_some() {
+            "InForce"
+        } else {
+            "Withdrawn"
+        };
+        Want {
+            ledger: ledger.filter(|ledger| known != Some(ledger)),
+            status: UnitStatus {
+                state: state.into(),
+                message: unit.and_then(|unit| unit.held.clone()),
+                ..UnitStatus::default()
+            },
+            ..Want::default()
+        }
+    }
+
+    /// Whether nothing that lives proves the open runs of a unit, after `berth reanchor`. Only a
+    /// complete view tells. What has ended may be all that is left of a run that was finished.
+    fn is_unproven(&mut self, id: &UnitId) -> bool {
+        let unit = self.desired.as_ref().and_then(|desired| desired.unit(id));
+        let queue = unit.and_then(|unit| unit.scope.queue.as_ref());
+        let namespace = queue.map(|queue| queue.spec.namespace.as_str());
+        if !self.unproven.contains(id) || !self.sees(namespace) {
+            return false;
+        }
+        let pods = self.observed.of_unit(id).into_iter();
+        let mut pods = pods.filter_map(|fact| fact.pod.as_ref());
+        let proven = pods.any(|pod| pod.end.is_none());
+        if proven {
+            self.unproven.remove(id);
+        }
+        !proven
+    }
+
+    /// All namespaces that Berth uses or used are seen. One that cannot be read stops only what
+    /// stands in it.
+    fn sees(&self, namespace: Option<&str>) -> bool {
+        self.book.progress.namespaces.iter().all(|one| {
+            self.observed.complete_in(one)
+                || (namespace.is_some_and(|own| own != one) && self.unreadable(one))
+        })
+    }
+
+    fn unreadable(&self, namespace: &str) -> bool {
+        crate::ids::ObjectKind::ALL.iter().any(|kind| {
+            let watch = WatchKey::Ours(*kind, namespace.into());
+            matches!(self.observed.coverage(&watch), Coverage::Unreadable(_))
+        })
+    }
+
+    /// Puts a want in force; true if the ledger changed, so that the unit must look again.
+    fn take_want(&mut self, id: &UnitId, mut want: Want, now: Timestamp) -> bool {
+        let asks_changed = self
+            .units
+            .get(id)
+            .is_none_or(|state| state.want.asks != want.asks);
+        self.capacity_moved |= asks_changed;
+        remember(&mut self.asking, id, !want.asks.is_empty());
+        remember(&mut self.pruning, id, want.prunes);
+        if let Some(guard) = &mut self.guard {
+            guard.count(id, want.prunes);
+        }
+        if let Some(due) = want.due {
+            self.wake(id, due);
+        }
+        let unproven = self.is_unproven(id);
+        let sequence = self.sequence;
+        let state = self.units.entry(id.clone()).or_default();
+        let mut ledger = want.ledger.take();
+        if unproven {
+            let entry = ledger.or_else(|| state.known.as_ref().map(|known| known.ledger.clone()));
+            // A unit that the ledger does not know gets its run in a later round.
+            if entry.as_ref().is_some_and(|entry| !entry.runs.is_empty()) {
+                self.unproven.remove(id);
+            }
+            ledger = entry.map(|entry| mark_unknown(entry, now));
+        }
+        let before = state.known.as_ref().map(|known| &known.ledger);
+        let changed = ledger.filter(|ledger| before != Some(ledger));
+        let again = changed.is_some();
+        if let Some(ledger) = changed {
+            if ledger.sequence == sequence {
+                self.sequence += 1;
+            }
+            let revision = state.known.as_ref().map_or(1, |known| known.revision + 1);
+            state.known = Some(Known { revision, ledger });
+        }
+        let revision = state.known.as_ref().map_or(0, |known| known.revision);
+        state.outcomes.retain(|pod, _| want.release.contains(pod));
+        let mut fresh = Vec::new();
+        for pod in &want.release {
+            state.outcomes.entry(pod.clone()).or_insert_with(|| {
+                fresh.push(pod.clone());
+                revision
+            });
+        }
+        let old = state.status();
+        state.due = want.due;
+        state.want = want;
+        if again || state.status() != old {
+            self.book.pending.insert(id.clone());
+        }
+        for pod in fresh {
+            self.tell_end(id, &pod);
+        }
+        again
+    }
+
+    fn tell_end(&mut self, unit: &UnitId, pod: &ObjectKey) {
+        let Some(fact) = self.observed.get(pod) else {
+            return;
+        };
+        let Some(end) = fact.pod.as_ref().and_then(|pod| pod.end.as_ref()) else {
+            return;
+        };
+        if end.succeeded || end.asked {
+            return;
+        }
+        let code = end
+            .exit_code
+            .map_or(String::new(), |code| format!(" with exit code {code}"));
+        let tell = What::Tell {
+            key: pod.clone(),
+            uid: fact.uid.clone(),
+            warning: true,
+            reason: "PodFailed".into(),
+            note: format!("The pod of {unit} failed{code}: {}", end.reason),
+        };
+        self.queue_tell(unit, tell);
+    }
+
+    fn arbitrate(&mut self) {
+        let seen = |watch: &WatchKey| match watch {
+            WatchKey::Ours(..) => *self.observed.coverage(watch) != Coverage::Incomplete,
+            WatchKey::Nodes | WatchKey::Occupants => true,
+        };
+        // What runs must be known before anything else is let go.
+        if !self.watches().iter().all(seen) {
+            return;
+        }
+        let asks: Vec<(&UnitId, &Ask)> = self
+            .asking
+            .iter()
+            .filter_map(|id| Some((id, self.units.get(id)?)))
+            .flat_map(|(id, state)| state.want.asks.iter().map(move |ask| (id, ask)))
+            .collect();
+        let answers = self.answers(&asks);
+        let mut grants: BTreeMap<UnitId, BTreeMap<AttemptKey, Grant>> = BTreeMap::new();
+        for ((unit, ask), grant) in asks.into_iter().zip(answers) {
+            let of_unit = grants.entry(unit.clone()).or_default();
+            of_unit.insert(ask.attempt.clone(), grant);
+        }
+        for id in self.grants.keys().chain(grants.keys()) {
+            if self.grants.get(id) != grants.get(id) {
+                self.dirty.insert(id.clone());
+            }
+        }
+        self.grants = grants;
+    }
+
+    pub(super) fn answers(&self, asks: &[(&UnitId, &Ask)]) -> Vec<Grant> {
+        let granted = |unit: &UnitId, ask: &Ask| {
+            let of_unit = self.grants.get(unit);
+            of_unit.and_then(|all| all.get(&ask.attempt)) == Some(&Grant::Granted)
+        };
+        // The usual case costs no look at nodes and pods.
+        if asks
+            .iter()
+            .all(|(unit, ask)| ask.holds || granted(unit, ask))
+        {
+            return vec![Grant::Granted; asks.len()];
+        }
+        let asked: Vec<Asked<'_>> = asks
+            .iter()
+            .map(|(unit, ask)| Asked {
+                unit,
+                ask,
+                holds: ask.holds || granted(unit, ask),
+                unbound: ask.pods.saturating_sub(self.placed(unit, &ask.attempt)),
+            })
+            .collect();
+        admit(&asked, &self.queues, Supply::of(&self.observed))
+    }
+
+    /// Pods of the attempt that are bound or have ended.
+    fn placed(&self, unit: &UnitId, attempt: &AttemptKey) -> u32 {
+        let placed = self.observed.of_unit(unit).into_iter().filter(|fact| {
+            fact.pod.as_ref().is_some_and(|pod| {
+                let of_attempt = pod.role.as_ref().is_some_and(|role| {
+                    (&role.run, role.trial, role.attempt) == (&attempt.0, attempt.1, attempt.2)
+                });
+                of_attempt && (pod.node.is_some() || pod.end.is_some())
+            })
+        });
+        u32::try_from(placed.count()).unwrap_or(u32::MAX)
+    }
+}
+
+/// The words of a refusal, for status.
+pub(super) fn sentence(words: &ServerWords) -> String {
+    let message: String = words.message.chars().take(500).collect();
+    format!(
+        "the server refused ({} {}): {message}",
+        words.code, words.reason
+    )
+}
+
+fn remember(set: &mut BTreeSet<UnitId>, id: &UnitId, is: bool) {
+    if is {
+        set.insert(id.clone());
+    } else {
+        set.remove(id);
+    }
+}
+
+fn mark_unknown(mut ledger: UnitLedger, now: Timestamp) -> UnitLedger {
+    let open = |run: &&mut Run| run.state == RunState::Open;
+    for run in ledger.runs.iter_mut().filter(open) {
+        run.state = RunState::Unknown;
+        run.finished = Some(now);
+        run.reason = Some("its history cannot be proven since `berth reanchor`".into());
+    }
+    ledger
+}
+
+fn node_state(observed: &Observed, name: &str) -> NodeState {
+    let complete = *observed.coverage(&WatchKey::Nodes) == Coverage::Complete;
+    match observed.node(name) {
+        Some(node) if node.out_of_service => NodeState::Gone,
+        Some(node) if node.ready && complete => NodeState::Live,
+        None if complete => NodeState::Gone,
+        _ => NodeState::Unknown,
+    }
+}

@@ -1,0 +1,298 @@
+//! Whether ledger and cluster know each other.
+
+use std::collections::BTreeMap;
+
+use super::flight::Flight;
+use super::state::Reconciler;
+use super::{Anchor, Identity, What};
+use crate::ids::{ResourceVersion, Timestamp};
+use crate::ledger::{Ledger, LedgerError};
+
+/// Why every write stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Halt {
+    /// A stable word: `identity`, `ledger`.
+    pub reason: &'static str,
+    /// What is wrong, and what to do.
+    pub sentence: String,
+}
+
+/// What `Input::Identity` says.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub cluster_uid: String,
+    pub anchor: Option<Anchor>,
+    pub anchor_in_branch: bool,
+    pub fresh_instance: String,
+}
+
+/// What is kept outside: the anchor, the spill and the branch, as they were read last.
+#[derive(Debug, Default)]
+pub(super) struct Outside {
+    pub place: Option<Place>,
+    pub spill: Option<(BTreeMap<String, String>, Option<ResourceVersion>)>,
+    pub ledger: Option<Result<Ledger, LedgerError>>,
+    /// All three were read, agree, and are in force.
+    pub accepted: bool,
+    /// Another writer may have been at work: read all three again.
+    pub stale: bool,
+    pub tries: u32,
+    pub not_before: Timestamp,
+}
+
+impl Outside {
+    /// Forgets what was read; it is asked for again.
+    pub(super) fn forget(&mut self) {
+        *self = Self {
+            tries: self.tries,
+            not_before: self.not_before,
+            ..Self::default()
+        };
+    }
+
+    fn complete(&self) -> bool {
+        self.place.is_some() && self.spill.is_some() && self.ledger.is_some()
+    }
+}
+
+impl Reconciler {
+    /// Asks for what is kept outside, unless it is there.
+    pub(super) fn ask_outside(&mut self, now: Timestamp) -> Option<super::Effect> {
+        // What was given out is answered first: a late answer must not be taken for what is read.
+        let writing = |flight: &Flight| {
+            matches!(
+                flight,
+                Flight::Record(_) | Flight::Spill(_) | Flight::SpillGone | Flight::Anchor { .. }
+            )
+        };
+        if self.outside.stale && !self.flights.any(writing) {
+            self.outside.forget();
+        }
+        let reading = self.flights.any(|flight| matches!(flight, Flight::Reload));
+        if self.outside.accepted
+            || self.outside.complete()
+            || reading
+            || now < self.outside.not_before
+        {
+            return None;
+        }
+        let id = self.flights.start(Flight::Reload);
+        Some(super::Effect {
+            id,
+            unit: None,
+            why: "the anchor, the spill and the status branch are read".into(),
+            what: What::Reload,
+        })
+    }
+
+    /// Once all three are read: checks them against each other and puts them in force.
+    pub(super) fn accept_outside(&mut self) {
+        if self.outside.accepted || !self.outside.complete() {
+            return;
+        }
+        self.land_reload();
+        // Somebody wrote while it was read: it is read again.
+        if self.outside.stale {
+            return;
+        }
+        let (Some(place), Some(read), Some((data, version))) = (
+            self.outside.place.clone(),
+            self.outside.ledger.take(),
+            self.outside.spill.clone(),
+        ) else {
+            return;
+        };
+        let merged = read.and_then(|mut ledger| {
+            let branch = ledger.clone();
+            ledger.merge_spill(&data)?;
+            Ok((branch, ledger))
+        });
+        let (branch, ledger) = match merged {
+            Ok(both) => both,
+            Err(error) => return self.stop("ledger", error.to_string()),
+        };
+        match settle(&place, ledger.identity.as_ref(), self.options.reanchor) {
+            Ok(settled) => {
+                self.halt = None;
+                self.identity = settled.identity;
+                self.book.anchor = place.anchor.as_ref().map(|anchor| anchor.version);
+                self.book.anchored = place.anchor.and_then(|anchor| anchor.status);
+                self.outside.accepted = true;
+                self.take_ledger(&branch, ledger, &data, version, settled.unproven);
+            }
+            Err(sentence) => self.stop("identity", sentence),
+        }
+    }
+
+    fn stop(&mut self, reason: &'static str, sentence: String) {
+        self.halt = Some(Halt { reason, sentence });
+    }
+
+    /// The first start: the anchor's POST decides which instance id it is.
+    pub(super) fn found(&mut self, now: Timestamp) -> Option<super::Effect> {
+        let place = self.outside.place.as_ref()?;
+        let under_way = self
+            .flights
+            .any(|flight| matches!(flight, Flight::Anchor { .. }));
+        if under_way || now < self.book.anchor_not_before {
+            return None;
+        }
+        let identity = Identity {
+            cluster: self.options.cluster.clone(),
+            instance: place.fresh_instance.clone(),
+            cluster_uid: place.cluster_uid.clone(),
+        };
+        let data = Anchor::data(&identity, None);
+        let id = self.flights.start(Flight::Anchor {
+            status: None,
+            first: true,
+        });
+        Some(super::Effect {
+            id,
+            unit: None,
+            why: "this is the first start: the anchor fixes the instance id".into(),
+            what: What::Keep {
+                name: self.anchor_name(),
+                data: Some(data),
+                version: None,
+            },
+        })
+    }
+
+    pub(super) fn anchor_name(&self) -> String {
+        super::anchor_name(&self.options.cluster)
+    }
+
+    pub(super) fn spill_name(&self) -> String {
+        super::spill_name(&self.options.cluster)
+    }
+}
+
+struct Settled {
+    /// `None`: the first start ever.
+    identity: Option<Identity>,
+    /// Open runs cannot be proven.
+    unproven: bool,
+}
+
+const REANCHOR: &str = "if this is as it should be, run `berth reanchor`: runs whose history cannot be proven are then held until `run` is raised";
+
+fn settle(place: &Place, ledger: Option<&Identity>, reanchor: bool) -> Result<Settled, String> {
+    let known = |identity: &Identity| Settled {
+        identity: Some(identity.clone()),
+        unproven: false,
+    };
+    let wrong = match (ledger, &place.anchor) {
+        (None, None) => return Ok(Settled { identity: None, unproven: false }),
+        // The anchor was made and its commit was not pushed any more: the first start goes on.
+        (None, Some(anchor)) if anchor.status.is_none() && anchor.identity.cluster_uid == place.cluster_uid => {
+            return Ok(known(&anchor.identity));
+        }
+        (None, Some(_)) => "the cluster was worked on before, and the status branch is gone: push it again from any clone".to_owned(),
+        (Some(_), None) => "the status branch belongs to a cluster with an anchor, and this cluster has none: check that the kubeconfig names the right cluster".to_owned(),
+        (Some(ledger), Some(anchor)) if *ledger != anchor.identity => format!(
+            "the status branch belongs to instance {} and this cluster to instance {}: check that the kubeconfig and the repository name the same cluster",
+            ledger.instance, anchor.identity.instance
+        ),
+        (Some(ledger), Some(_)) if ledger.cluster_uid != place.cluster_uid => format!(
+            "the status branch and the anchor belong to the cluster {}, and this one is {}: check that the kubeconfig names the right cluster",
+            ledger.cluster_uid, place.cluster_uid
+        ),
+        (Some(_), Some(_)) if !place.anchor_in_branch => "the status branch does not contain the commit that was pushed last: it was rewritten or rolled back; push the lost commits again from any clone".to_owned(),
+        (Some(ledger), Some(_)) => return Ok(known(ledger)),
+    };
+    if !reanchor {
+        return Err(format!("{wrong}; {REANCHOR}"));
+    }
+    // The objects of the cluster carry the anchor's instance id.
+    let old = place
+        .anchor
+        .as_ref()
+        .map(|anchor| &anchor.identity)
+        .or(ledger);
+    Ok(Settled {
+        identity: old.map(|old| Identity {
+            cluster_uid: place.cluster_uid.clone(),
+            ..old.clone()
+        }),
+        unproven: true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{CommitId, Name, Uid};
+
+    fn identity(instance: &str, cluster_uid: &str) -> Identity {
+        Identity {
+            cluster: Name::new("lab").unwrap(),
+            instance: instance.into(),
+            cluster_uid: cluster_uid.into(),
+        }
+    }
+
+    fn place(anchor: Option<Identity>, pushed: bool, in_branch: bool) -> Place {
+        Place {
+            cluster_uid: "c".into(),
+            anchor: anchor.map(|identity| Anchor {
+                identity,
+                status: pushed.then(|| CommitId::from_bytes([1; 20])),
+                uid: Uid("u".into()),
+                version: ResourceVersion(1),
+            }),
+            anchor_in_branch: in_branch,
+            fresh_instance: "fresh".into(),
+        }
+    }
+
+    #[test]
+    fn ledger_and_cluster_must_know_each_other() {
+        let (own, other) = (identity("i", "c"), identity("j", "c"));
+        let moved = identity("i", "d");
+        // (ledger, anchor, pushed before, anchor's commit in the branch, words of the halt)
+        let cases = [
+            (None, None, false, true, None),
+            (Some(&own), Some(&own), true, true, None),
+            (None, Some(&own), false, true, None),
+            (
+                None,
+                Some(&own),
+                true,
+                true,
+                Some("the status branch is gone"),
+            ),
+            (Some(&own), None, false, true, Some("this cluster has none")),
+            (Some(&own), Some(&other), true, true, Some("to instance j")),
+            (
+                Some(&moved),
+                Some(&moved),
+                true,
+                true,
+                Some("this one is c"),
+            ),
+            (
+                Some(&own),
+                Some(&own),
+                true,
+                false,
+                Some("rewritten or rolled back"),
+            ),
+        ];
+        for (ledger, anchor, pushed, in_branch, halt) in cases {
+            let place = place(anchor.cloned(), pushed, in_branch);
+            match (settle(&place, ledger, false), halt) {
+                (Ok(settled), None) => assert!(!settled.unproven),
+                (Err(words), Some(part)) => {
+                    assert!(
+                        words.contains(part) && words.contains("berth reanchor"),
+                        "{words}"
+                    );
+                    let forced = settle(&place, ledger, true).map(|settled| settled.unproven);
+                    assert_eq!(forced, Ok(true), "{words}");
+                }
+                (got, want) => panic!("{:?} instead of {want:?}", got.err()),
+            }
+        }
+    }
+}

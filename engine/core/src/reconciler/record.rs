@@ -1,0 +1,428 @@
+//! The status branch, the spill and the anchor.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::flight::{Batch, Flight};
+use super::state::Reconciler;
+use super::{Anchor, Effect, Outcome, What, retry};
+use crate::ids::{CommitId, Timestamp, UnitId};
+use crate::ledger::{
+    APPLIED, DRIFT_JSON, DRIFT_MD, FORMAT, FORMAT_FILE, IDENTITY, LedgerError, SUMMARY, UnitFile,
+    content_digest, identity_text, progress_text, unit_path,
+};
+use crate::report;
+
+/// After so long without Git, outcomes go into the cluster, so that pods need not wait.
+pub(super) const SPILL_AFTER: Duration = Duration::from_mins(1);
+/// A commit message names so many documents.
+const LINES: usize = 50;
+/// A ConfigMap holds 1 MiB (Kubernetes, `MaxSecretSize` and its like); this leaves room.
+const SPILL_BYTES: usize = 900 * 1024;
+
+impl Reconciler {
+    /// The next status commit, if something changed and it is time.
+    pub(super) fn record(&mut self, now: Timestamp) -> Option<Effect> {
+        let nothing = self.book.pending.is_empty() && !self.book.general && !self.book.drift;
+        if nothing
+            || now < self.record_at()
+            || self.flights.any(|one| matches!(one, Flight::Record(_)))
+        {
+            return None;
+        }
+        let (batch, files) = match self.batch() {
+            Ok(both) => both,
+            Err(error) => {
+                self.halt = Some(super::Halt {
+                    reason: "ledger",
+                    sentence: error.to_string(),
+                });
+                return None;
+            }
+        };
+        self.book.pending.clear();
+        self.book.general = false;
+        self.book.drift = false;
+        if files.is_empty() {
+            self.book.failing = None;
+            self.book.tries = 0;
+            self.keep_durable(&batch.units);
+            return None;
+        }
+        let message = self.message(&batch);
+        let id = self.flights.start(Flight::Record(batch));
+        let what = What::Record {
+            base: self.book.tip,
+            files,
+            message,
+            when: now,
+        };
+        Some(Effect {
+            id,
+            unit: None,
+            why: "what became of it is recorded".into(),
+            what,
+        })
+    }
+
+    /// When the next status commit may be made.
+    pub(super) fn record_at(&self) -> Timestamp {
+        let of_cluster = || {
+            let desired = self.desired.as_ref()?;
+            Some(desired.cluster().spec.status.interval.get())
+        };
+        let interval = self
+            .options
+            .status_interval
+            .or_else(of_cluster)
+            .unwrap_or_default();
+        let next = self.book.last.map(|last| last.plus(interval));
+        self.book.not_before.max(next.unwrap_or_default())
+    }
+
+    /// When what waits to be recorded is given; `None` if nothing waits. Whoever ends the loop
+    /// waits for it, so that the branch says the last that is known.
+    pub fn record_due(&self) -> Option<Timestamp> {
+        self.to_record().then(|| self.record_at())
+    }
+
+    /// Whether something waits to be recorded.
+    pub(super) fn to_record(&self) -> bool {
+        !self.book.pending.is_empty() || self.book.general || self.book.drift
+    }
+
+    fn batch(&self) -> Result<(Batch, BTreeMap<String, Option<String>>), LedgerError> {
+        let mut files: BTreeMap<String, Option<String>> = BTreeMap::new();
+        let mut batch = Batch::default();
+        let mut put = |path: String, text: String| {
+            let digest = content_digest(text.as_bytes());
+            if self.book.content.get(&path) != Some(&digest) {
+                batch.files.insert(path.clone(), Some(digest));
+                files.insert(path, Some(text));
+            }
+        };
+        let mut units = BTreeMap::new();
+        for id in &self.book.pending {
+            let Some((state, known)) = self
+                .units
+                .get(id)
+                .and_then(|s| Some((s, s.known.as_ref()?)))
+            else {
+                continue;
+            };
+            put(
+                unit_path(id),
+                UnitFile::write(id, known.revision, &known.ledger, &state.status())?,
+            );
+            units.insert(id.clone(), known.revision);
+        }
+        if let Some(identity) = &self.identity {
+            put(IDENTITY.into(), identity_text(identity)?);
+        }
+        put(FORMAT_FILE.into(), format!("{FORMAT}\n"));
+        put(APPLIED.into(), progress_text(&self.book.progress)?);
+        put(SUMMARY.into(), report::summary(self)?);
+        // What was found before a restart stays until something new is found.
+        if !self.drift.is_empty() {
+            put(DRIFT_MD.into(), report::drift_markdown(self.drift.values()));
+            put(DRIFT_JSON.into(), report::drift_json(self.drift.values()));
+        }
+        batch.units = units;
+        Ok((batch, files))
+    }
+
+    /// The subject says what became of one document, or of how many; the body says it of each.
+    fn message(&self, batch: &Batch) -> String {
+        let line = |id: &UnitId| {
+            let state = self.units.get(id).map(|unit| unit.status().state);
+            format!("{id} {}", state.unwrap_or_default())
+                .trim_end()
+                .to_owned()
+        };
+        let mut lines: Vec<String> = batch.units.keys().take(LINES).map(line).collect();
+        let subject = match (batch.units.len(), lines.first()) {
+            (1, Some(only)) => only.clone(),
+            (0, _) | (_, None) => "cluster".to_owned(),
+            (count, Some(_)) => format!("{count} documents"),
+        };
+        match batch.units.len() {
+            0 | 1 => lines.clear(),
+            count if count > LINES => lines.push(format!("and {} more", count - LINES)),
+            _ => {}
+        }
+        let body = lines.iter().map(|line| format!("{line}\n"));
+        let body: String = body
+            .chain((!lines.is_empty()).then(|| "\n".to_owned()))
+            .collect();
+        let commit = self
+            .desired
+            .as_ref()
+            .map(|desired| desired.commit().id.to_string());
+        format!(
+            "status: {subject} [skip ci]\n\n{body}Desired-Commit: {}\nCluster: {}\n",
+            commit.unwrap_or_else(|| "none".into()),
+            self.options.cluster
+        )
+    }
+
+    pub(super) fn recorded(&mut self, now: Timestamp, batch: Batch, outcome: Outcome) {
+        match outcome {
+            Outcome::Recorded(tip) => {
+                self.counters.recorded += 1;
+                let book = &mut self.book;
+                book.tip = Some(tip);
+                for (path, digest) in batch.files {
+                    match digest {
+                        Some(digest) => book.content.insert(path, digest),
+                        None => book.content.remove(&path),
+                    };
+                }
+                book.last = Some(now);
+                book.failing = None;
+                book.tries = 0;
+                self.keep_durable(&batch.units);
+            }
+            other => {
+                self.book.pending.extend(batch.units.into_keys());
+                self.book.general = true;
+                self.book.drift |= !self.drift.is_empty();
+                self.book.failing.get_or_insert(now);
+                self.book.tries = self.book.tries.saturating_add(1);
+                let wait = retry::delay(self.options.seed, "record", self.book.tries)
+                    .min(Duration::from_mins(1));
+                self.book.not_before = now.plus(wait);
+                // Somebody else pushed, or our own push went through unheard.
+                if matches!(other, Outcome::Outpaced | Outcome::Unknown(_)) {
+                    self.outside.stale = true;
+                }
+            }
+        }
+    }
+
+    fn keep_durable(&mut self, units: &BTreeMap<UnitId, u64>) {
+        for (id, revision) in units {
+            if let Some(state) = self.units.get_mut(id) {
+                state.durable = state.durable.max(*revision);
+            }
+            if self
+                .book
+                .spilled
+                .get(id)
+                .is_some_and(|spilled| spilled <= revision)
+            {
+                self.book.spilled.remove(id);
+            }
+            self.todo.insert(id.clone());
+        }
+    }
+
+    /// Writes what is known and not pushed into the cluster, if Git was away for too long and a
+    /// pod waits for it.
+    pub(super) fn spill(&mut self, now: Timestamp) -> Option<Effect> {
+        let long = self
+            .book
+            .failing
+            .is_some_and(|since| now.since(since) >= SPILL_AFTER);
+        let under_way = self
+            .flights
+            .any(|one| matches!(one, Flight::Spill(_) | Flight::SpillGone));
+        if under_way || now < self.book.spill_not_before {
+            return None;
+        }
+        if !long {
+            return self.drop_spill();
+        }
+        let waits = self
+            .units
+            .values()
+            .any(super::state::UnitState::outcome_pending);
+        if !waits {
+            return None;
+        }
+        let (units, data) = self.spill_data();
+        let id = self.flights.start(Flight::Spill(units));
+        let what = What::Keep {
+            name: self.spill_name(),
+            data: Some(data),
+            version: self.book.spill,
+        };
+        Some(Effect {
+            id,
+            unit: None,
+            why: "Git is away: outcomes are kept in the cluster".into(),
+            what,
+        })
+    }
+
+    /// Outcomes that are pending, and all that the spill holds already: it is replaced as a whole.
+    fn spill_data(&self) -> (BTreeMap<UnitId, u64>, BTreeMap<String, String>) {
+        let mut units = BTreeMap::new();
+        let mut data = BTreeMap::new();
+        let mut room = SPILL_BYTES;
+        let old = self
+            .units
+            .iter()
+            .filter(|(id, _)| self.book.spilled.contains_key(id));
+        let new = self
+            .units
+            .iter()
+            .filter(|(id, state)| state.outcome_pending() && !self.book.spilled.contains_key(id));
+        for (id, state) in old.chain(new) {
+            let Some(known) = &state.known else {
+                continue;
+            };
+            let text = UnitFile::write(
+                id,
+                known.revision,
+                &known.ledger,
+                &crate::ledger::UnitStatus::default(),
+            );
+            let Ok(text) = text else {
+                continue;
+            };
+            if text.len() > room {
+                continue;
+            }
+            room -= text.len();
+            data.insert(unit_path(id).replace('/', "."), text);
+            units.insert(id.clone(), known.revision);
+        }
+        (units, data)
+    }
+
+    /// What the spill held is pushed now.
+    fn drop_spill(&mut self) -> Option<Effect> {
+        if self.book.spill.is_none() || !self.book.spilled.is_empty() || self.to_record() {
+            return None;
+        }
+        let id = self.flights.start(Flight::SpillGone);
+        let what = What::Keep {
+            name: self.spill_name(),
+            data: None,
+            version: self.book.spill,
+        };
+        Some(Effect {
+            id,
+            unit: None,
+            why: "what was kept in the cluster is pushed".into(),
+            what,
+        })
+    }
+
+    pub(super) fn spill_answered(
+        &mut self,
+        now: Timestamp,
+        units: BTreeMap<UnitId, u64>,
+        outcome: Outcome,
+    ) {
+        match outcome {
+            Outcome::Kept(version) => {
+                self.book.spill = Some(version);
+                for (id, revision) in &units {
+                    if let Some(state) = self.units.get_mut(id) {
+                        state.durable = state.durable.max(*revision);
+                    }
+                    self.todo.insert(id.clone());
+                }
+                self.book.spilled = units;
+            }
+            other => self.keep_failed(now, &other),
+        }
+    }
+
+    pub(super) fn spill_gone(&mut self, now: Timestamp, outcome: Outcome) {
+        match outcome {
+            Outcome::Kept(_) | Outcome::Done(_) | Outcome::Absent => self.book.spill = None,
+            other => self.keep_failed(now, &other),
+        }
+    }
+
+    fn keep_failed(&mut self, now: Timestamp, outcome: &Outcome) {
+        self.book.spill_not_before = now.plus(Duration::from_secs(2));
+        // Somebody else wrote it, or our own write went through unheard.
+        if matches!(
+            outcome,
+            Outcome::Conflict | Outcome::Absent | Outcome::Exists(_) | Outcome::Unknown(_)
+        ) {
+            self.outside.stale = true;
+        }
+    }
+
+    /// The anchor names the last pushed commit.
+    pub(super) fn anchor(&mut self, now: Timestamp) -> Option<Effect> {
+        let identity = self.identity.clone()?;
+        let behind = self.book.tip.is_some() && self.book.anchored != self.book.tip;
+        let under_way = self.flights.any(|one| matches!(one, Flight::Anchor { .. }));
+        if !behind || under_way || now < self.book.anchor_not_before {
+            return None;
+        }
+        let status = self.book.tip;
+        let data = Anchor::data(&identity, status);
+        let id = self.flights.start(Flight::Anchor {
+            status,
+            first: false,
+        });
+        let what = What::Keep {
+            name: self.anchor_name(),
+            data: Some(data),
+            version: self.book.anchor,
+        };
+        Some(Effect {
+            id,
+            unit: None,
+            why: "the anchor names the last pushed status commit".into(),
+            what,
+        })
+    }
+
+    pub(super) fn anchor_answered(
+        &mut self,
+        now: Timestamp,
+        status: Option<CommitId>,
+        first: bool,
+        outcome: Outcome,
+    ) {
+        match outcome {
+            Outcome::Kept(version) => {
+                self.book.anchor = Some(version);
+                self.book.anchored = status;
+                self.book.anchor_tries = 0;
+                if first {
+                    self.first_identity();
+                }
+            }
+            other => {
+                self.book.anchor_tries = self.book.anchor_tries.saturating_add(1);
+                let wait = retry::delay(self.options.seed, "anchor", self.book.anchor_tries)
+                    .min(Duration::from_secs(30));
+                self.book.anchor_not_before = now.plus(wait);
+                let moved = matches!(
+                    other,
+                    Outcome::Conflict | Outcome::Absent | Outcome::Exists(_) | Outcome::Unknown(_)
+                );
+                self.outside.stale |= moved;
+            }
+        }
+    }
+
+    pub(super) fn first_identity(&mut self) {
+        if let Some(place) = &self.outside.place {
+            self.identity = Some(super::Identity {
+                cluster: self.options.cluster.clone(),
+                instance: place.fresh_instance.clone(),
+                cluster_uid: place.cluster_uid.clone(),
+            });
+            self.book.general = true;
+            self.dirty.extend(self.units.keys().cloned());
+        }
+    }
+
+    pub(super) fn reload_failed(&mut self, now: Timestamp, outcome: &Outcome) {
+        if let Outcome::Done(_) = outcome {
+            return;
+        }
+        self.outside.tries = self.outside.tries.saturating_add(1);
+        let wait = retry::delay(self.options.seed, "reload", self.outside.tries);
+        self.outside.not_before = now.plus(wait.min(Duration::from_secs(30)));
+    }
+}

@@ -1,0 +1,131 @@
+//! One step: what can be done now, bounded.
+
+use std::time::Duration;
+
+use super::flight::Flight;
+use super::record::SPILL_AFTER;
+use super::state::Reconciler;
+use super::{Effect, Role};
+use crate::ids::{Timestamp, UnitId};
+
+/// How often a halted reconciler looks whether it may go on.
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
+
+impl Reconciler {
+    /// The effects that can be carried out now, all independent of each other. Nothing without
+    /// unexpired Lease time, and nothing when halted.
+    pub fn step(&mut self, now: Timestamp) -> Vec<Effect> {
+        let mut out = Vec::new();
+        if !self.may_write(now) {
+            // Only reading may lift a halt: somebody may have brought back what was lost.
+            if self.halt.is_some() && self.leads(now) && now >= self.outside.not_before {
+                self.outside.stale = true;
+                out.extend(self.ask_outside(now));
+                self.outside.not_before = now.plus(LOOK_AGAIN);
+            }
+            return out;
+        }
+        out.extend(self.ask_outside(now));
+        if !self.outside.accepted || self.outside.stale || self.desired.is_none() {
+            return out;
+        }
+        if self.identity.is_none() && self.options.plan {
+            self.first_identity();
+        }
+        if self.identity.is_none() {
+            out.extend(self.found(now));
+            return out;
+        }
+        self.awake(now);
+        self.evaluate(now);
+        let throttled = self.throttled.is_some_and(|until| now < until);
+        if !throttled {
+            self.throttled = None;
+            self.act(now, &mut out);
+        }
+        out.extend(self.record(now));
+        if !throttled {
+            out.extend(self.spill(now));
+            out.extend(self.anchor(now));
+        }
+        out
+    }
+
+    /// When to step again though nothing was fed.
+    pub fn due(&self) -> Option<Timestamp> {
+        if self.halt.is_some() {
+            return Some(self.outside.not_before);
+        }
+        let reload = (!self.outside.accepted).then_some(self.outside.not_before);
+        let woken = self.wakes.first().map(|(at, _)| *at);
+        let record = self.record_due();
+        let anchor = (self.book.anchored != self.book.tip).then_some(self.book.anchor_not_before);
+        let spill = self.spill_at();
+        // Until all that is kept outside is read again, nothing else is done.
+        if reload.is_some() {
+            return reload;
+        }
+        // What calls the cluster waits as long as the cluster says.
+        let told = self.throttled.unwrap_or_default();
+        let (anchor, spill) = (anchor.map(|at| at.max(told)), spill.map(|at| at.max(told)));
+        let all = [woken, record, anchor, spill, self.throttled];
+        all.into_iter().flatten().min()
+    }
+
+    /// When outcomes that wait for Git are kept in the cluster.
+    fn spill_at(&self) -> Option<Timestamp> {
+        let since = self.book.failing?;
+        let pending = super::state::UnitState::outcome_pending;
+        let waits = self.units.values().any(pending);
+        waits.then(|| since.plus(SPILL_AFTER).max(self.book.spill_not_before))
+    }
+
+    pub(super) fn leads(&self, now: Timestamp) -> bool {
+        matches!(self.role, Some(Role::Leader { until }) if now < until)
+    }
+
+    fn awake(&mut self, now: Timestamp) {
+        while let Some((at, _)) = self.wakes.first() {
+            if *at > now {
+                break;
+            }
+            if let Some((_, unit)) = self.wakes.pop_first() {
+                self.dirty.insert(unit);
+            }
+        }
+        for key in self.observed.settle(now) {
+            let asked = |state: &super::state::UnitState| {
+                state.want.objects.iter().any(|recipe| recipe.key == key)
+            };
+            let units = self.units.iter().filter(|(_, state)| asked(state));
+            let mut units: Vec<UnitId> = units.map(|(id, _)| id.clone()).collect();
+            self.dirty.extend(units.drain(..));
+        }
+    }
+
+    /// Calls to the cluster, as many as may be under way.
+    fn act(&mut self, now: Timestamp, out: &mut Vec<Effect>) {
+        let todo: Vec<UnitId> = self.todo.iter().cloned().collect();
+        for unit in todo {
+            let room = self.options.in_flight.saturating_sub(self.flights.count());
+            if room == 0 {
+                return;
+            }
+            if self.diff(&unit, now, room, out) {
+                self.todo.remove(&unit);
+            }
+        }
+        while self.flights.count() < self.options.in_flight && !self.suspended() {
+            let Some((unit, what)) = self.tells.pop_front() else {
+                return;
+            };
+            let id = self.flights.start(Flight::Tell);
+            out.push(Effect {
+                id,
+                unit: Some(unit),
+                why: "people are told".into(),
+                what,
+            });
+        }
+    }
+}

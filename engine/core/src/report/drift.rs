@@ -1,0 +1,51 @@
+//! `drift.md` and `drift.json`.
+
+use std::fmt::Write as _;
+
+use crate::reconciler::DriftEntry;
+
+/// Drift for people.
+pub fn drift_markdown<'a>(entries: impl Iterator<Item = &'a DriftEntry>) -> String {
+    let mut text =
+        String::from("# Drift\n\nDifferences that Berth did not make, as they were found last.\n");
+    for entry in entries {
+        let fight = if entry.fight {
+            ", changed back again and again"
+        } else {
+            ""
+        };
+        let _ = write!(
+            text,
+            "\n## {}\n\nOf {}, found {} ({} times{fight}).\n\n| Field | Live | Desired | Manager | When |\n|---|---|---|---|---|\n",
+            cell(&entry.object),
+            entry.unit,
+            entry.found,
+            entry.times
+        );
+        for field in &entry.fields {
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {} |",
+                cell(&field.path),
+                cell(field.live.as_deref().unwrap_or("")),
+                cell(field.desired.as_deref().unwrap_or("")),
+                cell(field.manager.as_deref().unwrap_or("")),
+                cell(field.when.as_deref().unwrap_or(""))
+            );
+        }
+    }
+    text
+}
+
+/// Drift for programs: a list of entries.
+pub fn drift_json<'a>(entries: impl Iterator<Item = &'a DriftEntry>) -> String {
+    let entries: Vec<&DriftEntry> = entries.collect();
+    let mut text = serde_json::to_string_pretty(&entries).unwrap_or_else(|_| "[]".into());
+    text.push('\n');
+    text
+}
+
+/// A text that cannot leave its cell of a table.
+pub(super) fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace(['\n', '\r'], " ")
+}

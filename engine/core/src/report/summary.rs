@@ -1,0 +1,58 @@
+//! `summary.yaml`: counts, for people.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::diagnostic::Severity;
+use crate::ids::CommitId;
+use crate::ledger::{LedgerError, SUMMARY, to_yaml};
+use crate::reconciler::Reconciler;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Summary {
+    version: u32,
+    commit: Option<CommitId>,
+    documents: BTreeMap<String, u32>,
+    states: BTreeMap<String, u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<String>,
+}
+
+/// The text of `summary.yaml`: how many documents of each kind are in force, how many units are in
+/// each state, and the errors of the snapshot.
+pub fn summary(reconciler: &Reconciler) -> Result<String, LedgerError> {
+    let mut documents: BTreeMap<String, u32> = BTreeMap::new();
+    let mut errors = Vec::new();
+    if let Some(desired) = reconciler.desired() {
+        for unit in desired.units() {
+            *documents.entry(unit.id.kind.to_string()).or_default() += 1;
+        }
+        let bad = desired
+            .findings()
+            .iter()
+            .filter(|one| one.severity == Severity::Error);
+        errors = bad
+            .map(|finding| crate::reconciler::line(desired, finding))
+            .take(100)
+            .collect();
+    }
+    let mut states: BTreeMap<String, u32> = BTreeMap::new();
+    for (_, status) in reconciler.statuses() {
+        if !status.state.is_empty() {
+            *states.entry(status.state).or_default() += 1;
+        }
+    }
+    let commit = reconciler.desired().map(|desired| desired.commit().id);
+    to_yaml(
+        SUMMARY,
+        &Summary {
+            version: 1,
+            commit,
+            documents,
+            states,
+            errors,
+        },
+    )
+}
