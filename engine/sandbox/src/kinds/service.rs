@@ -1,0 +1,83 @@
+//! Services: defaults, addresses, and what may not change.
+
+use serde_json::{Value, json};
+
+use crate::failure::Cause;
+use crate::object::{copy, default, list, set, text};
+
+/// Sets what the real server sets; a change keeps the address.
+pub(crate) fn defaults(service: &mut Value, old: Option<&Value>) {
+    default(service, &["spec", "type"], "ClusterIP");
+    default(service, &["spec", "sessionAffinity"], "None");
+    if let Some(ports) = service["spec"]
+        .get_mut("ports")
+        .and_then(Value::as_array_mut)
+    {
+        for port in ports {
+            default(port, &["protocol"], "TCP");
+            let number = port["port"].clone();
+            default(port, &["targetPort"], number);
+        }
+    }
+    if text(service, &["spec", "type"]) == "ExternalName" {
+        return;
+    }
+    default(service, &["spec", "internalTrafficPolicy"], "Cluster");
+    let keeps = old.filter(|_| text(service, &["spec", "clusterIP"]).is_empty());
+    if let Some(old) = keeps {
+        copy(old, service, &["spec", "clusterIP"]);
+        copy(old, service, &["spec", "clusterIPs"]);
+    }
+}
+
+/// Sets what the real server sets once it is known whose fields are whose.
+pub(crate) fn complete(service: &mut Value) {
+    if text(service, &["spec", "type"]) == "ExternalName" {
+        return;
+    }
+    default(service, &["spec", "ipFamilies"], json!(["IPv4"]));
+    default(service, &["spec", "ipFamilyPolicy"], "SingleStack");
+    let address = text(service, &["spec", "clusterIP"]).to_owned();
+    if !address.is_empty() {
+        default(service, &["spec", "clusterIPs"], json!([address]));
+    }
+}
+
+/// Whether the service still needs an address.
+pub(crate) fn wants_address(service: &Value) -> bool {
+    text(service, &["spec", "type"]) != "ExternalName"
+        && text(service, &["spec", "clusterIP"]).is_empty()
+}
+
+/// Gives the service the nth address.
+pub(crate) fn allocate(service: &mut Value, nth: u32) {
+    let [_, _, high, low] = nth.to_be_bytes();
+    let address = format!("10.96.{high}.{low}");
+    set(service, &["spec", "clusterIPs"], json!([address.clone()]));
+    set(service, &["spec", "clusterIP"], address);
+}
+
+/// The faults of a service.
+pub(crate) fn check(service: &Value) -> Vec<Cause> {
+    let headless = text(service, &["spec", "clusterIP"]) == "None";
+    let external = text(service, &["spec", "type"]) == "ExternalName";
+    if list(service, &["spec", "ports"]).is_empty() && !headless && !external {
+        return vec![Cause::required("spec.ports", "")];
+    }
+    Vec::new()
+}
+
+/// The faults of a change.
+pub(crate) fn check_change(old: &Value, new: &Value) -> Vec<Cause> {
+    let address = |service: &Value| text(service, &["spec", "clusterIP"]).to_owned();
+    let set_before = !address(old).is_empty() && text(new, &["spec", "type"]) != "ExternalName";
+    if !set_before || address(old) == address(new) {
+        return Vec::new();
+    }
+    let value = json!([address(new)]);
+    vec![Cause::invalid(
+        "spec.clusterIPs[0]",
+        &value,
+        "may not change once set",
+    )]
+}
