@@ -1,0 +1,194 @@
+//! From a kubeconfig or a service account to a configuration.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use kube::Config;
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError, NamedAuthInfo};
+use tokio::time::timeout;
+
+use super::ConnectError;
+use crate::wire::redact;
+
+/// Which cluster, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The kubeconfig. Without one: `KUBECONFIG`; else, in a pod, its service account; else
+    /// `~/.kube/config`.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in it; `None` is the current one.
+    pub context: Option<String>,
+    /// Let the kubeconfig run programs for credentials (`exec`, `auth-provider`). Off unless asked
+    /// for: a kubeconfig from somebody else runs what it likes (CVE-2022-24817).
+    pub allow_exec: bool,
+    /// For one call, from the first byte sent to the last byte of the answer.
+    pub timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            kubeconfig: None,
+            context: None,
+            allow_exec: false,
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A program for credentials may wait for a person at a browser, but not for ever.
+const PROGRAM_TIMEOUT: Duration = Duration::from_mins(1);
+
+pub(super) async fn load(options: &Options) -> Result<Config, ConnectError> {
+    let mut config = if options.kubeconfig.is_none() && is_in_pod() {
+        Config::incluster().map_err(|error| ConnectError::Unusable {
+            cause: error.to_string(),
+        })?
+    } else {
+        from_file(options).await?
+    };
+    if config.accept_invalid_certs {
+        tracing::warn!(server = %config.cluster_url, "the kubeconfig turns the check of the server's certificate off");
+    }
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.write_timeout = Some(options.timeout);
+    // A mutating call must not be repeated by a middleware: the reconciler decides what follows.
+    config.default_retry = false;
+    Ok(config)
+}
+
+fn is_in_pod() -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    set("KUBERNETES_SERVICE_HOST") && !set("KUBECONFIG")
+}
+
+async fn from_file(options: &Options) -> Result<Config, ConnectError> {
+    let path = options.kubeconfig.as_deref();
+    let shown = path.map_or_else(|| "of KUBECONFIG or ~/.kube/config".into(), display);
+    let read = match path {
+        Some(path) => Kubeconfig::read_from(path),
+        None => Kubeconfig::read(),
+    };
+    let kubeconfig = read.map_err(|error| bad(&shown, &error))?;
+    let proxied = check(&kubeconfig, options)?;
+    let chosen = KubeConfigOptions {
+        context: options.context.clone(),
+        ..KubeConfigOptions::default()
+    };
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &chosen)
+        .await
+        .map_err(|error| bad(&shown, &error))?;
+    // HTTPS_PROXY is for the world outside: no proxy reaches our own loopback.
+    if !proxied && config.cluster_url.host().is_some_and(is_loopback) {
+        config.proxy_url = None;
+    }
+    Ok(config)
+}
+
+fn display(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    let address = host.parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// Refuses what is not allowed, before anything runs. Gives whether the cluster names its own
+/// proxy.
+fn check(kubeconfig: &Kubeconfig, options: &Options) -> Result<bool, ConnectError> {
+    let wanted = options
+        .context
+        .as_ref()
+        .or(kubeconfig.current_context.as_ref());
+    let context = kubeconfig
+        .contexts
+        .iter()
+        .find(|context| Some(&context.name) == wanted)
+        .and_then(|context| context.context.as_ref())
+        .ok_or_else(|| ConnectError::NoContext {
+            context: wanted.cloned().unwrap_or_default(),
+            known: kubeconfig.contexts.iter().map(|c| c.name.clone()).collect(),
+        })?;
+    let user = kubeconfig
+        .auth_infos
+        .iter()
+        .find(|user| Some(&user.name) == context.user.as_ref());
+    if let (Some(user), false) = (user, options.allow_exec) {
+        runs_nothing(user)?;
+    }
+    let cluster = kubeconfig
+        .clusters
+        .iter()
+        .find(|cluster| cluster.name == context.cluster)
+        .and_then(|cluster| cluster.cluster.as_ref());
+    Ok(cluster.is_some_and(|cluster| cluster.proxy_url.is_some()))
+}
+
+fn runs_nothing(user: &NamedAuthInfo) -> Result<(), ConnectError> {
+    let Some(info) = &user.auth_info else {
+        return Ok(());
+    };
+    if let Some(exec) = &info.exec {
+        return Err(ConnectError::ExecPlugin {
+            user: user.name.clone(),
+            command: exec.command.clone().unwrap_or_default(),
+        });
+    }
+    if let Some(provider) = &info.auth_provider {
+        return Err(ConnectError::AuthProvider {
+            user: user.name.clone(),
+            provider: provider.name.clone(),
+        });
+    }
+    Ok(())
+}
+
+/// The parser's own words can quote a value, so they are left out.
+fn bad(path: &str, error: &KubeconfigError) -> ConnectError {
+    let path = path.to_owned();
+    let cause = match error {
+        KubeconfigError::ReadConfig(error, _) => {
+            let cause = error.to_string();
+            return ConnectError::NoKubeconfig { path, cause };
+        }
+        KubeconfigError::FindPath => {
+            let cause = "there is no home folder".into();
+            return ConnectError::NoKubeconfig { path, cause };
+        }
+        KubeconfigError::Parse(_) => "it is not YAML of the form of a kubeconfig".into(),
+        KubeconfigError::ParseCertificates(_) => "the certificate authority is not PEM".to_owned(),
+        other => redact(&other.to_string()),
+    };
+    ConnectError::BadKubeconfig { path, cause }
+}
+
+/// Makes the client. An allowed credential program runs here and blocks, so this has a thread of
+/// its own and a limit.
+pub(super) async fn client(config: Config) -> Result<kube::Client, ConnectError> {
+    let made = tokio::task::spawn_blocking(move || kube::Client::try_from(config));
+    match timeout(PROGRAM_TIMEOUT, made).await {
+        Ok(Ok(made)) => made.map_err(|error| unusable(&error)),
+        Ok(Err(_)) => Err(gave_up("ended unexpectedly")),
+        Err(_) => Err(gave_up("did not end within a minute")),
+    }
+}
+
+fn gave_up(how: &str) -> ConnectError {
+    let cause = format!("reading them {how}");
+    ConnectError::Unusable { cause }
+}
+
+/// A configuration from which no client can be made.
+fn unusable(error: &kube::Error) -> ConnectError {
+    // A credential program's output can be a credential.
+    let cause = match error {
+        kube::Error::Auth(kube::client::AuthError::AuthExecRun { cmd, out }) => {
+            format!("the program `{cmd}` failed ({})", out.status)
+        }
+        other => redact(&other.to_string()),
+    };
+    ConnectError::Unusable { cause }
+}

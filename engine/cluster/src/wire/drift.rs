@@ -1,0 +1,238 @@
+//! What a dry run would change: the live object against the server's answer.
+
+use berth_core::reconciler::FieldDrift;
+use serde_json::Value;
+
+use super::request::cut;
+
+/// The key of one step of a path, in the three ways in which managedFields writes it
+/// (structured-merge-diff, `fieldpath` serialisation: `f:`, `k:`; atomic lists end the path).
+#[derive(Debug, Clone)]
+enum Step {
+    Field(String),
+    Item(&'static str, Value),
+    Index(usize),
+}
+
+/// The fields that differ, in the order of the would-be object. The server's own bookkeeping
+/// (managedFields, generation, resourceVersion) is no difference. Values are cut for people.
+pub(super) fn drift(live: &Value, would: &Value) -> Vec<FieldDrift> {
+    let mut found = Vec::new();
+    walk(&mut Vec::new(), Some(live), Some(would), &mut found);
+    found
+        .into_iter()
+        .filter(|(path, ..)| !is_bookkeeping(path))
+        .map(|(path, live_value, desired)| {
+            let owner = owner(live, &path);
+            FieldDrift {
+                path: text(&path),
+                live: live_value.map(shown),
+                desired: desired.map(shown),
+                manager: owner.as_ref().map(|(manager, _)| manager.clone()),
+                when: owner.and_then(|(_, when)| when),
+            }
+        })
+        .collect()
+}
+
+type Found<'a> = (Vec<Step>, Option<&'a Value>, Option<&'a Value>);
+
+fn walk<'a>(
+    path: &mut Vec<Step>,
+    live: Option<&'a Value>,
+    would: Option<&'a Value>,
+    found: &mut Vec<Found<'a>>,
+) {
+    if live == would {
+        return;
+    }
+    let pairs = match (live, would) {
+        (Some(Value::Object(a)), Some(Value::Object(b))) => {
+            let names = b
+                .keys()
+                .chain(a.keys().filter(|name| !b.contains_key(*name)));
+            let pair = |name: &String| (Step::Field(name.clone()), a.get(name), b.get(name));
+            names.map(pair).collect()
+        }
+        (Some(Value::Array(a)), Some(Value::Array(b))) => pair_items(a, b),
+        _ => {
+            found.push((path.clone(), live, would));
+            return;
+        }
+    };
+    for (step, live, would) in pairs {
+        path.push(step);
+        walk(path, live, would, found);
+        path.pop();
+    }
+}
+
+type Pairs<'a> = Vec<(Step, Option<&'a Value>, Option<&'a Value>)>;
+
+/// Items by their name or port if all have one, else by position.
+fn pair_items<'a>(a: &'a [Value], b: &'a [Value]) -> Pairs<'a> {
+    let key = ["name", "port"]
+        .into_iter()
+        .find(|key| a.iter().chain(b).all(|item| item.get(key).is_some()));
+    let Some(key) = key else {
+        return (0..a.len().max(b.len()))
+            .map(|at| (Step::Index(at), a.get(at), b.get(at)))
+            .collect();
+    };
+    let same = |items: &'a [Value], wanted: &Value| {
+        items.iter().find(|item| item.get(key) == Some(wanted))
+    };
+    let gone = a
+        .iter()
+        .filter(|item| item.get(key).is_none_or(|id| same(b, id).is_none()));
+    b.iter()
+        .chain(gone)
+        .filter_map(|item| {
+            let id = item.get(key)?;
+            Some((Step::Item(key, id.clone()), same(a, id), same(b, id)))
+        })
+        .collect()
+}
+
+fn is_bookkeeping(path: &[Step]) -> bool {
+    const KEPT_BY_SERVER: [&str; 3] = ["managedFields", "generation", "resourceVersion"];
+    match path {
+        [Step::Field(root), Step::Field(name), ..] if root == "metadata" => {
+            KEPT_BY_SERVER.contains(&name.as_str())
+        }
+        _ => false,
+    }
+}
+
+fn text(path: &[Step]) -> String {
+    path.iter().fold(String::new(), |out, step| match step {
+        Step::Field(name) if name.contains(['.', '/']) => format!("{out}[{name}]"),
+        Step::Field(name) if out.is_empty() => name.clone(),
+        Step::Field(name) => format!("{out}.{name}"),
+        Step::Item(key, id) => format!("{out}[{key}={}]", shown(id)),
+        Step::Index(at) => format!("{out}[{at}]"),
+    })
+}
+
+fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let text = super::redact(&text);
+    match cut(&text, 120) {
+        short if short.len() < text.len() => format!("{short}..."),
+        _ => text,
+    }
+}
+
+/// The manager other than us that owns the field, the latest first; and when it wrote.
+fn owner(live: &Value, path: &[Step]) -> Option<(String, Option<String>)> {
+    let entries = live.pointer("/metadata/managedFields")?.as_array()?;
+    entries
+        .iter()
+        .filter(|entry| {
+            entry
+                .get("fieldsV1")
+                .is_some_and(|fields| owns(fields, path))
+        })
+        .filter_map(|entry| {
+            let manager = entry.get("manager")?.as_str()?.to_owned();
+            let when = entry.get("time").and_then(Value::as_str).map(str::to_owned);
+            (manager != super::FIELD_MANAGER).then_some((manager, when))
+        })
+        .max_by(|a, b| a.1.cmp(&b.1))
+}
+
+fn owns(fields: &Value, path: &[Step]) -> bool {
+    let mut at = fields;
+    for step in path {
+        let next = match step {
+            Step::Field(name) => at.get(format!("f:{name}")),
+            Step::Item(key, id) => item(at, key, id),
+            Step::Index(_) => None,
+        };
+        match next {
+            Some(deeper) => at = deeper,
+            // A manager that owns a whole map or list owns what is in it.
+            None => return at.as_object().is_some_and(serde_json::Map::is_empty),
+        }
+    }
+    true
+}
+
+/// The entry `k:{"name":"x"}` of an item; the key may hold more parts, such as a protocol.
+fn item<'a>(fields: &'a Value, key: &str, id: &Value) -> Option<&'a Value> {
+    fields.as_object()?.iter().find_map(|(name, deeper)| {
+        let parts: Value = serde_json::from_str(name.strip_prefix("k:")?).ok()?;
+        (parts.get(key) == Some(id)).then_some(deeper)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::drift;
+
+    #[test]
+    fn names_field_values_manager_and_time() {
+        let live = json!({
+            "metadata": {"name": "a", "generation": 2, "managedFields": [
+                {"manager": "berth", "time": "2026-11-20T09:00:00Z", "fieldsV1": {"f:spec": {"f:type": {}}}},
+                {"manager": "kubectl-edit", "time": "2026-11-20T08:00:00Z",
+                 "fieldsV1": {"f:spec": {"f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {"f:targetPort": {}}}}}},
+            ]},
+            "spec": {"type": "ClusterIP", "ports": [{"port": 80, "targetPort": 9}, {"port": 81}]},
+        });
+        let would = json!({
+            "metadata": {"name": "a", "generation": 3, "labels": {"berth.dev/x": "1"}},
+            "spec": {"type": "ClusterIP", "ports": [{"port": 80, "targetPort": 8}]},
+        });
+        let found: Vec<_> = drift(&live, &would)
+            .into_iter()
+            .map(|d| (d.path, d.live, d.desired, d.manager))
+            .collect();
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            found,
+            [
+                (
+                    "metadata.labels".into(),
+                    None,
+                    some("{\"berth.dev/x\":\"1\"}"),
+                    None
+                ),
+                (
+                    "spec.ports[port=80].targetPort".into(),
+                    some("9"),
+                    some("8"),
+                    some("kubectl-edit")
+                ),
+                (
+                    "spec.ports[port=81]".into(),
+                    some("{\"port\":81}"),
+                    None,
+                    None
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn finds_nothing_when_only_bookkeeping_differs() {
+        let live = json!({"metadata": {"name": "a", "resourceVersion": "1", "managedFields": [1]}});
+        let would =
+            json!({"metadata": {"name": "a", "resourceVersion": "2", "managedFields": [2]}});
+        assert_eq!(drift(&live, &would), []);
+    }
+
+    #[test]
+    fn cuts_long_values_and_hides_secrets() {
+        let live = json!({"data": {"k": "x".repeat(300)}});
+        let would = json!({"data": {"k": "Bearer abcdefghijk"}});
+        let found = drift(&live, &would);
+        assert_eq!(found[0].live.as_ref().map(String::len), Some(123));
+        assert_eq!(found[0].desired.as_deref(), Some("Bearer <redacted>"));
+    }
+}

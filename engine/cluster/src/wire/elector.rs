@@ -1,0 +1,268 @@
+//! Who writes: leader election over a `coordination.k8s.io/v1` Lease, by value and without a clock.
+//!
+//! As client-go's, with one difference: it tells until when the Lease is held, reckoned from before
+//! the request that renewed it was sent, so that every write can be fenced by that time.
+//!
+//! Guarantees: two holders never both believe in unexpired time, as long as their clocks run at
+//! about the same speed. Their clocks need not agree: that somebody else's Lease has run out is
+//! judged by how long *we* have seen it unchanged, never by the times written in it.
+//! An identity must be used by one process at a time: whoever finds its own name in the Lease
+//! goes on with it at once.
+
+use std::time::Duration;
+
+use berth_core::ids::{ResourceVersion, Timestamp};
+use berth_core::reconciler::Role;
+use http::Request;
+use serde_json::{Value, json};
+
+use super::request::{build, micro_time, read, written};
+use super::url::{Url, encode};
+use super::{Answer, NotACall};
+
+/// How long a renewal holds.
+pub const LASTS: Duration = Duration::from_secs(15);
+/// How often the holder renews.
+pub const RENEW: Duration = Duration::from_secs(5);
+/// How often others look, and how soon a failed renewal is tried again.
+pub const RETRY: Duration = Duration::from_secs(2);
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Elector {
+    namespace: String,
+    name: String,
+    identity: String,
+    seen: Option<Seen>,
+    /// We hold it until then.
+    until: Option<Timestamp>,
+    /// What was sent last, and when.
+    sent: Option<(Sent, Timestamp)>,
+    due: Timestamp,
+}
+
+/// The Lease as it was seen last.
+#[derive(Debug, Clone)]
+struct Seen {
+    version: ResourceVersion,
+    holder: String,
+    lasts: Duration,
+    acquired: Value,
+    transitions: u64,
+    /// When this state of it was first seen.
+    since: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Read,
+    Write,
+    Release,
+}
+
+impl Elector {
+    /// Takes part in the election for a cluster, in Berth's own namespace.
+    pub fn new(cluster: &str, namespace: &str, identity: &str) -> Self {
+        Self {
+            namespace: namespace.into(),
+            name: format!("berth-{cluster}"),
+            identity: identity.into(),
+            seen: None,
+            until: None,
+            sent: None,
+            due: Timestamp::default(),
+        }
+    }
+
+    /// When to call [`Self::next_request`] again: the next request is due, or our time ran out.
+    pub fn due(&self) -> Timestamp {
+        self.until.map_or(self.due, |until| self.due.min(until))
+    }
+
+    /// The role at this time.
+    pub fn role(&self, now: Timestamp) -> Role {
+        match (self.until, &self.seen) {
+            (Some(until), _) if now < until => Role::Leader { until },
+            (_, Some(seen)) if seen.holder != self.identity => Role::Follower {
+                holder: seen.holder.clone(),
+            },
+            _ => Role::Follower {
+                holder: String::new(),
+            },
+        }
+    }
+
+    /// What to send now; `None` before it is due. Its end goes to [`Self::answered`] or
+    /// [`Self::lost`].
+    pub fn next_request(&mut self, now: Timestamp) -> Result<Option<Request<Vec<u8>>>, NotACall> {
+        self.until = self.until.filter(|until| now < *until);
+        if now < self.due {
+            return Ok(None);
+        }
+        // Whatever happens to the request: not again before this.
+        self.due = now.plus(RETRY);
+        let write = self
+            .seen
+            .as_ref()
+            .is_some_and(|seen| self.may_take(seen, now));
+        if write {
+            self.sent = Some((Sent::Write, now));
+            return self.write(now, &self.identity, LASTS).map(Some);
+        }
+        self.sent = Some((Sent::Read, now));
+        read(self.lease()).map(Some)
+    }
+
+    /// A whole answer.
+    pub fn answered(&mut self, now: Timestamp, answer: &Answer<'_>) {
+        let Some((sent, at)) = self.sent.take() else {
+            return;
+        };
+        match (sent, answer.status) {
+            (Sent::Read, 404) => {
+                self.seen = Some(Seen::nothing(now));
+                self.due = now;
+            }
+            (_, 200..=299) => self.saw(now, at, sent, answer),
+            // Somebody else wrote: look who, at once.
+            (Sent::Write, 409) => {
+                self.seen = None;
+                self.due = now;
+            }
+            // The Lease was deleted, or its namespace is not there: no reason to hurry.
+            (Sent::Write, 404) => self.seen = None,
+            _ => {}
+        }
+    }
+
+    /// The answer was lost, or the request never left. A write may have been carried out, so the
+    /// version that we know may be old: read again.
+    pub fn lost(&mut self) {
+        if let Some((Sent::Write, _)) = self.sent.take() {
+            self.seen = None;
+        }
+    }
+
+    /// Gives the Lease up, so that the next one need not wait: the request, if we hold it. We hold
+    /// it no longer from now on, whatever becomes of the request.
+    pub fn release(&mut self, now: Timestamp) -> Result<Option<Request<Vec<u8>>>, NotACall> {
+        let held = self.until.take().is_some_and(|until| now < until);
+        if !held || self.seen.is_none() {
+            return Ok(None);
+        }
+        self.sent = Some((Sent::Release, now));
+        self.write(now, "", Duration::from_secs(1)).map(Some)
+    }
+
+    fn may_take(&self, seen: &Seen, now: Timestamp) -> bool {
+        let free = seen.holder.is_empty() || seen.holder == self.identity;
+        free || now >= seen.since.plus(seen.lasts)
+    }
+
+    fn saw(&mut self, now: Timestamp, sent_at: Timestamp, sent: Sent, answer: &Answer<'_>) {
+        let Some(mut seen) = Seen::read(now, answer.body) else {
+            self.seen = None;
+            return;
+        };
+        if let Some(before) = &self.seen
+            && before.version == seen.version
+        {
+            seen.since = before.since;
+        }
+        let ours = seen.holder == self.identity;
+        match sent {
+            Sent::Write if ours => {
+                self.until = Some(sent_at.plus(LASTS));
+                self.due = sent_at.plus(RENEW);
+            }
+            // A read proves nothing about how long we hold it: only our own write does.
+            Sent::Read if self.may_take(&seen, now) => self.due = now,
+            Sent::Read => {
+                self.until = None;
+                self.due = now.plus(RETRY).min(seen.since.plus(seen.lasts));
+            }
+            Sent::Write | Sent::Release => self.until = None,
+        }
+        self.seen = Some(seen);
+    }
+
+    fn lease(&self) -> Url {
+        Url::at(format!("{}/{}", self.leases(), encode(&self.name)))
+    }
+
+    fn leases(&self) -> String {
+        let namespace = encode(&self.namespace);
+        format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases")
+    }
+
+    fn write(
+        &self,
+        now: Timestamp,
+        holder: &str,
+        lasts: Duration,
+    ) -> Result<Request<Vec<u8>>, NotACall> {
+        let nothing = Seen::nothing(now);
+        let seen = self.seen.as_ref().unwrap_or(&nothing);
+        let takes = seen.holder != holder;
+        let time = json!(micro_time(now));
+        let mut body = json!({
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {
+                "name": self.name,
+                "namespace": self.namespace,
+                "labels": {"app.kubernetes.io/managed-by": "berth"},
+            },
+            "spec": {
+                "holderIdentity": holder,
+                "leaseDurationSeconds": lasts.as_secs(),
+                "acquireTime": if takes { &time } else { &seen.acquired },
+                "renewTime": &time,
+                "leaseTransitions": seen.transitions + u64::from(takes && !holder.is_empty()),
+            },
+        });
+        if seen.version == ResourceVersion::default() {
+            return build("POST", written(Url::at(self.leases())), JSON, &body);
+        }
+        body["metadata"]["resourceVersion"] = json!(seen.version.to_string());
+        build("PUT", written(self.lease()), JSON, &body)
+    }
+}
+
+const JSON: &str = "application/json";
+
+impl Seen {
+    /// There is no Lease.
+    fn nothing(now: Timestamp) -> Self {
+        Self {
+            version: ResourceVersion::default(),
+            holder: String::new(),
+            lasts: Duration::ZERO,
+            acquired: json!(micro_time(now)),
+            transitions: 0,
+            since: now,
+        }
+    }
+
+    fn read(now: Timestamp, body: &[u8]) -> Option<Self> {
+        let body: Value = serde_json::from_slice(body).ok()?;
+        let spec = body.get("spec")?;
+        let number = |name: &str| spec.get(name).and_then(Value::as_u64);
+        Some(Self {
+            version: body
+                .pointer("/metadata/resourceVersion")?
+                .as_str()?
+                .parse()
+                .ok()?,
+            holder: spec
+                .get("holderIdentity")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
+            lasts: number("leaseDurationSeconds").map_or(LASTS, Duration::from_secs),
+            acquired: spec.get("acquireTime").cloned().unwrap_or(Value::Null),
+            transitions: number("leaseTransitions").unwrap_or(0),
+            since: now,
+        })
+    }
+}

@@ -1,0 +1,33 @@
+//! What is said to an API server and what its answers mean: pure, without a socket or a clock.
+//!
+//! - [`Call`] turns one effect into requests and their answers into an outcome.
+//! - [`Watcher`] keeps one watch: which request comes next and what its lines say.
+
+mod call;
+mod caller;
+mod drift;
+mod elector;
+mod keep;
+mod line;
+mod list;
+mod outcome;
+mod redact;
+mod request;
+mod status;
+mod url;
+mod watcher;
+
+#[cfg(test)]
+mod tests;
+
+pub use call::{Call, Next};
+pub use caller::{Answer, Caller};
+pub use elector::Elector;
+pub use list::{WATCH_LASTS, WatchFrom, list_request, watch_request};
+pub use redact::redact;
+pub use request::{NotACall, object_request, request};
+pub use status::{Status, words};
+pub use watcher::{Ended, Watcher, Wish};
+
+/// The field manager of every write.
+pub const FIELD_MANAGER: &str = "berth";

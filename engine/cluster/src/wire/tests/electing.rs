@@ -1,0 +1,235 @@
+//! Two electors and one Lease, with every order, delay and loss of their messages.
+
+use std::time::Duration;
+
+use berth_core::reconciler::Role;
+use http::{Method, Request};
+use proptest::prelude::*;
+
+use super::super::elector::{LASTS, RENEW};
+use super::super::{Answer, Elector};
+use super::*;
+
+/// The one Lease of a server.
+#[derive(Default)]
+struct Server {
+    lease: Option<Value>,
+    version: u64,
+}
+
+impl Server {
+    fn handle(&mut self, request: &Request<Vec<u8>>) -> (u16, Value) {
+        match (request.method(), &self.lease) {
+            (&Method::GET, Some(lease)) => (200, lease.clone()),
+            (&Method::GET, None) => (404, status(404, "NotFound", "no")),
+            (&Method::POST, Some(_)) => (409, status(409, "AlreadyExists", "no")),
+            (_, held) => {
+                let mut body: Value = serde_json::from_slice(request.body()).unwrap();
+                let version = &body["metadata"]["resourceVersion"];
+                let before = held
+                    .as_ref()
+                    .map(|lease| &lease["metadata"]["resourceVersion"]);
+                if request.method() == Method::PUT && before != Some(version) {
+                    return (409, status(409, "Conflict", "no"));
+                }
+                self.version += 1;
+                body["metadata"]["resourceVersion"] = json!(self.version.to_string());
+                self.lease = Some(body.clone());
+                (200, body)
+            }
+        }
+    }
+}
+
+/// An elector with a clock that is wrong by a constant, and its message under way.
+struct Side {
+    elector: Elector,
+    ahead: Duration,
+    asked: Option<Request<Vec<u8>>>,
+    answer: Option<(u16, Value)>,
+    /// Requests whose sender gave up on them; they may still arrive.
+    stray: Vec<Request<Vec<u8>>>,
+}
+
+impl Side {
+    fn new(name: &str, ahead: Duration) -> Self {
+        Self {
+            elector: Elector::new("main", "berth", name),
+            ahead,
+            asked: None,
+            answer: None,
+            stray: Vec::new(),
+        }
+    }
+
+    fn leads(&self, at: Timestamp) -> bool {
+        let role = self.elector.role(at.plus(self.ahead));
+        matches!(role, Role::Leader { .. })
+    }
+
+    /// One thing that can happen to it.
+    fn happen(&mut self, what: u8, at: Timestamp, server: &mut Server) {
+        let now = at.plus(self.ahead);
+        match what {
+            0..=3 if self.asked.is_none() && self.answer.is_none() => {
+                self.asked = self.elector.next_request(now).unwrap();
+            }
+            0..=5 => {
+                if let Some(request) = self.asked.take() {
+                    self.answer = Some(server.handle(&request));
+                } else if let Some(answer) = self.answer.take() {
+                    self.hear(now, &answer);
+                }
+            }
+            6 => {
+                if let Some(request) = self.asked.take() {
+                    self.stray.push(request);
+                    self.elector.lost();
+                } else if self.answer.take().is_some() {
+                    self.elector.lost();
+                }
+            }
+            7 => {
+                if let Some(request) = self.stray.pop() {
+                    server.handle(&request);
+                }
+            }
+            _ => {
+                if self.asked.is_none()
+                    && self.answer.is_none()
+                    && let Some(request) = self.elector.release(now).unwrap()
+                {
+                    self.asked = Some(request);
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, now: Timestamp, (status, body): &(u16, Value)) {
+        let body = body.to_string();
+        let answer = Answer {
+            status: *status,
+            retry_after: None,
+            body: body.as_bytes(),
+        };
+        self.elector.answered(now, &answer);
+    }
+
+    /// Sends and hears until it has nothing more to say at this time.
+    fn settle(&mut self, at: Timestamp, server: &mut Server) {
+        for _ in 0..6 {
+            self.happen(0, at, server);
+            self.happen(5, at, server);
+            self.happen(5, at, server);
+        }
+    }
+}
+
+/// Mostly messages that arrive; sometimes a loss, a stray, a release.
+fn happening() -> impl Strategy<Value = u8> {
+    prop_oneof![40 => 0_u8..6, 4 => Just(6), 2 => Just(7), 1 => Just(8)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+    #[test]
+    fn never_do_two_lead_at_once(
+        ahead in 0_u64..100_000,
+        steps in prop::collection::vec((any::<bool>(), 0_u64..4_000, happening()), 1..300),
+    ) {
+        let mut server = Server::default();
+        let mut at = Timestamp::from_millis(0);
+        let mut one = Side::new("one", Duration::ZERO);
+        let mut two = Side::new("two", Duration::from_millis(ahead));
+        for (first, pause, what) in steps {
+            at = at.plus(Duration::from_millis(pause));
+            let side = if first { &mut one } else { &mut two };
+            side.happen(what, at, &mut server);
+            prop_assert!(!(one.leads(at) && two.leads(at)), "both lead at {}", at.millis());
+        }
+    }
+}
+
+#[test]
+fn the_first_leads_renews_and_is_followed_once_it_falls_silent() {
+    let mut server = Server::default();
+    let mut one = Side::new("one", Duration::ZERO);
+    let mut two = Side::new("two", Duration::from_hours(1));
+    let at = |seconds: u64| Timestamp::default().plus(Duration::from_secs(seconds));
+    one.settle(at(0), &mut server);
+    two.settle(at(0), &mut server);
+    let until = at(0).plus(LASTS);
+    assert_eq!(one.elector.role(at(0)), Role::Leader { until });
+    assert_eq!(
+        two.elector.role(at(3600)),
+        Role::Follower {
+            holder: "one".into()
+        }
+    );
+    assert_eq!(one.elector.due(), at(0).plus(RENEW));
+
+    one.settle(at(5), &mut server);
+    assert!(one.leads(at(19)) && !one.leads(at(20)));
+    for second in 6..20 {
+        two.settle(at(second), &mut server);
+        assert!(!two.leads(at(second)), "at {second}");
+    }
+    two.settle(at(22), &mut server);
+    assert!(two.leads(at(22)));
+    let spec = &server.lease.as_ref().unwrap()["spec"];
+    assert_eq!(spec["leaseTransitions"], 2);
+
+    one.settle(at(23), &mut server);
+    assert_eq!(
+        one.elector.role(at(23)),
+        Role::Follower {
+            holder: "two".into()
+        }
+    );
+}
+
+#[test]
+fn time_held_is_reckoned_from_before_the_request_was_sent() {
+    let mut server = Server::default();
+    let mut one = Side::new("one", Duration::ZERO);
+    let at = |seconds: u64| Timestamp::default().plus(Duration::from_secs(seconds));
+    one.settle(at(0), &mut server);
+    one.happen(0, at(5), &mut server);
+    one.happen(5, at(6), &mut server);
+    one.happen(5, at(12), &mut server);
+    assert_eq!(one.elector.role(at(12)), Role::Leader { until: at(20) });
+}
+
+#[test]
+fn a_missing_namespace_is_asked_for_every_two_seconds_not_faster() {
+    let mut one = Side::new("one", Duration::ZERO);
+    let absent = (
+        404,
+        status(404, "NotFound", "namespaces \"berth\" not found"),
+    );
+    let mut requests = 0;
+    for millis in 0..10_000 {
+        let now = Timestamp::from_millis(millis);
+        if one.elector.next_request(now).unwrap().is_some() {
+            requests += 1;
+            one.hear(now, &absent);
+        }
+        assert!(!one.leads(now));
+    }
+    assert_eq!(requests, 10, "a read and a write every two seconds");
+}
+
+#[test]
+fn a_release_lets_the_next_one_in_at_once() {
+    let mut server = Server::default();
+    let mut one = Side::new("one", Duration::ZERO);
+    let mut two = Side::new("two", Duration::ZERO);
+    let at = |seconds: u64| Timestamp::default().plus(Duration::from_secs(seconds));
+    one.settle(at(0), &mut server);
+    two.settle(at(0), &mut server);
+    one.happen(8, at(1), &mut server);
+    assert!(!one.leads(at(1)), "it holds it until the server knows");
+    one.happen(5, at(1), &mut server);
+    two.settle(at(2), &mut server);
+    assert!(two.leads(at(2)));
+}
