@@ -1,0 +1,74 @@
+//! The status branch, for commands that read what happened.
+
+use std::collections::BTreeMap;
+
+use berth_core::ids::Name;
+use berth_git::{Repository, StatusBranch, StatusFiles};
+
+use super::documents::Documents;
+use super::repository::{RepositoryArgs, git_failed};
+use crate::error::CommandError;
+
+/// The arguments of commands that read the status branch.
+#[derive(Debug, Clone, clap::Args)]
+pub struct BranchArgs {
+    #[command(flatten)]
+    pub repository: RepositoryArgs,
+    /// The cluster; the only one of the repository if left out
+    #[arg(long, env = "BERTH_CLUSTER", value_name = "NAME")]
+    pub cluster: Option<String>,
+    /// Where the status branch is, if it is not in the state repository
+    #[arg(long, env = "BERTH_STATUS_REMOTE", value_name = "URL")]
+    pub status_remote: Option<String>,
+}
+
+impl BranchArgs {
+    /// The cluster that is meant.
+    pub fn cluster(&self) -> Result<Name, CommandError> {
+        if let Some(name) = super::name(self.cluster.as_deref())? {
+            return Ok(name);
+        }
+        let desired = Documents::of_repository(&self.repository)?.load(None);
+        let desired = desired.map_err(|error| error.hint("name the cluster with --cluster"))?;
+        Ok(desired.cluster().name().clone())
+    }
+
+    /// The branch.
+    pub fn open(&self, cluster: &Name) -> Result<StatusBranch, CommandError> {
+        let access = &self.repository.access;
+        let source = match &self.status_remote {
+            Some(location) => access.source(location, "HEAD")?,
+            None => self.repository.source()?,
+        };
+        StatusBranch::open(&source, &access.mirror(&source), cluster.as_str()).map_err(git_failed)
+    }
+
+    /// What the branch holds; that there is none is an error that says what to do.
+    pub fn files(&self, cluster: &Name) -> Result<StatusFiles, CommandError> {
+        let read = self.open(cluster)?.load().map_err(git_failed)?;
+        read.ok_or_else(|| {
+            CommandError::findings(format!("there is no branch `berth/status/{cluster}`"))
+                .hint("it begins when `berth run` works on the cluster; is it kept in another repository (--status-remote)?")
+        })
+    }
+
+    /// The state repository.
+    pub fn repository(&self) -> Result<Repository, CommandError> {
+        let source = self.repository.source()?;
+        let mirror = self.repository.access.mirror(&source);
+        Repository::open(source, &mirror).map_err(git_failed)
+    }
+}
+
+/// The files that are YAML, by path; what is not is left out.
+pub fn parsed(files: &StatusFiles) -> BTreeMap<&str, serde_json::Value> {
+    let yaml = files
+        .files
+        .iter()
+        .filter(|(path, _)| path.strip_suffix(".yaml").is_some());
+    yaml.filter_map(|(path, bytes)| {
+        let text = std::str::from_utf8(bytes).ok()?;
+        Some((path.as_str(), serde_saphyr::from_str(text).ok()?))
+    })
+    .collect()
+}

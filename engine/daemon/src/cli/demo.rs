@@ -1,0 +1,29 @@
+//! `berth demo`
+
+use std::path::PathBuf;
+
+use crate::demo::{self, Settings};
+use crate::error::{CommandResult, Exit};
+
+/// Show what Berth does: a throwaway repository, a sandbox, a daemon, nine commits and a kill
+///
+/// Everything happens on this machine and is gone afterwards. Exit code 0 means that all of it
+/// truly happened.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  berth demo\n  berth demo --keep            # leave repository and kubeconfig, keep the sandbox up\n  berth demo --keep=/tmp/look"
+)]
+pub struct Args {
+    /// Leave everything in this folder and keep the sandbox running until Ctrl-C
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "berth-demo")]
+    keep: Option<PathBuf>,
+}
+
+/// Tells the story.
+pub fn run(args: &Args) -> CommandResult {
+    let settings = Settings {
+        keep: args.keep.clone(),
+    };
+    super::runtime()?.block_on(demo::tell(&settings))?;
+    Ok(Exit::Fine)
+}

@@ -1,0 +1,161 @@
+//! Which documents a command works on: a folder, or a commit of a repository.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use berth_core::desired::{Desired, Loader, Validation};
+use berth_core::diagnostic::{Diagnostic, SourceTable};
+use berth_core::ids::{CommitId, Name};
+use berth_core::reconciler::CommitFacts;
+use berth_git::{Limits, Repository, Source, StatusBranch};
+
+use super::repository::{RepositoryArgs, git_failed};
+use crate::error::CommandError;
+use crate::look::Past;
+use crate::output::{self, Finding};
+use crate::run::status;
+use crate::source::reader::Reader;
+use crate::source::{self, Blobs, Files, folder};
+
+/// The arguments of commands that read documents.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DocumentArgs {
+    /// The folder of the documents; the present one if left out
+    #[arg(long, value_name = "DIR", conflicts_with = "repo")]
+    pub dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub repository: RepositoryArgs,
+}
+
+/// One snapshot, read but not checked.
+pub struct Documents {
+    loader: Loader,
+    files: Files,
+    blobs: Blobs,
+    commit: CommitFacts,
+    repository: Option<(Source, PathBuf)>,
+}
+
+impl DocumentArgs {
+    /// Reads what the arguments name.
+    pub fn read(&self) -> Result<Documents, CommandError> {
+        match (&self.dir, &self.repository.repo) {
+            (None, Some(_)) => Documents::of_repository(&self.repository),
+            (dir, _) => Documents::of_folder(dir.as_deref().unwrap_or(Path::new("."))),
+        }
+    }
+}
+
+impl Documents {
+    /// As they lie in a folder.
+    pub fn of_folder(dir: &Path) -> Result<Self, CommandError> {
+        if !dir.is_dir() {
+            let cause = format!("`{}` is not a folder", dir.display());
+            return Err(CommandError::usage(cause)
+                .hint("name the folder of a state repository, or a repository with --repo"));
+        }
+        let folder = folder::read(dir, &Limits::default()).map_err(CommandError::environment)?;
+        let (files, blobs) = Files::of_folder(folder);
+        let (commit, repository) = match work_tree(dir) {
+            Some((commit, source)) => (commit, Some((source, dir.to_owned()))),
+            None => (no_commit(), None),
+        };
+        Ok(Self {
+            loader: Loader::new(),
+            files,
+            blobs,
+            commit,
+            repository,
+        })
+    }
+
+    /// As a commit has them.
+    pub fn of_repository(args: &RepositoryArgs) -> Result<Self, CommandError> {
+        let source = args.source()?;
+        let mirror = args.access.mirror(&source);
+        let repository = Repository::open(source.clone(), &mirror).map_err(git_failed)?;
+        let mut reader = Reader::new(repository);
+        let Some(commit) = reader.next().map_err(git_failed)? else {
+            return Err(CommandError::environment("the repository holds no commit"));
+        };
+        let files = Files::of_listing(&commit.listing);
+        let loader = Loader::new();
+        let blobs = reader.blobs(loader.missing(&files.listed, &BTreeMap::new()));
+        Ok(Self {
+            loader,
+            files,
+            blobs,
+            commit: commit.facts,
+            repository: Some((source, mirror)),
+        })
+    }
+
+    /// All that is wrong with them.
+    pub fn validate(&mut self) -> Validation {
+        self.loader
+            .validate(&self.files.listed, &self.files.refused, &self.blobs)
+    }
+
+    /// The model of one cluster; the only one if none is named. A snapshot that makes no model is
+    /// told with all its findings.
+    pub fn load(&mut self, cluster: Option<&Name>) -> Result<Desired, CommandError> {
+        let (listed, refused) = (&self.files.listed, &self.files.refused);
+        let nothing = BTreeMap::new();
+        let loaded = self.loader.load(
+            &self.commit,
+            cluster,
+            listed,
+            refused,
+            &self.blobs,
+            &nothing,
+        );
+        loaded.map_err(|_| {
+            let validation = self.validate();
+            let findings = self.resolve(&validation.findings, &validation.sources);
+            output::complain(&output::findings_text(&findings, output::columns()));
+            CommandError::findings("the documents make no cluster to work on")
+        })
+    }
+
+    /// What the status branch of this repository says of a cluster; nothing for a plain folder.
+    pub fn past(&self, cluster: &Name) -> Result<Past, CommandError> {
+        let Some((source, mirror)) = &self.repository else {
+            return Ok(Past::default());
+        };
+        let branch = StatusBranch::open(source, mirror, cluster.as_str()).map_err(git_failed)?;
+        let ledger = status::load(&branch).map_err(git_failed)?;
+        let ledger = ledger.map_err(CommandError::environment)?;
+        let tip = ledger.tip;
+        let contains =
+            move |commit| tip.is_some_and(|tip| branch.is_ancestor(commit, tip).unwrap_or(false));
+        Ok(Past {
+            ledger,
+            contains: Box::new(contains),
+        })
+    }
+
+    /// Findings with their places looked up.
+    pub fn resolve(&self, findings: &[Diagnostic], sources: &SourceTable) -> Vec<Finding> {
+        source::resolve(findings, sources, &self.blobs)
+    }
+}
+
+/// The commit that a folder's documents are on top of, if the folder is a work tree.
+fn work_tree(dir: &Path) -> Option<(CommitFacts, Source)> {
+    let source = Source::new(dir.to_str()?, "HEAD").ok()?;
+    let repository = Repository::open(source.clone(), dir).ok()?;
+    let commit = Reader::new(repository).next().ok()??;
+    Some((commit.facts, source))
+}
+
+/// A folder is no commit.
+fn no_commit() -> CommitFacts {
+    CommitFacts {
+        id: CommitId::from_bytes([0; 20]),
+        author: String::new(),
+        subject: String::new(),
+        trailers: Vec::new(),
+        after: None,
+        new_ancestors: vec![CommitId::from_bytes([0; 20])],
+    }
+}

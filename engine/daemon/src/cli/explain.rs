@@ -1,0 +1,113 @@
+//! `berth explain`
+
+use berth_core::diagnostic::SourceTable;
+use berth_core::object::Explained;
+
+use super::documents::DocumentArgs;
+use super::experiment;
+use crate::error::{CommandError, CommandResult, Exit};
+use crate::output;
+
+/// Say of each field of an experiment's pod which layer, file and line it came from
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  berth explain resnet50
+  berth explain resnet50 spec.nodeSelector
+  berth explain vision/resnet50 spec.containers -o json")]
+pub struct Args {
+    /// The experiment, as NAME or QUEUE/NAME
+    experiment: String,
+    /// The field; all fields if left out
+    #[arg(value_name = "FIELD.PATH", default_value = "")]
+    field: String,
+    #[command(flatten)]
+    documents: DocumentArgs,
+    /// The cluster, if the documents hold several
+    #[arg(long, env = "BERTH_CLUSTER", value_name = "NAME")]
+    cluster: Option<String>,
+    /// How fields are written
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    output: Format,
+}
+
+/// The formats of `explain`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Two lines a field
+    Text,
+    /// A JSON list
+    Json,
+}
+
+/// One field, for programs.
+#[derive(serde::Serialize)]
+struct Row<'a> {
+    field: &'a str,
+    value: &'a str,
+    layer: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
+}
+
+/// Explains and prints.
+pub fn run(args: &Args) -> CommandResult {
+    let cluster = super::name(args.cluster.as_deref())?;
+    let desired = args.documents.read()?.load(cluster.as_ref())?;
+    let chosen = experiment::choose(&desired, &args.experiment)?;
+    let roles = chosen.roles(1)?;
+    let explained = roles
+        .first()
+        .map(|role| chosen.subject().explain(role, &args.field));
+    let explained = explained.unwrap_or_default();
+    if explained.is_empty() {
+        return Err(
+            CommandError::findings(format!("the pod has no field `{}`", args.field)).hint(format!(
+                "`berth explain {}` lists all fields",
+                args.experiment
+            )),
+        );
+    }
+    let fields: Vec<_> = explained
+        .iter()
+        .map(|it| field(it, desired.sources()))
+        .collect();
+    output::print(&match args.output {
+        Format::Text => text(&fields),
+        Format::Json => output::json(&fields)?,
+    })?;
+    Ok(Exit::Fine)
+}
+
+fn field<'a>(explained: &'a Explained, sources: &SourceTable) -> Row<'a> {
+    let place = explained.place.and_then(|place| {
+        let source = sources.get(place.source)?;
+        Some(format!(
+            "{}:{}:{}",
+            source.path, place.span.line, place.span.column
+        ))
+    });
+    Row {
+        field: &explained.path,
+        value: &explained.value,
+        layer: &explained.layer,
+        place,
+    }
+}
+
+/// Two lines a field: what it is, and where it came from.
+fn text(fields: &[Row]) -> String {
+    use crate::output::{CYAN, DIM};
+    let line = |it: &Row| {
+        let place = it
+            .place
+            .as_deref()
+            .map(|place| format!("  {place}"))
+            .unwrap_or_default();
+        format!(
+            "{}: {}\n    {CYAN}{}{CYAN:#}{DIM}{place}{DIM:#}\n",
+            it.field, it.value, it.layer
+        )
+    };
+    fields.iter().map(line).collect()
+}

@@ -1,0 +1,103 @@
+//! `berth run`
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::cluster::ClusterArgs;
+use super::repository::RepositoryArgs;
+use crate::error::{CommandError, CommandResult, Exit};
+use crate::logging::{self, LogFormat};
+use crate::run::{self, Settings};
+
+/// Keep the cluster as the repository says
+///
+/// Every flag has an environment twin. `RUST_LOG` filters the log, such as `info,berth=debug`.
+/// SIGTERM ends it cleanly: what is under way is answered, the status is pushed, the Lease is given
+/// up.
+#[derive(Debug, clap::Args)]
+// `reanchor` takes these arguments too: the group's name would be the name of both.
+#[group(skip)]
+#[command(after_help = "\
+Examples:
+  berth run --repo https://git.example.com/lab/state.git --ref main --cluster lab
+  berth run --repo /srv/state --cluster lab --kubeconfig ~/.kube/config --http-listen 127.0.0.1:8080
+  BERTH_REPO=git@git.example.com:lab/state.git BERTH_CLUSTER=lab berth run")]
+pub struct Args {
+    #[command(flatten)]
+    repository: RepositoryArgs,
+    /// The Cluster document that this daemon keeps
+    #[arg(long, env = "BERTH_CLUSTER", value_name = "NAME")]
+    cluster: String,
+    #[command(flatten)]
+    client: ClusterArgs,
+    /// Another repository for the status branch; the state repository is then only read
+    #[arg(long, env = "BERTH_STATUS_REMOTE", value_name = "URL")]
+    status_remote: Option<String>,
+    /// How often a remote is asked for new commits, in seconds
+    #[arg(long, env = "BERTH_POLL_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    poll_seconds: u32,
+    /// Who this process is in the Lease; no two may share it [default: host name and a random part]
+    #[arg(long, env = "BERTH_IDENTITY", value_name = "NAME")]
+    identity: Option<String>,
+    /// Serve /metrics, /livez and /readyz here
+    #[arg(long, env = "BERTH_HTTP_LISTEN", value_name = "ADDRESS:PORT")]
+    http_listen: Option<SocketAddr>,
+    /// How log lines are written
+    #[arg(long, env = "BERTH_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+/// Runs until the process is asked to end.
+pub fn run(args: &Args) -> CommandResult {
+    logging::start(args.log_format, LevelFilter::INFO);
+    let settings = settings(args)?;
+    super::runtime()?.block_on(async {
+        let stop = CancellationToken::new();
+        let asked = stop.clone();
+        tokio::spawn(async move {
+            super::interrupted().await;
+            tracing::info!("asked to end");
+            asked.cancel();
+        });
+        run::run(settings, stop).await
+    })?;
+    tracing::info!("ended");
+    Ok(Exit::Fine)
+}
+
+/// What the arguments say.
+pub fn settings(args: &Args) -> Result<Settings, CommandError> {
+    let Some(location) = &args.repository.repo else {
+        return Err(CommandError::usage("no state repository is named")
+            .hint("name it with --repo or BERTH_REPO"));
+    };
+    let access = &args.repository.access;
+    let source = args.repository.source()?;
+    let status = args.status_remote.as_deref().unwrap_or(location);
+    let status = access.source(status, "HEAD")?;
+    let (mirror, status_mirror) = (access.mirror(&source), access.mirror(&status));
+    let cluster = super::name(Some(&args.cluster))?;
+    Ok(Settings {
+        repository: (source, mirror),
+        status: (status, status_mirror),
+        interval: Duration::from_secs(args.poll_seconds.into()),
+        cluster: cluster.ok_or_else(|| CommandError::usage("no cluster is named"))?,
+        client: args.client.options(),
+        identity: args.identity.clone().unwrap_or_else(identity),
+        http: args.http_listen,
+        reanchor: false,
+    })
+}
+
+/// The host's name and something random: two processes never share it.
+fn identity() -> String {
+    let host = std::env::var("HOSTNAME")
+        .ok()
+        .filter(|name| !name.is_empty());
+    let host = host.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    let host = host.as_deref().map_or("berth", str::trim);
+    format!("{host}-{}", &uuid::Uuid::new_v4().simple().to_string()[..8])
+}

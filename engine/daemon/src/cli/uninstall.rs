@@ -1,0 +1,134 @@
+//! `berth uninstall`
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use berth_cluster::client::Client;
+use berth_cluster::wire::Caller;
+use berth_core::ids::{ObjectKey, ObjectKind};
+use berth_core::observed::Fact;
+use berth_core::reconciler::{
+    Effect, EffectId, Outcome, Reconciler, What, anchor_name, spill_name,
+};
+
+use super::cluster::LiveArgs;
+use super::documents::DocumentArgs;
+use crate::error::{CommandError, CommandResult, Exit};
+use crate::run::clock::Clock;
+use crate::run::leadership;
+use crate::{look, output};
+
+/// Take Berth's finalizers off its pods, and say what stays
+///
+/// Nothing is deleted: what runs goes on. The daemon must have been stopped: the Lease is taken
+/// first. Outcomes that are not on the status branch yet are lost with the finalizers.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  berth uninstall --repo . --cluster lab         # say what would be done
+  berth uninstall --repo . --cluster lab --yes   # do it")]
+pub struct Args {
+    #[command(flatten)]
+    documents: DocumentArgs,
+    #[command(flatten)]
+    live: LiveArgs,
+    /// Do it
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Looks, releases, lists.
+pub fn run(args: &Args) -> CommandResult {
+    let mut documents = args.documents.read()?;
+    let cluster = args.live.name()?;
+    let desired = documents.load(cluster.as_ref())?;
+    let cluster = desired.cluster().name().clone();
+    let past = documents.past(&cluster)?;
+    let namespace = desired.cluster().spec.namespace.clone();
+    super::runtime()?.block_on(async {
+        let client = args.live.connect().await?;
+        let reconciler = look::live(desired, past, &client).await?;
+        let held: Vec<&Fact> = reconciler
+            .observed()
+            .facts()
+            .filter(|it| it.finalizer)
+            .collect();
+        if args.yes {
+            let lead = leadership(&client, &cluster, &namespace).await?;
+            let caller = caller(&reconciler, namespace.as_str());
+            for fact in &held {
+                release(&client, &caller, fact).await?;
+            }
+            lead.give_up().await;
+        }
+        let verb = if args.yes {
+            "released"
+        } else {
+            "would be released"
+        };
+        output::print(&format!("{} pods {verb}\n", held.len()))?;
+        output::print(&staying(&reconciler, namespace.as_str()))?;
+        let names = [
+            anchor_name(&cluster),
+            spill_name(&cluster),
+            format!("berth-{cluster} (Lease)"),
+        ];
+        output::print(&format!(
+            "In the namespace {namespace}, if they are there: {}\n\
+             In Git: the branch berth/status/{cluster}\n",
+            names.join(", ")
+        ))?;
+        Ok(Exit::Fine)
+    })
+}
+
+fn caller(reconciler: &Reconciler, namespace: &str) -> Caller {
+    let instance = reconciler
+        .identity()
+        .map(|it| it.instance.clone())
+        .unwrap_or_default();
+    Caller {
+        instance,
+        namespace: namespace.to_owned(),
+    }
+}
+
+async fn release(client: &Client, caller: &Caller, fact: &Fact) -> Result<(), CommandError> {
+    let effect = Effect {
+        id: EffectId(0),
+        unit: None,
+        why: "Berth is uninstalled".into(),
+        what: What::Release {
+            key: fact.key.clone(),
+            uid: fact.uid.clone(),
+            version: fact.version,
+        },
+    };
+    match client.carry(caller, Clock::start().now(), &effect).await {
+        Outcome::Done(_) | Outcome::Absent => Ok(()),
+        other => Err(
+            CommandError::environment(format!("{}: {other:?}", fact.key))
+                .while_doing("take a finalizer off")
+                .hint("run it again: what is released stays so"),
+        ),
+    }
+}
+
+/// What Berth made and leaves behind.
+fn staying(reconciler: &Reconciler, own: &str) -> String {
+    let keys: BTreeSet<&ObjectKey> = reconciler
+        .observed()
+        .facts()
+        .map(|fact| &fact.key)
+        .collect();
+    let mut text = String::from("What stays:\n");
+    for kind in ObjectKind::ALL {
+        for key in keys
+            .iter()
+            .filter(|key| key.kind == kind && &*key.namespace != own)
+        {
+            let _ = writeln!(text, "  {key}");
+        }
+    }
+    text
+}

@@ -1,0 +1,198 @@
+//! `berth why`
+
+use berth_core::desired::place_of;
+use berth_core::ids::{Name, UnitId};
+use berth_core::kinds::experiment::names::TrialName;
+use berth_core::ledger::{Attempt, Ledger, Run, UnitLedger};
+use berth_git::Repository;
+
+use super::branch::BranchArgs;
+use crate::error::{CommandError, CommandResult, Exit};
+use crate::output::{self, BOLD};
+
+/// Say for a pod which commit, author, file, run and attempt it comes from
+///
+/// Also for pods that are long gone: the ledger on the status branch knows them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  berth why resnet50-1a2b3c4d-1-2-0
+  berth why vision/resnet50-1a2b3c4d-1-2-0 -o json")]
+pub struct Args {
+    /// The pod, as NAME or NAMESPACE/NAME
+    pod: String,
+    #[command(flatten)]
+    branch: BranchArgs,
+    /// How the answer is written
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    output: Format,
+}
+
+/// The formats of `why`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A line a fact
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// All that is known of one pod.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    pod: String,
+    unit: UnitId,
+    run: String,
+    run_state: String,
+    trial: u32,
+    attempt: u32,
+    rank: u32,
+    began: String,
+    node: Option<String>,
+    end: Option<String>,
+    commit: String,
+    author: Option<String>,
+    subject: Option<String>,
+    file: String,
+    line: Option<u32>,
+}
+
+/// Which pod of which attempt.
+struct Found<'a> {
+    unit: &'a UnitId,
+    ledger: &'a UnitLedger,
+    run: &'a Run,
+    trial: u32,
+    attempt: &'a Attempt,
+    rank: u32,
+}
+
+/// Looks the pod up and prints.
+pub fn run(args: &Args) -> CommandResult {
+    let cluster = args.branch.cluster()?;
+    let files = args.branch.files(&cluster)?;
+    let ledger = Ledger::read(Some(files.tip), &files.files).map_err(CommandError::environment)?;
+    let name = args.pod.rsplit('/').next().unwrap_or(&args.pod);
+    let found = find(&ledger, name).ok_or_else(|| {
+        CommandError::findings(format!("no run in the ledger has a pod `{name}`")).hint(
+            "`berth status --all` lists what there was; only the last attempts of a run are kept",
+        )
+    })?;
+    let answer = answer(name, &found, &args.branch.repository()?);
+    output::print(&match args.output {
+        Format::Text => text(&answer),
+        Format::Json => output::json(&answer)?,
+    })?;
+    Ok(Exit::Fine)
+}
+
+fn find<'a>(ledger: &'a Ledger, pod: &str) -> Option<Found<'a>> {
+    ledger.units.iter().find_map(|(unit, known)| {
+        known.ledger.runs.iter().find_map(|run| {
+            run.trials.iter().find_map(|trial| {
+                trial.attempts.iter().find_map(|attempt| {
+                    let named = |rank: &u32| {
+                        pod_name(unit, run, trial.number, attempt.number, *rank) == pod
+                    };
+                    let rank = (0..attempt.pods).find(named)?;
+                    let (ledger, trial) = (&known.ledger, trial.number);
+                    Some(Found {
+                        unit,
+                        ledger,
+                        run,
+                        trial,
+                        attempt,
+                        rank,
+                    })
+                })
+            })
+        })
+    })
+}
+
+/// The name alone: the namespace has no part in it.
+fn pod_name(unit: &UnitId, run: &Run, trial: u32, attempt: u32, rank: u32) -> String {
+    let nowhere: &Name = &unit.name;
+    let run = run.identity.short();
+    let names = TrialName {
+        namespace: nowhere,
+        experiment: &unit.name,
+        run: &run,
+        trial,
+    };
+    names.pod(attempt, rank).name.into()
+}
+
+fn answer(pod: &str, found: &Found<'_>, repository: &Repository) -> Answer {
+    let record = found
+        .attempt
+        .ranks
+        .iter()
+        .find(|record| record.rank == found.rank);
+    // The commit may be gone from the repository: then only its id is known.
+    let info = repository.info(found.run.commit).ok();
+    let applied = &found.ledger.applied;
+    Answer {
+        pod: pod.to_owned(),
+        unit: found.unit.clone(),
+        run: found.run.identity.short(),
+        run_state: format!("{:?}", found.run.state).to_lowercase(),
+        trial: found.trial,
+        attempt: found.attempt.number,
+        rank: found.rank,
+        began: found.attempt.began.to_string(),
+        node: record.and_then(|record| record.node.clone()),
+        end: found.attempt.end.as_ref().map(|end| end.reason.clone()),
+        commit: found.run.commit.to_string(),
+        author: info
+            .as_ref()
+            .map(|info| format!("{} <{}>", info.author_name, info.author_email)),
+        subject: info.map(|info| info.subject),
+        file: applied.path.clone(),
+        line: repository
+            .blob(applied.blob)
+            .ok()
+            .and_then(|bytes| place_of(&bytes, found.unit))
+            .map(|place| place.span.line),
+    }
+}
+
+fn text(answer: &Answer) -> String {
+    let line = answer
+        .line
+        .map(|line| format!(":{line}"))
+        .unwrap_or_default();
+    let subject = answer
+        .subject
+        .as_deref()
+        .unwrap_or("(not in the repository any more)");
+    let mut rows = vec![
+        (
+            "document",
+            format!("{} in {}{line}", answer.unit, answer.file),
+        ),
+        ("commit", format!("{} {subject}", &answer.commit[..8])),
+        ("run", format!("{} ({})", answer.run, answer.run_state)),
+        (
+            "attempt",
+            format!(
+                "{} of trial {}, rank {}, began {}",
+                answer.attempt, answer.trial, answer.rank, answer.began
+            ),
+        ),
+    ];
+    rows.splice(
+        2..2,
+        answer
+            .author
+            .iter()
+            .map(|author| ("author", author.clone())),
+    );
+    rows.extend(answer.node.iter().map(|node| ("node", node.clone())));
+    rows.extend(answer.end.iter().map(|end| ("ended", end.clone())));
+    let head = format!("{BOLD}{}{BOLD:#}\n", answer.pod);
+    rows.iter().fold(head, |text, (what, words)| {
+        format!("{text}  {what:<9} {words}\n")
+    })
+}

@@ -1,0 +1,77 @@
+//! `berth demo`: the main job on the embedded sandbox, told step by step, checked at each.
+
+mod api;
+mod example;
+mod narrator;
+mod repository;
+mod stage;
+mod status;
+mod story;
+mod world;
+
+use std::path::PathBuf;
+
+use crate::error::CommandError;
+
+pub use story::tell;
+
+/// Why the demo did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// Something that the story tells did not happen.
+    #[error("{what}")]
+    Untrue {
+        /// What should have been.
+        what: String,
+        /// The last lines of the daemon's log.
+        log: String,
+    },
+    /// There is no git program.
+    #[error("the git program cannot be run")]
+    NoGit(#[source] std::io::Error),
+    /// The git program failed.
+    #[error("`git {doing}` failed: {words}")]
+    Git {
+        /// Its arguments.
+        doing: String,
+        /// What it said.
+        words: String,
+    },
+    /// The state repository cannot be watched.
+    #[error("the state repository cannot be watched")]
+    Watch(#[from] berth_git::GitError),
+    /// Files or sockets.
+    #[error("the demo's files or sockets failed")]
+    Io(#[from] std::io::Error),
+}
+
+impl DemoError {
+    fn untrue(what: impl Into<String>) -> Self {
+        Self::Untrue {
+            what: what.into(),
+            log: String::new(),
+        }
+    }
+}
+
+impl From<DemoError> for CommandError {
+    fn from(error: DemoError) -> Self {
+        match error {
+            DemoError::Untrue { ref log, .. } if !log.is_empty() => {
+                let hint = format!("the daemon's last words:\n{log}");
+                Self::environment(error).hint(hint)
+            }
+            DemoError::NoGit(_) => {
+                Self::environment(error).hint("install git and put it on the PATH")
+            }
+            other => Self::environment(other),
+        }
+    }
+}
+
+/// How the demo is run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to leave everything; `None` takes it away at the end.
+    pub keep: Option<PathBuf>,
+}

@@ -1,0 +1,233 @@
+//! A reconciler that is fed once and carries nothing out, for `plan`, `check` and `drift`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use berth_cluster::client::Client;
+use berth_cluster::start::{self, Start, StartError};
+use berth_cluster::watch::Watches;
+use berth_core::desired::{Desired, Unit};
+use berth_core::ids::{Name, ResourceVersion, Timestamp, Uid};
+use berth_core::kinds::experiment::render::{PodRole, Subject};
+use berth_core::kinds::experiment::{identity, size};
+use berth_core::kinds::{Document, Experiment};
+use berth_core::ledger::Ledger;
+use berth_core::observed::NodeFact;
+use berth_core::reconciler::{
+    Anchor, Identity, Input, Options, Reconciler, Role, WatchEvent, WatchKey,
+};
+
+use crate::error::CommandError;
+use crate::run::clock::Clock;
+
+/// The listings of a large cluster come within this.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What the status branch says, and whether it contains a commit.
+pub struct Past {
+    /// The ledger.
+    pub ledger: Ledger,
+    /// Whether a commit is in the branch.
+    pub contains: Box<dyn Fn(berth_core::ids::CommitId) -> bool>,
+}
+
+impl Default for Past {
+    fn default() -> Self {
+        Self {
+            ledger: Ledger::default(),
+            contains: Box::new(|_| false),
+        }
+    }
+}
+
+/// A reconciler that knows the documents, the ledger and the whole cluster, and may write.
+pub async fn live(
+    desired: Desired,
+    past: Past,
+    client: &Client,
+) -> Result<Reconciler, CommandError> {
+    let namespace = desired.cluster().spec.namespace.clone();
+    let cluster = desired.cluster().name().clone();
+    let start = start::start(client, namespace.as_str(), &cluster).await;
+    let start = start.map_err(|error| not_read(&error))?;
+    let clock = Clock::start();
+    let mut reconciler = informed(desired, past, start, clock.now());
+    let Some(identity) = reconciler.identity() else {
+        return Err(halted(&reconciler));
+    };
+    let instance = identity.instance.clone();
+    let (mut watches, mut events) = Watches::new(client.clone(), instance, 0);
+    watches.want(&reconciler.watches());
+    let listed = async {
+        while !reconciler.ready() {
+            let Some((key, event)) = events.recv().await else {
+                break;
+            };
+            reconciler.input(clock.now(), Input::Watch(key, event));
+        }
+    };
+    if tokio::time::timeout(PATIENCE, listed).await.is_err() {
+        let words = format!("the cluster was not listed within {} s", PATIENCE.as_secs());
+        return Err(CommandError::environment(words)
+            .hint("see the API server's load, or plan without it with --offline"));
+    }
+    Ok(reconciler)
+}
+
+/// A reconciler that takes the cluster for empty and large enough for every experiment.
+pub fn offline(desired: Desired, past: Past) -> Result<Reconciler, CommandError> {
+    let now = Clock::start().now();
+    let nodes = nodes(&desired);
+    let start = Start {
+        version: String::new(),
+        cluster_uid: past
+            .ledger
+            .identity
+            .as_ref()
+            .map_or("offline", |it| &it.cluster_uid)
+            .into(),
+        anchor: None,
+        spill: None,
+    };
+    let mut reconciler = informed(desired, past, start, now);
+    if reconciler.identity().is_none() {
+        return Err(halted(&reconciler));
+    }
+    for key in reconciler.watches() {
+        let mut tell = |event| reconciler.input(now, Input::Watch(key.clone(), event));
+        tell(WatchEvent::Started);
+        if key == WatchKey::Nodes {
+            nodes
+                .iter()
+                .cloned()
+                .for_each(|node| tell(WatchEvent::Node(node)));
+        }
+        tell(WatchEvent::Complete(ResourceVersion(1)));
+    }
+    Ok(reconciler)
+}
+
+/// Why nothing would be written.
+pub fn halted(reconciler: &Reconciler) -> CommandError {
+    let words = reconciler
+        .halted()
+        .map_or("who we are in the cluster is not settled", |halt| {
+            &halt.sentence
+        });
+    CommandError::findings(format!("every write is stopped: {words}"))
+}
+
+fn informed(desired: Desired, past: Past, start: Start, now: Timestamp) -> Reconciler {
+    // A server always tells its version.
+    let offline = start.version.is_empty();
+    let cluster = desired.cluster().name().clone();
+    let options = Options {
+        plan: true,
+        in_flight: usize::MAX,
+        ..Options::new(cluster.clone())
+    };
+    let mut reconciler = Reconciler::new(options);
+    let pushed = start.anchor.as_ref().and_then(|anchor| anchor.status);
+    let anchor_in_branch = pushed.is_none_or(|commit| (past.contains)(commit));
+    let uid = start.cluster_uid;
+    let anchor = start
+        .anchor
+        .or_else(|| imagined(&past.ledger, &cluster, &uid, offline));
+    let (data, version) = match start.spill {
+        Some(kept) => (kept.data, Some(kept.version)),
+        None => (BTreeMap::new(), None),
+    };
+    let until = now.plus(Duration::from_hours(1));
+    for input in [
+        Input::Role(Role::Leader { until }),
+        Input::Snapshot(Arc::new(desired)),
+        Input::Identity {
+            cluster_uid: uid,
+            anchor,
+            anchor_in_branch,
+            fresh_instance: "plan".into(),
+        },
+        Input::Spill { data, version },
+        Input::Ledger(Ok(past.ledger)),
+    ] {
+        reconciler.input(now, input);
+    }
+    reconciler
+}
+
+/// On the first start there is no anchor yet: a plan takes it for made.
+fn imagined(ledger: &Ledger, cluster: &Name, uid: &str, offline: bool) -> Option<Anchor> {
+    let identity = match &ledger.identity {
+        // A cluster without an anchor is not the ledger's: the reconciler says so.
+        Some(identity) if identity.cluster_uid != uid || !offline => return None,
+        Some(identity) => identity.clone(),
+        None => Identity {
+            cluster: cluster.clone(),
+            instance: "plan".into(),
+            cluster_uid: uid.into(),
+        },
+    };
+    Some(Anchor {
+        identity,
+        status: None,
+        uid: Uid("plan".into()),
+        version: ResourceVersion(1),
+    })
+}
+
+/// For every pod a node that it fits on: with room, and with the labels that it selects by.
+fn nodes(desired: &Desired) -> Vec<NodeFact> {
+    let all = desired.units().flat_map(|unit| match &unit.document {
+        Document::Experiment(document) => homes(unit, document),
+        _ => Vec::new(),
+    });
+    let numbered = all.enumerate().map(|(number, node)| NodeFact {
+        name: format!("imagined-{number}").into(),
+        ..node
+    });
+    numbered.collect()
+}
+
+fn homes(unit: &Unit, document: &Experiment) -> Vec<NodeFact> {
+    let Ok(split) = size::split_of(document, &unit.scope) else {
+        return Vec::new();
+    };
+    let run = identity(document).short();
+    let subject = Subject {
+        document,
+        scope: &unit.scope,
+        run: &run,
+        trial: 1,
+    };
+    let role = PodRole {
+        attempt: 1,
+        rank: 0,
+        pods: split.pods,
+        slots: split.slots,
+    };
+    let pod = subject.pod(&role).to_json();
+    let selector = pod["spec"]["nodeSelector"]
+        .as_object()
+        .into_iter()
+        .flatten();
+    let labels =
+        selector.filter_map(|(name, value)| Some((name.as_str().into(), value.as_str()?.into())));
+    let node = NodeFact {
+        name: Box::default(),
+        ready: true,
+        schedulable: true,
+        out_of_service: false,
+        taints: Vec::new(),
+        labels: labels.collect(),
+        allocatable: size::request(split.slots, &unit.scope.cluster.spec)
+            .into_iter()
+            .collect(),
+    };
+    vec![node; split.pods as usize]
+}
+
+/// The start, as the command line tells it.
+pub fn not_read(error: &StartError) -> CommandError {
+    CommandError::environment(error.to_string()).hint(error.help())
+}

@@ -1,0 +1,186 @@
+//! Carries one effect to the edge that it is for, and brings back what came of it.
+
+use std::time::Instant;
+
+use berth_cluster::client::Client;
+use berth_cluster::start;
+use berth_cluster::wire::Caller;
+use berth_core::ids::Name;
+use berth_core::reconciler::{Effect, EffectId, Input, Outcome, What};
+
+use super::clock::Clock;
+use super::crash::Crash;
+use super::status::{Commit, StatusEdge};
+use crate::metrics::Metrics;
+
+/// Both edges, and who calls. Clones share their connections.
+#[derive(Clone)]
+pub struct Carrier {
+    /// The cluster.
+    pub client: Client,
+    /// In whose name; the instance is empty until it is known.
+    pub caller: Caller,
+    /// The cluster document's name.
+    pub cluster: Name,
+    /// Git.
+    pub status: StatusEdge,
+    /// For Events' dates.
+    pub clock: Clock,
+    /// The hook of tests.
+    pub crash: Crash,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+impl Carrier {
+    /// Carries out; gives what the reconciler is to be told.
+    pub async fn carry(self, effect: Effect) -> Vec<Input> {
+        let (began, kind) = (Instant::now(), word(&effect.what));
+        let number = self.crash.before();
+        let told = self.dispatch(&effect).await;
+        self.crash.after(number);
+        let outcome = told.iter().find_map(|input| match input {
+            Input::Done(_, outcome) => Some(outcome),
+            _ => None,
+        });
+        let said = outcome.map_or("done", outcome_word);
+        self.metrics.effect_ended(kind, said, began.elapsed());
+        log(&effect, kind, said, outcome);
+        told
+    }
+
+    async fn dispatch(&self, effect: &Effect) -> Vec<Input> {
+        match &effect.what {
+            What::Reload => self.reload(effect.id).await,
+            What::Record {
+                base,
+                files,
+                message,
+                when,
+            } => {
+                let commit = Commit {
+                    base: *base,
+                    files: files.clone(),
+                    message: message.clone(),
+                    when: *when,
+                };
+                vec![Input::Done(effect.id, self.status.record(commit).await)]
+            }
+            _ => {
+                let outcome = self
+                    .client
+                    .carry(&self.caller, self.clock.now(), effect)
+                    .await;
+                vec![Input::Done(effect.id, outcome)]
+            }
+        }
+    }
+
+    /// Reads what is kept outside: all of it, or an outcome that says why not.
+    async fn reload(&self, id: EffectId) -> Vec<Input> {
+        let failed = |words: String| vec![Input::Done(id, Outcome::Unreachable(words))];
+        let start = start::start(&self.client, &self.caller.namespace, &self.cluster).await;
+        let start = match start {
+            Ok(start) => start,
+            Err(error) => {
+                tracing::warn!(reason = error.reason(), %error, help = error.help(), "the cluster cannot be read");
+                return failed(error.to_string());
+            }
+        };
+        let ledger = match self.status.load().await {
+            Ok(ledger) => ledger,
+            Err(words) => {
+                tracing::warn!(error = words, "the status branch cannot be read");
+                return failed(words);
+            }
+        };
+        let pushed = start.anchor.as_ref().and_then(|anchor| anchor.status);
+        let anchor_in_branch = match pushed {
+            Some(commit) => self.status.contains(commit).await,
+            None => true,
+        };
+        let (data, version) = match start.spill {
+            Some(kept) => (kept.data, Some(kept.version)),
+            None => Default::default(),
+        };
+        vec![
+            Input::Identity {
+                cluster_uid: start.cluster_uid,
+                anchor: start.anchor,
+                anchor_in_branch,
+                fresh_instance: uuid::Uuid::new_v4().to_string(),
+            },
+            Input::Spill { data, version },
+            Input::Ledger(ledger),
+        ]
+    }
+}
+
+/// One line an effect; what does not apply is left out.
+fn log(effect: &Effect, kind: &str, said: &str, outcome: Option<&Outcome>) {
+    let unit = effect.unit.as_ref().map(ToString::to_string);
+    let (unit, object) = (unit.as_deref(), object(&effect.what));
+    let (object, why) = (object.as_deref(), effect.why.as_str());
+    match (outcome, outcome.and_then(words)) {
+        (Some(Outcome::Recorded(commit)), _) => {
+            tracing::info!(effect = kind, outcome = said, %commit, why);
+        }
+        (_, Some(words)) => {
+            tracing::warn!(effect = kind, outcome = said, unit, object, why, words);
+        }
+        (_, None) => tracing::info!(effect = kind, outcome = said, unit, object, why),
+    }
+}
+
+/// The object that an effect is about.
+pub fn object(what: &What) -> Option<String> {
+    match what {
+        What::Create { key, .. }
+        | What::Apply { key, .. }
+        | What::Delete { key, .. }
+        | What::Release { key, .. }
+        | What::Tell { key, .. } => Some(key.to_string()),
+        What::Keep { name, .. } => Some(format!("ConfigMap {name}")),
+        What::Record { .. } | What::Reload => None,
+    }
+}
+
+/// A stable word for an effect.
+pub fn word(what: &What) -> &'static str {
+    match what {
+        What::Create { .. } => "create",
+        What::Apply { dry_run: true, .. } => "compare",
+        What::Apply { dry_run: false, .. } => "apply",
+        What::Delete { .. } => "delete",
+        What::Release { .. } => "release",
+        What::Record { .. } => "record",
+        What::Reload => "reload",
+        What::Keep { .. } => "keep",
+        What::Tell { .. } => "tell",
+    }
+}
+
+fn outcome_word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done(_) => "done",
+        Outcome::Exists(_) => "exists",
+        Outcome::Compared(..) => "compared",
+        Outcome::Conflict => "conflict",
+        Outcome::Absent => "absent",
+        Outcome::Refused(_) => "refused",
+        Outcome::Throttled(_) => "throttled",
+        Outcome::Unreachable(_) => "unreachable",
+        Outcome::Unknown(_) => "unknown",
+        Outcome::Recorded(_) => "recorded",
+        Outcome::Outpaced => "outpaced",
+        Outcome::Kept(_) => "kept",
+    }
+}
+
+fn words(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Refused(words) => Some(format!("{}: {}", words.reason, words.message)),
+        Outcome::Unreachable(words) | Outcome::Unknown(words) => Some(words.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,128 @@
+//! The status branch, for the loop: `Record` and `Reload`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::source::follow::chain;
+use berth_core::ids::{CommitId, Timestamp};
+use berth_core::ledger::{Ledger, LedgerError};
+use berth_core::reconciler::{Outcome, ServerWords};
+use berth_git::{GitError, Person, PushError, RemoteError, StatusBranch};
+
+/// The branch, shared by tasks; one at a time uses it.
+#[derive(Clone)]
+pub struct StatusEdge(Arc<Mutex<StatusBranch>>);
+
+/// What goes into one commit.
+pub struct Commit {
+    /// The tip that it goes on top of.
+    pub base: Option<CommitId>,
+    /// Path to new content; `None` deletes a file.
+    pub files: BTreeMap<String, Option<String>>,
+    /// The message with its trailers.
+    pub message: String,
+    /// Its time.
+    pub when: Timestamp,
+}
+
+impl StatusEdge {
+    /// Shares the branch.
+    pub fn new(branch: StatusBranch) -> Self {
+        Self(Arc::new(Mutex::new(branch)))
+    }
+
+    /// Commits and pushes.
+    pub async fn record(&self, commit: Commit) -> Outcome {
+        self.blocking(move |branch| record(branch, &commit))
+            .await
+            .unwrap_or_else(Outcome::Unknown)
+    }
+
+    /// Reads the branch. The outer error is Git's, and passing; the inner one is the content's.
+    pub async fn load(&self) -> Result<Result<Ledger, LedgerError>, String> {
+        self.blocking(|branch| load(branch).map_err(|error| error.to_string()))
+            .await?
+    }
+
+    /// Whether the branch contains a commit.
+    pub async fn contains(&self, commit: CommitId) -> bool {
+        let contains = move |branch: &StatusBranch| match branch.tip() {
+            Ok(Some(tip)) => branch.is_ancestor(commit, tip).unwrap_or(false),
+            _ => false,
+        };
+        self.blocking(contains).await.unwrap_or(false)
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&StatusBranch) -> T + Send + 'static,
+    ) -> Result<T, String> {
+        let shared = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || {
+            work(&shared.lock().unwrap_or_else(PoisonError::into_inner))
+        });
+        done.await.map_err(|error| error.to_string())
+    }
+}
+
+/// Reads the branch as it is published.
+pub fn load(branch: &StatusBranch) -> Result<Result<Ledger, LedgerError>, GitError> {
+    Ok(match branch.load()? {
+        Some(read) => Ledger::read(Some(read.tip), &read.files),
+        None => Ledger::read(None, &[]),
+    })
+}
+
+fn record(branch: &StatusBranch, commit: &Commit) -> Outcome {
+    let who = Person {
+        name: "Berth".into(),
+        email: "berth@localhost".into(),
+    };
+    let files: Vec<_> = commit
+        .files
+        .iter()
+        .map(|(path, text)| {
+            (
+                path.clone(),
+                text.as_ref().map(|text| text.clone().into_bytes()),
+            )
+        })
+        .collect();
+    let when = commit.when.millis();
+    match branch.commit(commit.base, &files, &commit.message, when, &who) {
+        Ok(tip) => match branch.push(commit.base, tip) {
+            Ok(()) => Outcome::Recorded(tip),
+            Err(error) => not_pushed(error),
+        },
+        Err(GitError::Moved { .. }) => Outcome::Outpaced,
+        Err(error) => not_carried(&error),
+    }
+}
+
+fn not_pushed(error: PushError) -> Outcome {
+    tracing::warn!(reason = error.reason(), %error, help = error.help(), "the status was not pushed");
+    match error {
+        PushError::Rejected => Outcome::Outpaced,
+        PushError::Refused { words } => Outcome::Refused(ServerWords {
+            code: 0,
+            reason: "PushRefused".into(),
+            message: words,
+        }),
+        error if error.is_unknown() => Outcome::Unknown(error.to_string()),
+        PushError::Failed(error) => Outcome::Unreachable(error.to_string()),
+    }
+}
+
+fn not_carried(error: &GitError) -> Outcome {
+    let words = chain(error);
+    tracing::warn!(
+        reason = error.reason(),
+        error = words,
+        help = error.help(),
+        "the status was not committed"
+    );
+    match error {
+        GitError::Remote(RemoteError::Timeout { .. }) => Outcome::Unknown(words),
+        _ => Outcome::Unreachable(words),
+    }
+}

@@ -1,0 +1,224 @@
+//! Follows a reference: each new commit becomes a validated snapshot. Runs on a thread of its own,
+//! as everything about Git blocks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+use berth_core::desired::{Desired, Loader};
+use berth_core::ids::{Name, UnitId};
+use berth_core::ledger::Applied;
+use berth_git::{GitError, LocalWatch, StatusBranch};
+use tokio::sync::mpsc;
+
+use super::reader::Reader;
+use super::{Files, resolve};
+use crate::metrics::Metrics;
+use crate::run::status;
+
+/// A local repository is looked at this often, beside the watch that sees a change at once.
+const LOCAL: Duration = Duration::from_mins(1);
+/// Pauses after failures end here.
+const LONGEST: Duration = Duration::from_mins(5);
+
+/// What is followed, and how.
+pub struct Follower {
+    /// Reads commits.
+    pub reader: Reader,
+    /// The status branch: at the start, the ledger says which forms are in force.
+    pub status: StatusBranch,
+    /// The cluster document's name.
+    pub cluster: Name,
+    /// How often a remote is asked.
+    pub interval: Duration,
+    /// Where snapshots go.
+    pub snapshots: mpsc::Sender<Arc<Desired>>,
+    /// Counts.
+    pub metrics: Metrics,
+}
+
+/// A running follower; dropped, it ends after the commit that it reads.
+pub struct Following {
+    wake: SyncSender<Wake>,
+    _watch: Option<LocalWatch>,
+}
+
+enum Wake {
+    Look,
+    End,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        // Full or closed: it wakes or has ended anyway.
+        let _ = self.wake.try_send(Wake::End);
+    }
+}
+
+impl Follower {
+    /// Starts to follow.
+    pub fn start(self) -> Result<Following, GitError> {
+        let (wake, woken) = sync_channel(2);
+        let again = wake.clone();
+        let local = self
+            .reader
+            .repository()
+            .source()
+            .local_path()
+            .map(ToOwned::to_owned);
+        let look = move || drop(again.try_send(Wake::Look));
+        let watch = local
+            .as_deref()
+            .map(|path| LocalWatch::start(path, look))
+            .transpose()?;
+        let usual = if watch.is_some() {
+            LOCAL
+        } else {
+            self.interval
+        };
+        std::thread::spawn(move || self.follow(&woken, usual));
+        Ok(Following {
+            wake,
+            _watch: watch,
+        })
+    }
+
+    fn follow(mut self, woken: &Receiver<Wake>, usual: Duration) {
+        let Some(forms) = self.forms(woken, usual) else {
+            return;
+        };
+        let mut loader = Loader::new();
+        let mut failures = 0;
+        loop {
+            failures = match self.look(&mut loader, &forms) {
+                Ok(()) => 0,
+                Err(error) => self.failed(&error, failures),
+            };
+            if self.snapshots.is_closed() || !pause(woken, usual, failures) {
+                return;
+            }
+        }
+    }
+
+    /// The forms in force as the ledger has them; tried until it can be read.
+    fn forms(&self, woken: &Receiver<Wake>, usual: Duration) -> Option<BTreeMap<UnitId, Applied>> {
+        let mut failures = 0;
+        loop {
+            match status::load(&self.status) {
+                Ok(Ok(ledger)) => {
+                    let in_force = ledger
+                        .units
+                        .into_iter()
+                        .filter(|(_, known)| !known.ledger.withdrawn);
+                    return Some(
+                        in_force
+                            .map(|(id, known)| (id, known.ledger.applied))
+                            .collect(),
+                    );
+                }
+                // The reconciler stops every write and says why; documents are read all the same.
+                Ok(Err(_)) => return Some(BTreeMap::new()),
+                Err(error) => failures = self.failed(&error, failures),
+            }
+            if !pause(woken, usual, failures) {
+                return None;
+            }
+        }
+    }
+
+    fn look(
+        &mut self,
+        loader: &mut Loader,
+        forms: &BTreeMap<UnitId, Applied>,
+    ) -> Result<(), GitError> {
+        let Some(commit) = self.reader.next()? else {
+            return Ok(());
+        };
+        let files = Files::of_listing(&commit.listing);
+        let blobs = self.reader.blobs(loader.missing(&files.listed, forms));
+        let (listed, refused) = (&files.listed, &files.refused);
+        let cluster = Some(&self.cluster);
+        match loader.load(&commit.facts, cluster, listed, refused, &blobs, forms) {
+            Ok(desired) => {
+                // Closed: the daemon ends.
+                let _ = self.snapshots.blocking_send(Arc::new(desired));
+            }
+            Err(findings) => {
+                let id = commit.facts.id;
+                let sources = loader.validate(listed, refused, &blobs).sources;
+                for finding in resolve(&findings, &sources, &blobs) {
+                    tracing::error!(commit = %id, code = %finding.code, at = finding.at(), finding.message, help = finding.help, "the snapshot is not usable");
+                }
+            }
+        }
+        self.reader.told(commit);
+        Ok(())
+    }
+
+    fn failed(&self, error: &GitError, failures: u32) -> u32 {
+        self.metrics.git_failed();
+        let chain = chain(error);
+        tracing::warn!(
+            reason = error.reason(),
+            error = chain,
+            help = error.help(),
+            "the repository cannot be read"
+        );
+        failures + 1
+    }
+}
+
+/// Waits for a wake-up, at most for a while; whether to go on.
+fn pause(woken: &Receiver<Wake>, usual: Duration, failures: u32) -> bool {
+    match woken.recv_timeout(spread(backoff(usual, failures))) {
+        Ok(Wake::Look) | Err(RecvTimeoutError::Timeout) => true,
+        Ok(Wake::End) | Err(RecvTimeoutError::Disconnected) => false,
+    }
+}
+
+/// One second after the first failure, twice as long after each further one; never more often than
+/// a remote is asked anyway.
+fn backoff(usual: Duration, failures: u32) -> Duration {
+    if failures == 0 {
+        return usual;
+    }
+    let doubled = Duration::from_secs(1).saturating_mul(1 << failures.min(12).saturating_sub(1));
+    doubled.min(LONGEST)
+}
+
+/// Between 3/4 and 5/4 of it, so that many daemons do not ask at once.
+fn spread(pause: Duration) -> Duration {
+    let random = u32::from(uuid::Uuid::new_v4().as_bytes()[0]);
+    pause.mul_f64(0.75 + f64::from(random) / 512.0)
+}
+
+/// An error and the causes below it, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(cause) = below {
+        text = format!("{text}: {cause}");
+        below = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_bound_and_spread_a_little() {
+        let usual = Duration::from_secs(10);
+        let pauses: Vec<u64> = (0..6)
+            .map(|failures| backoff(usual, failures).as_secs())
+            .collect();
+        assert_eq!(pauses, [10, 1, 2, 4, 8, 16]);
+        assert_eq!(backoff(usual, 40), LONGEST);
+        for _ in 0..100 {
+            let spread = spread(usual).as_secs_f64();
+            assert!((7.5..=12.5).contains(&spread), "{spread}");
+        }
+    }
+}

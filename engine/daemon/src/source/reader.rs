@@ -1,0 +1,102 @@
+//! One reference of a state repository, read commit by commit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use berth_core::ids::{BlobId, CommitId};
+use berth_core::reconciler::CommitFacts;
+use berth_git::{GitError, Listing, Repository};
+
+/// Ancestors that are told of a commit that descends from none told before.
+const MAX_ANCESTORS: usize = 10_000;
+
+/// Reads commits; each is told relative to the one told before.
+pub struct Reader {
+    repository: Repository,
+    told: Option<(CommitId, Listing)>,
+}
+
+/// One commit with the list of its files.
+#[derive(Debug)]
+pub struct Commit {
+    /// What the reconciler wants to know of it.
+    pub facts: CommitFacts,
+    /// Its documents, and what is refused.
+    pub listing: Listing,
+}
+
+impl Reader {
+    /// Reads what this repository's source names.
+    pub fn new(repository: Repository) -> Self {
+        Self {
+            repository,
+            told: None,
+        }
+    }
+
+    /// The repository.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// The commit of the reference, if it is another one than the last time. Call
+    /// [`Reader::told`] once it is taken in, so that a failure in between loses nothing.
+    pub fn next(&mut self) -> Result<Option<Commit>, GitError> {
+        let tip = self.repository.fetch()?.tip;
+        if self.told.as_ref().is_some_and(|(told, _)| *told == tip) {
+            return Ok(None);
+        }
+        let listing = self.listing(tip)?;
+        Ok(Some(Commit {
+            facts: self.facts(tip)?,
+            listing,
+        }))
+    }
+
+    /// The commit was taken in: the next one is told relative to it.
+    pub fn told(&mut self, commit: Commit) {
+        self.told = Some((commit.facts.id, commit.listing));
+    }
+
+    /// The contents of these blobs; those that cannot be read are left out, whoever needs them
+    /// says so.
+    pub fn blobs(&self, wanted: impl IntoIterator<Item = BlobId>) -> BTreeMap<BlobId, Arc<[u8]>> {
+        let read = |blob| Some((blob, Arc::from(self.repository.blob(blob).ok()?)));
+        wanted.into_iter().filter_map(read).collect()
+    }
+
+    /// The cost follows the change, as equal folders are not opened.
+    fn listing(&self, tip: CommitId) -> Result<Listing, GitError> {
+        match &self.told {
+            Some((before, listing)) => {
+                let mut listing = listing.clone();
+                listing.apply(self.repository.changed(*before, tip)?);
+                Ok(listing)
+            }
+            None => self.repository.listing(tip),
+        }
+    }
+
+    fn facts(&self, tip: CommitId) -> Result<CommitFacts, GitError> {
+        let info = self.repository.info(tip)?;
+        let after = self.after(tip);
+        let until = |commit| Some(commit) == after;
+        let ancestors = self.repository.ancestors(tip, &until, MAX_ANCESTORS)?;
+        Ok(CommitFacts {
+            id: tip,
+            author: format!("{} <{}>", info.author_name, info.author_email),
+            subject: info.subject,
+            trailers: info.trailers,
+            after,
+            new_ancestors: ancestors.commits,
+        })
+    }
+
+    /// The commit told before, if this one descends from it.
+    fn after(&self, tip: CommitId) -> Option<CommitId> {
+        let (before, _) = self.told.as_ref()?;
+        // A pruned mirror may not know the old commit any more: then the branch was rewritten.
+        let descends = self.repository.is_ancestor(*before, tip);
+        descends.unwrap_or(false).then_some(*before)
+    }
+}

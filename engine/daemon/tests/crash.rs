@@ -1,0 +1,229 @@
+//! The daemon is killed before and after its nth effect, and started again: the same end, nothing
+//! twice. The sandbox lives in the test, the daemon is the real binary, Git is real.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use berth_sandbox::http::Sandbox;
+use berth_sandbox::{Body, NodePool, Options, Request, Server};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const BRANCH: &str = "berth/status/demo";
+/// SIGABRT.
+const ABORTED: i32 = 6;
+const PATIENCE: Duration = Duration::from_secs(30);
+const DOCUMENTS: &[(&str, &str)] = &[
+    (
+        "cluster.yaml",
+        "apiVersion: berth.dev/v1alpha1\nkind: Cluster\nmetadata: {name: demo}\nspec:\n  namespace: berth\n  maxSlotsPerPod: 8\n",
+    ),
+    (
+        "queue.yaml",
+        "apiVersion: berth.dev/v1alpha1\nkind: Queue\nmetadata: {name: vision}\nspec: {cluster: demo, namespace: vision, quota: 64}\n",
+    ),
+    (
+        "train.yaml",
+        "apiVersion: berth.dev/v1alpha1\nkind: Experiment\nmetadata:\n  name: train\n  annotations: {sandbox.berth.dev/run: 300ms}\nspec:\n  queue: vision\n  image: registry.example.com/train:1\n  entrypoint: [train]\n  resources: {slotsPerTrial: 16}\n",
+    ),
+];
+
+/// A repository, a sandbox, a folder.
+struct Stage {
+    folder: TempDir,
+    sandbox: Sandbox,
+}
+
+/// A daemon; killed when it is dropped.
+struct Daemon(Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let options = Options {
+            nodes: vec![NodePool::gpus(2, 8)],
+            ..Options::default()
+        };
+        let sandbox = Sandbox::start(Server::new(options), listener, None).unwrap();
+        let stage = Self { folder, sandbox };
+        std::fs::write(stage.kubeconfig(), stage.sandbox.kubeconfig()).unwrap();
+        for name in ["berth", "vision"] {
+            stage.call(
+                "POST",
+                "/api/v1/namespaces",
+                &format!(
+                    r#"{{"apiVersion":"v1","kind":"Namespace","metadata":{{"name":"{name}"}}}}"#
+                ),
+            );
+        }
+        std::fs::create_dir(stage.repository()).unwrap();
+        for (path, text) in DOCUMENTS {
+            std::fs::write(stage.repository().join(path), text).unwrap();
+        }
+        stage.git(&["init", "-q", "-b", "main"]).unwrap();
+        stage.git(&["add", "."]).unwrap();
+        stage.git(&["commit", "-qm", "train"]).unwrap();
+        stage
+    }
+
+    fn repository(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("kubeconfig")
+    }
+
+    fn call(&self, method: &str, path: &str, body: &str) -> Value {
+        let request = Request {
+            method: method.into(),
+            path: path.into(),
+            query: Vec::new(),
+            content_type: "application/json".into(),
+            accept: "application/json".into(),
+            user_agent: "test".into(),
+            body: body.as_bytes().to_vec(),
+        };
+        let response = self.sandbox.with(|server| server.handle(0, &request));
+        match response.body {
+            Body::Full(bytes) => serde_json::from_slice(&bytes).unwrap(),
+            _ => panic!("no whole answer"),
+        }
+    }
+
+    fn git(&self, arguments: &[&str]) -> Option<String> {
+        git(&self.repository(), arguments)
+    }
+
+    fn daemon(&self, crash: Option<&str>) -> Daemon {
+        let log = std::fs::File::options();
+        let log = log
+            .clone()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("log"))
+            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+        command.arg("run").arg("--repo").arg(self.repository());
+        command.arg("--kubeconfig").arg(self.kubeconfig());
+        command.args(["--cluster", "demo", "--ref", "main", "--identity", "test"]);
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("BERTH_")) {
+            command.env_remove(name);
+        }
+        command.envs(crash.map(|at| ("BERTH_CRASH", at)));
+        Daemon(
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(log)
+                .spawn()
+                .unwrap(),
+        )
+    }
+
+    /// The status file of the experiment.
+    fn status(&self) -> Value {
+        let listed = self
+            .git(&["ls-tree", "-r", "--name-only", BRANCH])
+            .unwrap_or_default();
+        let file = listed
+            .lines()
+            .find(|path| path.ends_with("vision.train.yaml"));
+        let text = file.and_then(|path| self.git(&["show", &format!("{BRANCH}:{path}")]));
+        text.map_or(Value::Null, |text| serde_saphyr::from_str(&text).unwrap())
+    }
+
+    async fn completes(&self, what: &str) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let status = self.status();
+            if status["status"]["state"] == "Completed" {
+                return status;
+            }
+            let log = || std::fs::read_to_string(self.folder.path().join("log")).unwrap();
+            assert!(Instant::now() < until, "{what}: {status:#}\n{}", log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
+    let mut command = Command::new("git");
+    command
+        .current_dir(folder)
+        .args(["-c", "user.name=A", "-c", "user.email=a@example.com"]);
+    let output = command.args(arguments).output().unwrap();
+    let text = || String::from_utf8(output.stdout).unwrap();
+    output.status.success().then(text)
+}
+
+async fn killed_and_started_again(crash: &str) {
+    let stage = Stage::new().await;
+    let mut first = stage.daemon(Some(crash));
+    let until = Instant::now() + PATIENCE;
+    // A late crash never comes if the run needed fewer effects: then it has completed.
+    while first.0.try_wait().unwrap().is_none() && stage.status()["status"]["state"] != "Completed"
+    {
+        assert!(Instant::now() < until, "{crash}: neither dead nor done");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let died = first
+        .0
+        .try_wait()
+        .unwrap()
+        .and_then(|status| status.signal());
+    let number: u32 = crash.split(':').nth(1).unwrap().parse().unwrap();
+    assert!(
+        died == Some(ABORTED) || number > 7,
+        "{crash}: the hook did not bite: {died:?}"
+    );
+    drop(first);
+    let _second = stage.daemon(None);
+    let status = stage.completes(crash).await;
+    let runs = status["ledger"]["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 1, "{crash}: {status:#}");
+    let trial = &runs[0]["trials"][0];
+    let attempts = trial["attempts"].as_array().unwrap();
+    assert_eq!(
+        (attempts.len(), trial["restarts"].as_u64()),
+        (1, Some(0)),
+        "{crash}: {status:#}"
+    );
+    let pods = stage.call("GET", "/api/v1/namespaces/vision/pods", "");
+    let pods = pods["items"].as_array().unwrap();
+    assert_eq!(pods.len(), 2, "{crash}");
+    let recorded = attempts[0]["ranks"].as_array().unwrap();
+    for pod in pods {
+        let uid = &pod["metadata"]["uid"];
+        assert!(
+            recorded.iter().any(|rank| rank["uid"] == *uid),
+            "{crash}: {uid} is not recorded"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_before_its_nth_effect() {
+    for number in [1, 2, 3, 5, 7, 9, 11] {
+        killed_and_started_again(&format!("before:{number}")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_after_its_nth_effect() {
+    for number in [1, 2, 3, 5, 7, 9, 11] {
+        killed_and_started_again(&format!("after:{number}")).await;
+    }
+}
