@@ -1,0 +1,130 @@
+//! A plan: a fresh reconciler, fed once, stepped once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use berth_core::desired::{Desired, Loader};
+use berth_core::ids::{Name, ObjectKind, ResourceVersion, Timestamp, Uid};
+use berth_core::ledger::Ledger;
+use berth_core::observed::{NodeFact, SlotRequest};
+use berth_core::reconciler::{
+    Anchor, Effect, Identity, Input, Options, Reconciler, Role, WatchEvent, WatchKey, What,
+};
+use serde_json::Value;
+
+use super::snapshot::Snapshot;
+use crate::report::{Report, median, time};
+use crate::{Fallible, Size, documents};
+
+const TIMES: usize = 3;
+
+/// Measures it.
+pub fn plan(size: Size, report: &mut Report) -> Fallible<()> {
+    let files = documents::repository(size.experiments + documents::base().len(), "active");
+    let desired = Arc::new(Snapshot::of(&files).load(&mut Loader::new())?);
+    let mut times = Vec::new();
+    for _ in 0..TIMES {
+        let began = Instant::now();
+        let effects = planned(&desired, size.pods())?;
+        times.push(began.elapsed());
+        let pods = pods(&effects);
+        if pods.len() != size.pods() {
+            return Err(format!("{} pods were planned", pods.len()).into());
+        }
+    }
+    let what = format!(
+        "plan {} experiments, {} pods",
+        size.experiments,
+        size.pods()
+    );
+    report.add(what, time(median(times)), "");
+    Ok(())
+}
+
+/// The pods that Berth would POST for so many experiments, without what says whose they are.
+pub fn bodies(experiments: usize) -> Fallible<Vec<Value>> {
+    let files = documents::repository(experiments + documents::base().len(), "active");
+    let desired = Arc::new(Snapshot::of(&files).load(&mut Loader::new())?);
+    let effects = planned(&desired, experiments * documents::PODS)?;
+    Ok(pods(&effects).into_iter().cloned().collect())
+}
+
+fn pods(effects: &[Effect]) -> Vec<&Value> {
+    let bodies = effects.iter().filter_map(|effect| pod(&effect.what));
+    bodies.collect()
+}
+
+fn pod(what: &What) -> Option<&Value> {
+    match what {
+        What::Create { key, body, .. } if key.kind == ObjectKind::Pod => Some(body),
+        _ => None,
+    }
+}
+
+fn planned(desired: &Arc<Desired>, pods: usize) -> Fallible<Vec<Effect>> {
+    let now = Timestamp::from_millis(1_795_000_000_000);
+    let cluster = Name::new("lab")?;
+    let mut reconciler = Reconciler::new(Options::for_plan(cluster.clone()));
+    let identity = Identity {
+        cluster,
+        instance: "plan".into(),
+        cluster_uid: "bench".into(),
+    };
+    let anchor = Anchor {
+        identity,
+        status: None,
+        uid: Uid("plan".into()),
+        version: ResourceVersion(1),
+    };
+    for input in [
+        Input::Role(Role::Leader {
+            until: now.plus(Duration::from_hours(1)),
+        }),
+        Input::Snapshot(Arc::clone(desired)),
+        Input::Identity {
+            cluster_uid: "bench".into(),
+            anchor: Some(anchor),
+            anchor_in_branch: true,
+            fresh_instance: "plan".into(),
+        },
+        Input::Spill {
+            data: BTreeMap::new(),
+            version: None,
+        },
+        Input::Ledger(Ok(Ledger::default())),
+    ] {
+        reconciler.input(now, input);
+    }
+    for key in reconciler.watches() {
+        reconciler.input(now, Input::Watch(key.clone(), WatchEvent::Started));
+        if key == WatchKey::Nodes {
+            for number in 0..pods.div_ceil(8) {
+                let node = WatchEvent::Node(node(number));
+                reconciler.input(now, Input::Watch(key.clone(), node));
+            }
+        }
+        let complete = WatchEvent::Complete(ResourceVersion(1));
+        reconciler.input(now, Input::Watch(key, complete));
+    }
+    match reconciler.halted() {
+        Some(halt) => Err(halt.sentence.clone().into()),
+        None => Ok(reconciler.step(now)),
+    }
+}
+
+/// A node of 8 GPUs.
+fn node(number: usize) -> NodeFact {
+    NodeFact {
+        name: format!("node-{number}").into(),
+        ready: true,
+        schedulable: true,
+        out_of_service: false,
+        taints: Vec::new(),
+        labels: Vec::new(),
+        allocatable: vec![SlotRequest {
+            resource: "nvidia.com/gpu".into(),
+            millis: 8000,
+        }],
+    }
+}

@@ -1,0 +1,87 @@
+//! Runs cases on a server.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream;
+use serde_json::Value;
+
+use super::{Api, Server, cases};
+
+const SIDE_BY_SIDE: usize = 8;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One case.
+#[derive(Clone, Copy)]
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) run: fn(Api) -> BoxFuture<'static, ()>,
+}
+
+/// What became of the cases on one server.
+#[derive(Debug)]
+pub struct Report {
+    /// The server.
+    pub server: &'static str,
+    /// By name, each case that passed with its transcript.
+    pub passed: BTreeMap<&'static str, Vec<Value>>,
+    /// By name, each case that failed with the reason.
+    pub failed: BTreeMap<&'static str, String>,
+    /// From the first request to the last answer.
+    pub took: Duration,
+}
+
+/// Runs the cases whose name contains one of the filters, or all.
+pub async fn run(server: Server, filters: &[String]) -> Report {
+    let began = Instant::now();
+    let server = Arc::new(server);
+    let mut report = Report {
+        server: server.name,
+        passed: BTreeMap::new(),
+        failed: BTreeMap::new(),
+        took: Duration::ZERO,
+    };
+    let chosen =
+        |case: &Case| filters.is_empty() || filters.iter().any(|filter| case.name.contains(filter));
+    // A compaction would be felt by the others.
+    let (alone, together): (Vec<Case>, Vec<Case>) = cases::all()
+        .into_iter()
+        .filter(chosen)
+        .partition(|case| case.name.contains("compaction"));
+    let together = stream::iter(together).map(|case| one(Arc::clone(&server), case));
+    let mut ended: Vec<_> = together.buffer_unordered(SIDE_BY_SIDE).collect().await;
+    for case in alone {
+        ended.push(one(Arc::clone(&server), case).await);
+    }
+    for (name, end) in ended {
+        match end {
+            Ok(transcript) => drop(report.passed.insert(name, transcript)),
+            Err(why) => drop(report.failed.insert(name, why)),
+        }
+    }
+    report.took = began.elapsed();
+    report
+}
+
+async fn one(server: Arc<Server>, case: Case) -> (&'static str, Result<Vec<Value>, String>) {
+    let namespace = case.name.replace("::", "-").replace('_', "-");
+    // A task of its own, so that a panic ends this case only.
+    let task = tokio::spawn(async move {
+        let api = Api::begin(server, &namespace).await;
+        let run = tokio::time::timeout(PATIENCE, (case.run)(api.clone())).await;
+        assert!(run.is_ok(), "no end in {} s", PATIENCE.as_secs());
+        api.transcript()
+    });
+    let end = task.await.map_err(|error| match error.try_into_panic() {
+        Ok(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()))
+                .unwrap_or_else(|| "a panic".to_owned())
+        }
+        Err(error) => error.to_string(),
+    });
+    (case.name, end)
+}

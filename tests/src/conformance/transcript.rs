@@ -1,0 +1,128 @@
+//! What a case asked and was answered, with what differs by nature masked.
+
+use serde_json::{Value, json};
+
+use super::Answer;
+
+/// Fields whose values are a server's own.
+const OWN: &[&str] = &[
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "time",
+    "lastTransitionTime",
+    "lastHeartbeatTime",
+    "continue",
+    "clusterIP",
+    "clusterIPs",
+    "remainingItemCount",
+];
+
+/// The requests and answers of one case, one value each.
+#[derive(Debug)]
+pub struct Transcript {
+    namespace: String,
+    lines: Vec<Value>,
+}
+
+impl Transcript {
+    /// Nothing yet; the namespace's name is masked.
+    pub fn new(namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            lines: Vec::new(),
+        }
+    }
+
+    /// All so far.
+    pub fn lines(&self) -> &[Value] {
+        &self.lines
+    }
+
+    /// Notes a request with its answer.
+    pub fn note(&mut self, method: &str, resource: &str, media: &str, answer: &Answer) {
+        let mut line = json!({
+            "request": format!("{method} {resource} ({media})"), "status": answer.status,
+            "body": answer.body, "warnings": answer.warnings,
+        });
+        self.mask(&mut line);
+        self.lines.push(line);
+    }
+
+    /// Notes an event of a watch.
+    pub fn event(&mut self, event: &Value) {
+        let mut event = json!({"event": event});
+        self.mask(&mut event);
+        self.lines.push(event);
+    }
+
+    fn mask(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = mask_text(&text.replace(&self.namespace, "<namespace>")),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.mask(item)),
+            Value::Object(fields) => {
+                for (key, value) in fields.iter_mut() {
+                    // What is left out, null or empty stays apart from what is there.
+                    let is_set = !value.is_null() && value != "" && value != "0";
+                    if OWN.contains(&key.as_str()) && is_set && !value.is_object() {
+                        *value = format!("<{key}>").into();
+                    } else {
+                        self.mask(value);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Masks uids and revisions within a text.
+fn mask_text(text: &str) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+        let (word, tail) = rest.split_at(end);
+        masked.push_str(if is_uid(word) {
+            "<uid>"
+        } else if is_revision(word) {
+            "<revision>"
+        } else {
+            word
+        });
+        let mut characters = tail.chars();
+        masked.extend(characters.next());
+        rest = characters.as_str();
+    }
+    masked
+}
+
+fn is_uid(word: &str) -> bool {
+    let lengths: Vec<usize> = word.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12] && word.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
+}
+
+fn is_revision(word: &str) -> bool {
+    word.len() >= 3 && word.chars().all(|c| c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_what_differs_by_nature_only() {
+        let mut transcript = Transcript::new("case-1");
+        transcript.event(&json!({
+            "metadata": {"namespace": "case-1", "uid": "x", "resourceVersion": "", "name": "a"},
+            "message": "uid 01234567-89ab-cdef-0123-456789abcdef at 4711, 42",
+        }));
+        let wanted = json!({"event": {
+            "metadata": {"namespace": "<namespace>", "uid": "<uid>", "resourceVersion": "", "name": "a"},
+            "message": "uid <uid> at <revision>, 42",
+        }});
+        assert_eq!(transcript.lines(), [wanted]);
+    }
+}

@@ -1,0 +1,30 @@
+//! The stage of the end-to-end tests: a state repository that the git program changes, the sandbox
+//! behind a socket, and the daemon as a child process. A test waits for what people see (pods, the
+//! status branch, the log) and is woken by its change; it never sleeps.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::format_collect,
+    reason = "a test fails by a panic, and so does what it stands on"
+)]
+
+mod binary;
+mod cluster;
+mod daemon;
+pub mod documents;
+mod repository;
+mod scene;
+mod stage;
+mod status;
+mod wake;
+
+pub use binary::{berth, command};
+pub use cluster::Cluster;
+pub use daemon::{Daemon, Flags};
+pub use repository::StateRepository;
+pub use scene::{Pod, Scene};
+pub use stage::{BRANCH, Setting, Stage};
+pub use status::Status;
+pub use wake::Wake;

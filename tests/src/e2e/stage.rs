@@ -1,0 +1,265 @@
+//! Everything that a test plays on, and the waiting for what it is to see.
+
+use std::path::Path;
+use std::time::Duration;
+
+use berth_git::LocalWatch;
+use berth_sandbox::{NodePool, Options};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::cluster::Cluster;
+use super::daemon::{Daemon, Flags};
+use super::documents;
+use super::repository::StateRepository;
+use super::scene::Scene;
+use super::status::Status;
+use super::wake::Wake;
+
+/// The branch that the daemon writes.
+pub const BRANCH: &str = "berth/status/lab";
+/// What has not happened by then never will; generous, for machines that are busy.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// As many lines of the log are shown.
+const LINES: usize = 60;
+
+/// What a stage is made of.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The cluster.
+    pub cluster: Options,
+    /// The token that the cluster asks for.
+    pub token: Option<String>,
+    /// Commit [`documents::FIRST`].
+    pub documents: bool,
+    /// Start the daemon.
+    pub daemon: bool,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        let cluster = Options {
+            nodes: vec![NodePool::gpus(4, 8)],
+            start_delay: Duration::from_millis(20),
+            ..Options::default()
+        };
+        Self {
+            cluster,
+            token: None,
+            documents: true,
+            daemon: true,
+        }
+    }
+}
+
+/// A state repository, a cluster, a daemon, and what is seen of them.
+pub struct Stage {
+    /// Where users commit.
+    pub repository: StateRepository,
+    /// The cluster.
+    pub cluster: Cluster,
+    /// The daemon that was started last.
+    pub daemon: Option<Daemon>,
+    /// What was seen so far.
+    pub scene: Scene,
+    /// Rings when there is something to see.
+    pub wake: Wake,
+    /// The clock of one wait.
+    pub patience: Duration,
+    bell: watch::Receiver<u64>,
+    folder: tempfile::TempDir,
+    _watch: LocalWatch,
+}
+
+impl Stage {
+    /// The usual one: documents committed, daemon running.
+    pub async fn usual() -> Self {
+        Self::build(Setting::default()).await
+    }
+
+    /// Builds one.
+    pub async fn build(setting: Setting) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("berth-e2e-")
+            .tempdir()
+            .unwrap();
+        let repository = StateRepository::create(folder.path().join("state"));
+        let wake = Wake::new();
+        let bell = wake.listen();
+        let ring = wake.clone();
+        let watch = LocalWatch::start(repository.root(), move || ring.ring()).unwrap();
+        let kubeconfig = folder.path().join("kubeconfig");
+        let cluster =
+            Cluster::start(kubeconfig, setting.cluster, setting.token, wake.clone()).await;
+        let mut stage = Self {
+            repository,
+            cluster,
+            daemon: None,
+            scene: Scene::default(),
+            wake,
+            patience: PATIENCE,
+            bell,
+            folder,
+            _watch: watch,
+        };
+        if setting.documents {
+            for (path, text) in documents::FIRST {
+                stage.repository.write(path, text);
+            }
+            stage
+                .repository
+                .commit("Describe the cluster, its pods and a queue");
+        }
+        if setting.daemon {
+            stage.start();
+        }
+        stage
+    }
+
+    /// A folder for the test's own files; it goes with the stage.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// How this stage's daemon is started.
+    pub fn flags(&self) -> Flags {
+        Flags {
+            repository: self.repository.root().display().to_string(),
+            reference: "main".to_owned(),
+            kubeconfig: self.cluster.kubeconfig().to_owned(),
+            identity: "first".to_owned(),
+            crash: None,
+            more: Vec::new(),
+        }
+    }
+
+    /// Starts the daemon.
+    pub fn start(&mut self) {
+        self.start_with(&self.flags());
+    }
+
+    /// Starts the daemon in another way.
+    pub fn start_with(&mut self, flags: &Flags) {
+        self.daemon = Some(Daemon::start(flags, &self.wake));
+    }
+
+    /// kill -9, until it is gone.
+    pub async fn kill(&mut self) {
+        self.daemon.as_ref().unwrap().kill();
+        self.ended().await;
+    }
+
+    /// SIGTERM; the daemon must end well.
+    pub async fn stop(&mut self) {
+        self.daemon.as_ref().unwrap().terminate();
+        let status = self.ended().await;
+        assert!(
+            status.success(),
+            "after SIGTERM: {status}\n{}",
+            self.describe()
+        );
+    }
+
+    /// Waits for the daemon's end.
+    pub async fn ended(&mut self) -> std::process::ExitStatus {
+        self.wait("the daemon ends", |stage| {
+            stage.daemon.as_ref().and_then(Daemon::ended)
+        })
+        .await
+    }
+
+    /// Adds or changes an experiment and commits.
+    pub fn add(&self, name: &str, slots: u32, run: &str, more: &[(&str, &str)]) -> String {
+        let text = documents::experiment(name, slots, run, more);
+        self.repository.write(&documents::path(name), &text);
+        self.repository.commit(&format!("Add {name}"))
+    }
+
+    /// Replaces a part of an experiment and commits.
+    pub fn edit(&self, name: &str, from: &str, to: &str) -> String {
+        self.repository.replace(&documents::path(name), from, to);
+        self.repository.commit(&format!("Change {name}: {to}"))
+    }
+
+    /// Waits until `seen` holds; the daemon must live meanwhile.
+    pub async fn until(&mut self, what: &str, seen: impl Fn(&Scene) -> bool) {
+        self.wait(what, |stage| {
+            if seen(&stage.scene) {
+                return Some(());
+            }
+            if let Some(ended) = stage.daemon.as_ref().and_then(Daemon::ended) {
+                panic!(
+                    "the daemon ended ({ended}) before: {what}\n{}",
+                    stage.describe()
+                );
+            }
+            None
+        })
+        .await;
+    }
+
+    /// Waits until the experiment is in this state.
+    pub async fn state(&mut self, name: &str, state: &str) {
+        let what = format!("{name} is {state}");
+        self.until(&what, |scene| scene.status.state(name) == state)
+            .await;
+    }
+
+    /// Waits until a line of the daemon's log holds all of these words.
+    pub async fn said(&mut self, words: &[&str]) {
+        let what = format!("the daemon says {words:?}");
+        self.wait(&what, |stage| {
+            stage.daemon.as_ref()?.says(words).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until `look` finds what it looks for.
+    pub async fn wait<T>(&mut self, what: &str, look: impl Fn(&Self) -> Option<T>) -> T {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            self.bell.borrow_and_update();
+            self.look();
+            if let Some(found) = look(self) {
+                return found;
+            }
+            if tokio::time::timeout_at(deadline, self.bell.changed())
+                .await
+                .is_err()
+            {
+                panic!(
+                    "this did not happen within {} s: {what}\n{}",
+                    self.patience.as_secs(),
+                    self.describe()
+                );
+            }
+        }
+    }
+
+    /// Takes in what is there now.
+    pub fn look(&mut self) {
+        self.scene.look(&self.cluster);
+        if self.repository.tip(BRANCH) != self.scene.status.tip {
+            self.scene.status = Status::read(&self.repository, BRANCH);
+        }
+    }
+
+    /// What must hold at the end of every story: no pod name was used twice, and the status branch
+    /// has one line of commits.
+    pub fn check(&mut self) {
+        self.look();
+        let twice = self.scene.used_twice();
+        assert!(
+            twice.is_empty(),
+            "used twice: {twice:?}\n{}",
+            self.describe()
+        );
+    }
+
+    /// All that was seen, for reports.
+    pub fn describe(&self) -> String {
+        let log = self.daemon.as_ref().map(Daemon::log).unwrap_or_default();
+        let last = &log[log.len().saturating_sub(LINES)..];
+        format!("{}log:\n{}", self.scene.describe(), last.join("\n"))
+    }
+}

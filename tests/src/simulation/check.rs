@@ -1,0 +1,215 @@
+//! What must never happen, judged by what the server holds before and after each call.
+
+use std::collections::BTreeMap;
+
+use berth_core::ids::{Name, ObjectKind, UnitId};
+use berth_core::ledger::{RunState, UnitFile, UnitLedger, unit_path};
+use berth_core::reconciler::What;
+use serde_json::Value;
+
+use super::repository::Experiment;
+use super::world::{Target, World, label};
+
+const FINALIZER: &str = "berth.dev/outcome";
+
+impl World {
+    /// Judges one call of Berth's by what it changed.
+    pub(super) fn judge(
+        &mut self,
+        method: &str,
+        target: &Target,
+        before: Option<&Value>,
+        after: Option<&Value>,
+    ) {
+        if let Some(before) = before
+            && method != "POST"
+        {
+            self.judge_foreign(method, target, before, after);
+        }
+        if target.resource != "pods" {
+            return;
+        }
+        match (before, after) {
+            (None, Some(pod)) => self.judge_birth(target, pod),
+            (Some(pod), after) => self.judge_release(target, pod, after),
+            (None, None) => {}
+        }
+    }
+
+    fn judge_foreign(
+        &mut self,
+        method: &str,
+        target: &Target,
+        before: &Value,
+        after: Option<&Value>,
+    ) {
+        let own = target.namespace == "berth";
+        let ours = !label(before, "berth.dev/instance").is_empty();
+        let version = |object: &Value| object["metadata"]["resourceVersion"].clone();
+        if !own && !ours && after.map(version) != Some(version(before)) {
+            self.accuse(format!("{method} on {}, which is not Berth's", target.name));
+        }
+    }
+
+    fn judge_birth(&mut self, target: &Target, pod: &Value) {
+        if !self.made.insert(target.name.clone()) {
+            self.accuse(format!("the pod name {} was used twice", target.name));
+        }
+        let (experiment, run) = (
+            label(pod, "berth.dev/experiment"),
+            label(pod, "berth.dev/run"),
+        );
+        let attempt = label(pod, "berth.dev/attempt");
+        let others: Vec<String> = self
+            .pods()
+            .iter()
+            .filter(|other| label(other, "berth.dev/experiment") == experiment)
+            .filter(|other| {
+                (
+                    label(other, "berth.dev/run"),
+                    label(other, "berth.dev/attempt"),
+                ) != (run, attempt)
+            })
+            .filter(|other| self.may_run(other))
+            .filter_map(|other| Some(other["metadata"]["name"].as_str()?.to_owned()))
+            .collect();
+        if !others.is_empty() {
+            self.accuse(format!("{} lives beside {others:?}", target.name));
+        }
+    }
+
+    /// Judges what was decided, before it is carried out: what holds then may hold no more when a
+    /// late request arrives.
+    pub(super) fn judge_effect(&mut self, what: &What, wanted: &BTreeMap<String, Experiment>) {
+        match what {
+            What::Create { key, body, .. } if key.kind == ObjectKind::Pod => {
+                let name = label(body, "berth.dev/experiment").to_owned();
+                if let Some(one) = wanted.get(&name) {
+                    self.made_for.insert(key.name.to_string(), one.clone());
+                }
+                let run = label(body, "berth.dev/run");
+                let ledger = self.ledger(&name);
+                let over = ledger.is_some_and(|ledger| {
+                    ledger
+                        .runs
+                        .iter()
+                        .any(|known| known.identity.short() == run && known.state != RunState::Open)
+                });
+                if over {
+                    self.accuse(format!("{key}: its run was finished before"));
+                }
+            }
+            What::Delete { key, .. } if key.kind == ObjectKind::Pod => {
+                self.judge_delete(&key.name, wanted);
+            }
+            _ => {}
+        }
+    }
+
+    /// A whole and healthy attempt of what its document still says is never stopped.
+    fn judge_delete(&mut self, name: &str, wanted: &BTreeMap<String, Experiment>) {
+        let Some(pod) = self.server.object("pods", "vision", name) else {
+            return;
+        };
+        let of = |pod: &Value, what: &str| label(pod, what).to_owned();
+        let experiment = of(&pod, "berth.dev/experiment");
+        let (Some(one), Some(made_for)) = (wanted.get(&experiment), self.made_for.get(name)) else {
+            return;
+        };
+        let same = (one.parameter, one.run) == (made_for.parameter, made_for.run);
+        if self.rolled_back || !same || one.state != "active" || one.broken || made_for.broken {
+            return;
+        }
+        let role = |pod: &Value| {
+            let names = ["berth.dev/experiment", "berth.dev/run", "berth.dev/attempt"];
+            names.map(|name| of(pod, name))
+        };
+        let healthy = self
+            .pods()
+            .iter()
+            .filter(|other| role(other) == role(&pod))
+            .filter(|other| other["status"]["phase"] == "Running" && self.may_run(other))
+            .filter(|other| other["metadata"]["deletionTimestamp"].is_null())
+            .count();
+        if healthy == one.pods() {
+            self.accuse(format!(
+                "{name} is deleted without a reason: {one:?}, made for {made_for:?}"
+            ));
+        }
+    }
+
+    /// Whether the program of a pod may still do something.
+    fn may_run(&self, pod: &Value) -> bool {
+        let ended = matches!(
+            pod["status"]["phase"].as_str(),
+            Some("Succeeded" | "Failed")
+        );
+        let Some(node) = pod["spec"]["nodeName"].as_str() else {
+            // Without a node and deleted: it never will.
+            return !ended && pod["metadata"]["deletionTimestamp"].is_null();
+        };
+        !ended && self.server.object("nodes", "", node).is_some()
+    }
+
+    fn judge_release(&mut self, target: &Target, pod: &Value, after: Option<&Value>) {
+        let holds = |pod: &Value| {
+            let list = pod["metadata"]["finalizers"].as_array();
+            list.is_some_and(|list| list.iter().any(|one| one == FINALIZER))
+        };
+        if !holds(pod) || after.is_some_and(holds) {
+            return;
+        }
+        if self.may_run(pod) {
+            return self.accuse(format!("{} was released while it lives", target.name));
+        }
+        let ended = matches!(
+            pod["status"]["phase"].as_str(),
+            Some("Succeeded" | "Failed")
+        );
+        let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
+        if ended && !self.outcome_is_safe(label(pod, "berth.dev/experiment"), uid) {
+            self.accuse(format!(
+                "{} was released and its outcome is nowhere",
+                target.name
+            ));
+        }
+    }
+
+    fn outcome_is_safe(&self, experiment: &str, uid: &str) -> bool {
+        let told = |ledger: &UnitLedger| {
+            let trials = ledger.runs.iter().flat_map(|run| &run.trials);
+            let mut ranks = trials
+                .flat_map(|trial| &trial.attempts)
+                .flat_map(|attempt| &attempt.ranks);
+            ranks.any(|rank| rank.uid.as_deref() == Some(uid) && rank.end.is_some())
+        };
+        self.ledger(experiment).is_some_and(|ledger| told(&ledger))
+            || self.spilled(experiment).is_some_and(|ledger| told(&ledger))
+    }
+
+    /// What the status branch says of an experiment.
+    pub(super) fn ledger(&self, experiment: &str) -> Option<UnitLedger> {
+        let unit = unit(experiment)?;
+        let path = unit_path(&unit);
+        let text = self.branch.files().get(&path)?;
+        Some(UnitFile::read(&path, text.as_bytes()).ok()?.ledger)
+    }
+
+    fn spilled(&self, experiment: &str) -> Option<UnitLedger> {
+        let unit = unit(experiment)?;
+        let spill = self
+            .server
+            .object("configmaps", "berth", "berth-lab.spill")?;
+        let texts = spill["data"].as_object()?.values();
+        texts
+            .filter_map(|text| UnitFile::read("spill", text.as_str()?.as_bytes()).ok())
+            .find(|file| file.unit == unit)
+            .map(|file| file.ledger)
+    }
+}
+
+/// The unit of an experiment of the one queue.
+pub(super) fn unit(experiment: &str) -> Option<UnitId> {
+    let queue = Name::new("vision").ok()?;
+    Some(UnitId::experiment(queue, Name::new(experiment).ok()?))
+}

@@ -1,0 +1,263 @@
+//! The branch, the cluster or the daemon is not the one that it was.
+
+use berth_sandbox::Options;
+use berth_tests::e2e::documents::path;
+use berth_tests::e2e::{BRANCH, Cluster, Daemon, Flags, Stage, command};
+use serde_json::json;
+
+/// A stage with one finished experiment and one that runs; the daemon is stopped.
+async fn stopped() -> Stage {
+    let mut stage = Stage::usual().await;
+    stage.add("done", 1, "20ms", &[]);
+    stage.add("bert", 8, "10m", &[]);
+    stage.state("done", "Completed").await;
+    stage.state("bert", "Running").await;
+    stage.stop().await;
+    stage.look();
+    stage
+}
+
+fn move_branch(stage: &Stage, to: &str) {
+    let reference = format!("refs/heads/{BRANCH}");
+    stage.repository.git(&["update-ref", &reference, to]);
+}
+
+/// The daemon stops every write and says why; once the branch is put back, it goes on.
+async fn halts_until_put_back(stage: &mut Stage, words: &[&str]) {
+    let tip = stage.scene.status.tip.clone().unwrap();
+    stage.start();
+    stage.said(&[&["not ready"], words].concat()).await;
+    stage.said(&["not ready", "berth reanchor"]).await;
+    stage.add("next", 1, "20ms", &[]);
+    stage.said(&["Add next"]).await;
+    let effects = stage.daemon.as_ref().unwrap().effects();
+    let wrote = effects.iter().find(|(kind, ..)| kind != "reload");
+    assert_eq!(wrote, None, "it wrote\n{}", stage.describe());
+    assert_eq!(stage.scene.running("bert").len(), 1);
+    move_branch(stage, &tip);
+    // It looks again with the next commit, and once a minute.
+    stage.add("later", 1, "20ms", &[]);
+    stage.state("next", "Completed").await;
+    stage.state("later", "Completed").await;
+    assert_eq!(stage.scene.of("done").len(), 1, "{}", stage.describe());
+    assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
+    stage.check();
+}
+
+#[tokio::test]
+async fn a_deleted_status_branch_stops_every_write() {
+    let mut stage = stopped().await;
+    stage.repository.git(&["branch", "-D", BRANCH]);
+    halts_until_put_back(&mut stage, &["status branch is gone"]).await;
+}
+
+#[tokio::test]
+async fn a_status_branch_that_was_rolled_back_stops_every_write() {
+    let mut stage = stopped().await;
+    let earlier = stage.repository.log(BRANCH)[2].0.clone();
+    move_branch(&stage, &earlier);
+    halts_until_put_back(&mut stage, &["rewritten or rolled back"]).await;
+}
+
+#[tokio::test]
+async fn a_rewritten_status_branch_stops_every_write() {
+    let mut stage = stopped().await;
+    let tree = format!("{BRANCH}^{{tree}}");
+    let root = stage
+        .repository
+        .git(&["commit-tree", "-m", "As if nothing had been", &tree]);
+    move_branch(&stage, root.trim());
+    halts_until_put_back(&mut stage, &["rewritten or rolled back"]).await;
+}
+
+#[tokio::test]
+async fn a_status_branch_deleted_under_a_running_daemon_is_noticed() {
+    let mut stage = Stage::usual().await;
+    stage.add("done", 1, "20ms", &[]);
+    stage.state("done", "Completed").await;
+    let tip = stage.scene.status.tip.clone().unwrap();
+    stage.repository.git(&["branch", "-D", BRANCH]);
+    stage.add("next", 1, "20ms", &[]);
+    stage.said(&["not ready", "status branch is gone"]).await;
+    move_branch(&stage, &tip);
+    stage.add("later", 1, "20ms", &[]);
+    stage.state("next", "Completed").await;
+    assert_eq!(stage.scene.of("next").len(), 1, "{}", stage.describe());
+    stage.check();
+}
+
+#[tokio::test]
+async fn after_a_reanchor_what_cannot_be_proven_is_held() {
+    let mut stage = stopped().await;
+    let ended = json!({"metadata": {"finalizers": null}});
+    let pod = stage.scene.of("bert")[0].name.clone();
+    let path_of_pod = format!("/api/v1/namespaces/vision/pods/{pod}");
+    stage.cluster.patch(&path_of_pod, &ended);
+    stage.cluster.delete(&path_of_pod);
+    // The ledger of some time ago: nothing was known of bert.
+    let commits = stage.repository.log(BRANCH);
+    let earliest = &commits.last().unwrap().0;
+    move_branch(&stage, earliest);
+    let flags = stage.flags();
+    let reanchor = |more: &[&str]| {
+        let mut reanchor = command();
+        reanchor
+            .args(["reanchor", "--cluster", "lab", "--ref", "main"])
+            .args(["--repo", &flags.repository, "--kubeconfig"])
+            .arg(&flags.kubeconfig)
+            .args(more);
+        tokio::process::Command::from(reanchor)
+    };
+    let unsure = reanchor(&[]).output().await.unwrap();
+    assert_eq!(unsure.status.code(), Some(2));
+    let sure = reanchor(&["--yes"]).output().await.unwrap();
+    let said = String::from_utf8_lossy(&sure.stderr);
+    assert!(sure.status.success(), "{said}");
+    stage.start();
+    stage.state("bert", "Held").await;
+    let message = stage.scene.status.message("bert");
+    assert!(message.contains("raise `run`"), "{message}");
+    assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
+    stage.edit("bert", "  state: active", "  run: 2\n  state: active");
+    stage
+        .until("the raised run runs", |scene| {
+            scene.running("bert").len() == 1
+        })
+        .await;
+    assert_eq!(stage.scene.of("done").len(), 1, "{}", stage.describe());
+    stage.check();
+}
+
+#[tokio::test]
+async fn a_kubeconfig_of_another_cluster_stops_every_write() {
+    let mut stage = stopped().await;
+    let kubeconfig = stage.folder().join("other");
+    let options = Options {
+        seed: 2,
+        ..Options::default()
+    };
+    let other = Cluster::start(kubeconfig.clone(), options, None, stage.wake.clone()).await;
+    let flags = Flags {
+        kubeconfig,
+        ..stage.flags()
+    };
+    stage.start_with(&flags);
+    stage
+        .said(&[
+            "not ready",
+            "check that the kubeconfig names the right cluster",
+        ])
+        .await;
+    stage.add("next", 1, "20ms", &[]);
+    stage.said(&["Add next"]).await;
+    stage.stop().await;
+    assert!(other.objects("pods").is_empty());
+    let ours = |object: &serde_json::Value| object["metadata"]["namespace"] == "berth";
+    assert!(!other.objects("configmaps").iter().any(|map| ours(map)));
+    // The right one again: nothing was lost.
+    stage.start();
+    stage.state("next", "Completed").await;
+    assert_eq!(stage.scene.running("bert").len(), 1, "{}", stage.describe());
+    stage.check();
+}
+
+#[tokio::test]
+async fn a_daemon_that_wakes_late_does_nothing_twice() {
+    let mut stage = Stage::usual().await;
+    stage.add("early", 1, "20ms", &[]);
+    stage.state("early", "Completed").await;
+    let second = Flags {
+        identity: "second".to_owned(),
+        ..stage.flags()
+    };
+    let first = stage.daemon.take().unwrap();
+    stage.start_with(&second);
+    first.pause();
+    stage.add("middle", 16, "200ms", &[]);
+    stage.state("middle", "Completed").await;
+    first.wake();
+    // It sees that it leads no more, and that the branch went on.
+    stage
+        .wait("the first one wakes to another leader", |_| {
+            first.says(&["Add middle"]).then_some(())
+        })
+        .await;
+    stage.add("late", 16, "20ms", &[]);
+    stage.state("late", "Completed").await;
+    stage
+        .wait("the first one sees the last commit", |_| {
+            first.says(&["Add late"]).then_some(())
+        })
+        .await;
+    for (name, pods) in [("early", 1), ("middle", 2), ("late", 2)] {
+        assert_eq!(stage.scene.of(name).len(), pods, "{}", stage.describe());
+    }
+    let wrote = |daemon: &Daemon| {
+        let effects = daemon.effects();
+        let middle = |object: &str| object.contains("middle") || object.contains("late");
+        effects.iter().any(|(_, _, object)| middle(object))
+    };
+    assert!(!wrote(&first), "{:?}", first.effects());
+    // Each in turn.
+    stage.stop().await;
+    stage.daemon = Some(first);
+    stage.add("again", 1, "20ms", &[]);
+    stage.state("again", "Completed").await;
+    stage.check();
+}
+
+#[tokio::test]
+async fn pods_that_an_older_berth_rendered_otherwise_stay() {
+    let mut stage = stopped().await;
+    let pod = stage.scene.of("bert")[0].name.clone();
+    let older =
+        json!({"metadata": {"annotations": {"berth.dev/digest": "sha256:0123456789abcdef"}}});
+    stage
+        .cluster
+        .patch(&format!("/api/v1/namespaces/vision/pods/{pod}"), &older);
+    stage.start();
+    stage.add("next", 1, "20ms", &[]);
+    stage.state("next", "Completed").await;
+    stage.state("bert", "Running").await;
+    assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
+    assert_eq!(stage.scene.running("bert").len(), 1, "{}", stage.describe());
+    stage.check();
+}
+
+#[tokio::test]
+async fn a_rewritten_state_branch_deletes_nothing_until_it_is_allowed() {
+    let mut stage = Stage::usual().await;
+    stage.add("bert", 8, "10m", &[]);
+    stage.state("bert", "Running").await;
+    stage
+        .repository
+        .git(&["checkout", "--quiet", "--orphan", "fresh"]);
+    stage.repository.remove(&path("bert"));
+    stage.repository.git(&["add", "--all"]);
+    stage
+        .repository
+        .git(&["commit", "--quiet", "--message", "Begin anew"]);
+    stage
+        .repository
+        .git(&["branch", "--force", "main", "fresh"]);
+    stage.repository.git(&["checkout", "--quiet", "main"]);
+    stage
+        .until("bert is held, and its status says why", |scene| {
+            scene.status.state("bert") == "Held"
+                && scene
+                    .status
+                    .message("bert")
+                    .contains("Berth-Allow-Rewrite: yes")
+        })
+        .await;
+    stage.add("next", 1, "20ms", &[]);
+    stage.state("next", "Completed").await;
+    assert_eq!(stage.scene.running("bert").len(), 1, "{}", stage.describe());
+    stage
+        .repository
+        .commit("It is as it should be\n\nBerth-Allow-Rewrite: yes");
+    stage
+        .until("its pod goes", |scene| scene.alive("bert").is_empty())
+        .await;
+    stage.check();
+}

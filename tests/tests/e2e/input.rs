@@ -1,0 +1,202 @@
+//! Bad input, as the running daemon meets it.
+
+use std::path::Path;
+
+use berth_tests::e2e::documents::{FIRST, path};
+use berth_tests::e2e::{Flags, Setting, Stage};
+use tokio::net::TcpListener;
+
+async fn without_daemon() -> Stage {
+    Stage::build(Setting {
+        daemon: false,
+        ..Setting::default()
+    })
+    .await
+}
+
+/// The daemon ends by itself, with this code, and these words are in its last line.
+async fn ends(stage: &mut Stage, flags: &Flags, code: i32, words: &[&str]) {
+    stage.start_with(flags);
+    let status = stage.ended().await;
+    let log = stage.daemon.as_ref().unwrap().log().join("\n");
+    assert_eq!(status.code(), Some(code), "{log}");
+    for word in words {
+        assert!(log.contains(word), "no {word:?} in:\n{log}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_repository_is_waited_for() {
+    let mut stage = Stage::build(Setting {
+        documents: false,
+        ..Setting::default()
+    })
+    .await;
+    stage.said(&["the repository is empty", "help"]).await;
+    for (path, text) in FIRST {
+        stage.repository.write(path, text);
+    }
+    stage.add("hello", 1, "20ms", &[]);
+    stage.state("hello", "Completed").await;
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn an_emptied_repository_deletes_nothing() {
+    let mut stage = Stage::usual().await;
+    stage.add("bert", 8, "10m", &[]);
+    stage.state("bert", "Running").await;
+    let files: Vec<&str> = FIRST.iter().map(|(path, _)| *path).collect();
+    for path in files.iter().copied().chain([&*path("bert")]) {
+        stage.repository.remove(path);
+    }
+    stage.repository.commit("Remove everything");
+    stage.said(&["B0502"]).await;
+    for (path, text) in FIRST {
+        stage.repository.write(path, text);
+    }
+    stage.add("bert", 8, "10m", &[]);
+    stage.add("next", 1, "20ms", &[]);
+    stage.state("next", "Completed").await;
+    assert_eq!(stage.scene.running("bert").len(), 1, "{}", stage.describe());
+    assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
+}
+
+#[tokio::test]
+async fn a_missing_reference_is_said_and_waited_for() {
+    let mut stage = without_daemon().await;
+    stage.add("hello", 1, "20ms", &[]);
+    let flags = Flags {
+        reference: "release".to_owned(),
+        ..stage.flags()
+    };
+    stage.start_with(&flags);
+    stage.said(&["release", "MissingReference", "help"]).await;
+    stage.repository.git(&["branch", "release"]);
+    stage.state("hello", "Completed").await;
+}
+
+#[tokio::test]
+async fn a_reference_that_is_an_option_is_a_usage_error() {
+    let mut stage = without_daemon().await;
+    let flags = Flags {
+        reference: "--upload-pack=x".to_owned(),
+        ..stage.flags()
+    };
+    ends(&mut stage, &flags, 2, &["not a reference", "help:"]).await;
+}
+
+#[tokio::test]
+async fn bad_files_hold_only_themselves() {
+    let mut stage = Stage::usual().await;
+    let root = stage.repository.root().to_owned();
+    stage
+        .repository
+        .write("experiments/big.yaml", &"a".repeat(50_000_000));
+    stage
+        .repository
+        .write("experiments/deep.yaml", &"[".repeat(20_000));
+    let bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n";
+    stage.repository.write("experiments/bomb.yaml", bomb);
+    std::os::unix::fs::symlink("/etc/passwd", root.join("queues/link.yaml")).unwrap();
+    stage.add("hello", 1, "20ms", &[]);
+    stage.state("hello", "Completed").await;
+    let errors = stage.scene.status.errors();
+    for name in ["big", "deep", "bomb"] {
+        let file = format!("experiments/{name}.yaml");
+        assert!(errors.contains(&file), "no {file} in:\n{errors}");
+    }
+    assert!(errors.contains("queues/link.yaml"), "{errors}");
+    stage.check();
+}
+
+#[tokio::test]
+async fn a_remote_that_hangs_does_not_hold_the_daemon() {
+    let mut stage = without_daemon().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (say, heard) = tokio::sync::oneshot::channel();
+    let silence = tokio::spawn(async move {
+        let (connection, _) = listener.accept().await.unwrap();
+        say.send(()).unwrap();
+        std::future::pending::<()>().await;
+        drop(connection);
+    });
+    let mirrors = stage.folder().join("mirrors");
+    let flags = Flags {
+        repository: format!("http://{address}/state.git"),
+        more: vec!["--mirrors".to_owned(), mirrors.display().to_string()],
+        ..stage.flags()
+    };
+    stage.start_with(&flags);
+    heard.await.unwrap();
+    stage.stop().await;
+    silence.abort();
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_said() {
+    let usual = Setting::default();
+    let mut stage = Stage::build(Setting {
+        token: Some("right".to_owned()),
+        daemon: false,
+        ..usual
+    })
+    .await;
+    stage.add("hello", 1, "20ms", &[]);
+    let right = std::fs::read_to_string(stage.cluster.kubeconfig()).unwrap();
+    let wrong = stage.folder().join("wrong");
+    std::fs::write(&wrong, right.replace("right", "very-secret")).unwrap();
+    let flags = Flags {
+        kubeconfig: wrong,
+        ..stage.flags()
+    };
+    ends(
+        &mut stage,
+        &flags,
+        3,
+        &["does not accept our token", "help:"],
+    )
+    .await;
+    let log = stage.daemon.as_ref().unwrap().log().join("\n");
+    assert!(!log.contains("very-secret"), "{log}");
+    stage.start();
+    stage.state("hello", "Completed").await;
+}
+
+#[tokio::test]
+async fn an_exec_plugin_is_run_only_if_it_is_allowed() {
+    let mut stage = without_daemon().await;
+    stage.add("hello", 1, "20ms", &[]);
+    let mark = stage.folder().join("it-ran");
+    let flags = Flags {
+        kubeconfig: with_plugin(&stage, &mark),
+        ..stage.flags()
+    };
+    ends(&mut stage, &flags, 3, &["exec", "--allow-exec", "help:"]).await;
+    assert!(!mark.exists(), "the plugin ran");
+    let allowed = Flags {
+        more: vec!["--allow-exec".to_owned()],
+        ..flags
+    };
+    stage.start_with(&allowed);
+    stage.state("hello", "Completed").await;
+    assert!(mark.exists());
+}
+
+/// A kubeconfig whose user is a program that leaves a mark.
+fn with_plugin(stage: &Stage, mark: &Path) -> std::path::PathBuf {
+    let answer = r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"t"}}"#;
+    let script = stage.folder().join("plugin");
+    let text = format!("#!/bin/sh\ntouch {}\necho '{answer}'\n", mark.display());
+    std::fs::write(&script, text).unwrap();
+    let plugin = format!(
+        "user: {{exec: {{apiVersion: client.authentication.k8s.io/v1, command: /bin/sh, args: [{:?}], interactiveMode: Never}}}}",
+        script.display().to_string()
+    );
+    let usual = std::fs::read_to_string(stage.cluster.kubeconfig()).unwrap();
+    assert!(usual.contains("user: {}"), "{usual}");
+    let kubeconfig = stage.folder().join("with-plugin");
+    std::fs::write(&kubeconfig, usual.replace("user: {}", &plugin)).unwrap();
+    kubeconfig
+}

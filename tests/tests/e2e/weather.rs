@@ -1,0 +1,271 @@
+//! Bad weather: what clusters, people and Git do to a run.
+
+use std::time::Duration;
+
+use berth_sandbox::{Faults, Options};
+use berth_tests::e2e::{Scene, Setting, Stage};
+use serde_json::{Value, json};
+
+/// One running pod of 8 slots.
+async fn running(more: &[(&str, &str)]) -> Stage {
+    let mut stage = Stage::usual().await;
+    stage.add("bert", 8, "10m", more);
+    stage
+        .until("bert runs", |scene| scene.running("bert").len() == 1)
+        .await;
+    stage
+}
+
+fn pod_path(stage: &Stage, name: &str) -> String {
+    let pod = &stage.scene.running(name)[0].name;
+    format!("/api/v1/namespaces/vision/pods/{pod}")
+}
+
+fn second_attempt_runs(scene: &Scene) -> bool {
+    let running = scene.running("bert");
+    running.len() == 1 && running[0].attempt == 2
+}
+
+/// Attempt 1 was interrupted, which counts against nobody, and attempt 2 runs.
+async fn interrupted_once(stage: &mut Stage) {
+    stage.until("attempt 2 runs", second_attempt_runs).await;
+    stage
+        .until("attempt 1 was interrupted", |scene| {
+            scene.status.attempts("bert") == [(1, "interrupted"), (2, "")]
+        })
+        .await;
+    assert_eq!(stage.scene.status.restarts("bert"), 0);
+    assert_eq!(stage.scene.of("bert").len(), 2, "{}", stage.describe());
+    stage.check();
+}
+
+#[tokio::test]
+async fn no_right_to_create_pods_is_said_and_mended() {
+    let mut stage = Stage::usual().await;
+    stage.cluster.deny("create", "pods");
+    stage.add("hello", 1, "20ms", &[]);
+    stage
+        .until("its status has the server's words", |scene| {
+            scene.status.message("hello").contains("forbidden")
+        })
+        .await;
+    let message = stage.scene.status.message("hello").to_owned();
+    assert!(message.contains("pods"), "{message}");
+    stage.cluster.allow_all();
+    stage.state("hello", "Completed").await;
+    assert_eq!(stage.scene.of("hello").len(), 1, "{}", stage.describe());
+    stage.check();
+}
+
+#[tokio::test]
+async fn a_full_quota_stops_only_what_it_refuses() {
+    let mut stage = Stage::usual().await;
+    let quota = json!({
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"},
+        "spec": {"hard": {"requests.nvidia.com/gpu": "4"}},
+    });
+    let quotas = "/api/v1/namespaces/vision/resourcequotas";
+    stage.cluster.post(quotas, &quota);
+    stage.add("large", 8, "20ms", &[]);
+    stage.add("small", 2, "20ms", &[]);
+    stage.state("small", "Completed").await;
+    stage
+        .until("the status of large has the server's words", |scene| {
+            scene.status.message("large").contains("exceeded quota")
+        })
+        .await;
+    stage.cluster.delete(&format!("{quotas}/small"));
+    stage.state("large", "Completed").await;
+    assert_eq!(stage.scene.of("large").len(), 1, "{}", stage.describe());
+    stage.check();
+}
+
+#[tokio::test]
+async fn an_edited_service_is_put_right_and_a_deleted_one_is_made_again() {
+    let mut stage = Stage::usual().await;
+    stage.add("gang", 16, "10m", &[]);
+    stage
+        .until("gang runs", |scene| scene.running("gang").len() == 2)
+        .await;
+    let service = stage.cluster.objects("services");
+    let service = service
+        .iter()
+        .find(|service| service["metadata"]["namespace"] == "vision")
+        .unwrap_or_else(|| panic!("no service\n{}", stage.describe()));
+    let name = service["metadata"]["name"].as_str().unwrap().to_owned();
+    let selector = service["spec"]["selector"].clone();
+    let uid = service["metadata"]["uid"].clone();
+    let path = format!("/api/v1/namespaces/vision/services/{name}");
+    let live = |stage: &Stage| stage.cluster.object("services", "vision", &name);
+    let wrong = json!({"spec": {"selector": {"berth.dev/attempt": "77"}}});
+    stage.cluster.patch(&path, &wrong);
+    stage
+        .wait("the selector is as it was", |stage| {
+            (live(stage)?["spec"]["selector"] == selector).then_some(())
+        })
+        .await;
+    stage.cluster.delete(&path);
+    stage
+        .wait("there is a new service", |stage| {
+            let now = live(stage)?;
+            (now["metadata"]["uid"] != uid && now["spec"]["selector"] == selector).then_some(())
+        })
+        .await;
+    stage
+        .until("the drift is reported", |scene| {
+            let report = scene.status.files.get("drift.md");
+            report.is_some_and(|text| text.contains("spec.selector"))
+        })
+        .await;
+    assert_eq!(stage.scene.running("gang").len(), 2, "{}", stage.describe());
+    stage.check();
+}
+
+#[tokio::test]
+async fn a_pod_deleted_by_hand_is_an_interruption() {
+    let mut stage = running(&[]).await;
+    stage.cluster.delete(&pod_path(&stage, "bert"));
+    interrupted_once(&mut stage).await;
+}
+
+#[tokio::test]
+async fn exit_zero_after_being_asked_to_stop_is_no_success() {
+    let mut stage = running(&[("on-term", "exit=0,after=50ms")]).await;
+    let pod = stage.scene.running("bert")[0].name.clone();
+    let eviction = json!({
+        "apiVersion": "policy/v1", "kind": "Eviction",
+        "metadata": {"name": pod, "namespace": "vision"},
+    });
+    let path = format!("{}/eviction", pod_path(&stage, "bert"));
+    stage.cluster.post(&path, &eviction);
+    interrupted_once(&mut stage).await;
+}
+
+#[tokio::test]
+async fn a_finalizer_taken_off_by_hand_loses_no_count() {
+    let mut stage = running(&[]).await;
+    let path = pod_path(&stage, "bert");
+    stage
+        .cluster
+        .patch(&path, &json!({"metadata": {"finalizers": null}}));
+    stage.cluster.delete(&path);
+    interrupted_once(&mut stage).await;
+}
+
+#[tokio::test]
+async fn a_foreign_object_in_the_way_is_reported_and_left_alone() {
+    let mut first = Stage::usual().await;
+    first.add("hello", 1, "20ms", &[]);
+    first.state("hello", "Completed").await;
+    let name = first.scene.of("hello")[0].name.clone();
+    drop(first);
+    let mut stage = Stage::usual().await;
+    let foreign = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
+        "spec": {"containers": [{"name": "a", "image": "registry.example.com/other:1"}]},
+    });
+    let made = stage
+        .cluster
+        .post("/api/v1/namespaces/vision/pods", &foreign);
+    stage.add("hello", 1, "20ms", &[]);
+    stage.add("other", 1, "20ms", &[]);
+    stage.state("other", "Completed").await;
+    stage
+        .until("the status names the pod in the way", |scene| {
+            scene.status.message("hello").contains(&name)
+        })
+        .await;
+    let live = stage.cluster.object("pods", "vision", &name).unwrap();
+    assert_eq!(live["metadata"]["uid"], made["metadata"]["uid"]);
+    assert_eq!(live["metadata"]["labels"], Value::Null);
+    assert_eq!(live["metadata"]["deletionTimestamp"], Value::Null);
+    // Out of the way, it goes on.
+    stage
+        .cluster
+        .delete(&format!("/api/v1/namespaces/vision/pods/{name}"));
+    stage.state("hello", "Completed").await;
+}
+
+#[tokio::test]
+async fn an_image_changed_at_creation_is_no_drift() {
+    let mirror = ("registry.example.com/", "mirror.example.com/");
+    let usual = Setting::default();
+    let mut stage = Stage::build(Setting {
+        cluster: Options {
+            image_rewrite: Some((mirror.0.to_owned(), mirror.1.to_owned())),
+            ..usual.cluster
+        },
+        ..usual
+    })
+    .await;
+    stage.add("hello", 1, "50ms", &[]);
+    stage.state("hello", "Completed").await;
+    let pods = stage.scene.of("hello");
+    assert_eq!(pods.len(), 1, "{}", stage.describe());
+    assert!(pods[0].image().starts_with(mirror.1), "{}", pods[0].image());
+    assert!(!stage.scene.status.files.contains_key("drift.md"));
+    stage.check();
+}
+
+#[tokio::test]
+async fn a_node_that_never_comes_back_holds_the_trial_until_it_is_deleted() {
+    let mut stage = running(&[]).await;
+    let node = stage.scene.running("bert")[0].node.clone();
+    let node_path = format!("/api/v1/nodes/{node}");
+    let lost = json!({"metadata": {"annotations": {"sandbox.berth.dev/state": "lost"}}});
+    stage.cluster.patch(&node_path, &lost);
+    stage.cluster.delete(&pod_path(&stage, "bert"));
+    stage
+        .until("its status says what it waits for", |scene| {
+            let message = scene.status.message("bert");
+            message.contains(&node) && message.contains("does not answer")
+        })
+        .await;
+    assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
+    stage.cluster.delete(&node_path);
+    stage.until("attempt 2 runs", second_attempt_runs).await;
+    assert_ne!(stage.scene.running("bert")[0].node, node);
+    interrupted_once(&mut stage).await;
+}
+
+#[tokio::test]
+async fn throttled_broken_and_lost_answers_lose_nothing_and_double_nothing() {
+    let mut stage = Stage::usual().await;
+    stage.patience = Duration::from_mins(3);
+    stage.said(&["\"ready\""]).await;
+    let faults = Faults {
+        throttled: 10,
+        failed: 30,
+        conflict: 50,
+        lost_before: 30,
+        lost_after: 50,
+        cut_watch: 50,
+        compacted: 50,
+        ..Faults::default()
+    };
+    stage
+        .cluster
+        .with(|server| server.options_mut().faults = faults);
+    for number in 0..6 {
+        stage.add(&format!("gang-{number}"), 16, "50ms", &[]);
+    }
+    stage.add("flaky", 16, "50ms", &[("exit", "attempt=1,rank=0:1;0")]);
+    for number in 0..6 {
+        let name = format!("gang-{number}");
+        stage.state(&name, "Completed").await;
+        assert_eq!(stage.scene.of(&name).len(), 2, "{}", stage.describe());
+    }
+    stage.state("flaky", "Completed").await;
+    let attempts = stage.scene.status.attempts("flaky");
+    assert_eq!(attempts, [(1, "failed"), (2, "completed")]);
+    stage
+        .cluster
+        .with(|server| server.options_mut().faults = Faults::default());
+    stage
+        .until("all pods are let go", |scene| {
+            let held = |pod: &Value| pod["metadata"]["finalizers"].is_array();
+            !scene.pods.iter().any(|pod| !pod.gone && held(&pod.object))
+        })
+        .await;
+    stage.check();
+}
