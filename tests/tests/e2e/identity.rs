@@ -35,7 +35,6 @@ async fn halts_until_put_back(stage: &mut Stage, words: &[&str]) {
     assert_eq!(wrote, None, "it wrote\n{}", stage.describe());
     assert_eq!(stage.scene.running("bert").len(), 1);
     move_branch(stage, &tip);
-    // It looks again with the next commit, and once a minute.
     stage.add("later", 1, "20ms", &[]);
     stage.state("next", "Completed").await;
     stage.state("later", "Completed").await;

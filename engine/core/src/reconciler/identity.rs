@@ -37,6 +37,8 @@ pub(super) struct Outside {
     /// Another writer may have been at work: read all three again.
     pub stale: bool,
     pub tries: u32,
+    /// Looks since every write stopped.
+    pub looks: u32,
     pub not_before: Timestamp,
 }
 
@@ -45,6 +47,7 @@ impl Outside {
     pub(super) fn forget(&mut self) {
         *self = Self {
             tries: self.tries,
+            looks: self.looks,
             not_before: self.not_before,
             ..Self::default()
         };
@@ -114,6 +117,7 @@ impl Reconciler {
         match settle(&place, ledger.identity.as_ref(), self.options.reanchor) {
             Ok(settled) => {
                 self.halt = None;
+                self.outside.looks = 0;
                 self.identity = settled.identity;
                 self.book.anchor = place.anchor.as_ref().map(|anchor| anchor.version);
                 self.book.anchored = place.anchor.and_then(|anchor| anchor.status);

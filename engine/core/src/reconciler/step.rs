@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::flight::Flight;
 use super::record::SPILL_AFTER;
 use super::state::Reconciler;
-use super::{Effect, Role};
+use super::{Effect, Role, retry};
 use crate::ids::{Timestamp, UnitId};
 
-/// How often a halted reconciler looks whether it may go on.
+/// A halted reconciler looks at least this often whether it may go on: soon after the halt, as
+/// whoever mends it waits for it, then ever less often.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
 impl Reconciler {
@@ -21,7 +22,9 @@ impl Reconciler {
             if self.halt.is_some() && self.leads(now) && now >= self.outside.not_before {
                 self.outside.stale = true;
                 out.extend(self.ask_outside(now));
-                self.outside.not_before = now.plus(LOOK_AGAIN);
+                self.outside.looks = self.outside.looks.saturating_add(1);
+                let wait = retry::delay(self.options.seed, "halt", self.outside.looks);
+                self.outside.not_before = now.plus(wait.min(LOOK_AGAIN));
             }
             return out;
         }
