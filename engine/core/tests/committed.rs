@@ -39,6 +39,14 @@ fn the_committed_schemas_are_those_of_the_types() {
 }
 
 #[test]
+fn the_committed_fields_are_those_of_the_types() {
+    let page = berth_core::kinds::schema::reference();
+    compare("docs/reference/documents.md", &page, |committed| {
+        committed == page
+    });
+}
+
+#[test]
 fn the_committed_pod_fields_are_those_of_the_table() {
     let page = berth_core::kinds::pod::reference();
     compare("docs/reference/pod-fields.md", &page, |committed| {

@@ -4,6 +4,7 @@ mod explain;
 mod generate;
 mod json;
 mod not_built;
+mod page;
 
 use std::sync::LazyLock;
 
@@ -11,6 +12,7 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 pub use generate::all;
+pub use page::reference;
 
 use crate::diagnostic::Diagnostic;
 use crate::ids::DocumentKind;
