@@ -38,7 +38,7 @@ fmt: need-cargo ## Format the code
 	$(CARGO) fmt --all
 
 schema: need-cargo ## Write the generated files again: schemas, reference pages
-	BERTH_BLESS=1 $(CARGO) test --locked --quiet -p berth-core -p berth-cluster -- committed
+	BERTH_BLESS=1 $(CARGO) test --locked --quiet -p berth-core -p berth-cluster -p berth -- committed
 
 picture: need-cargo ## Draw docs/demo.svg from a run of the demo
 	docs/draw-demo

@@ -9,6 +9,8 @@ mod documents;
 mod drift;
 mod experiment;
 mod explain;
+#[cfg(test)]
+mod page;
 mod plan;
 mod reanchor;
 mod render;
