@@ -1,9 +1,14 @@
 //! The harness itself: a real control plane starts, is killed in parts, comes back, and leaves
 //! nothing behind. Without the programs it says so; `BERTH_CONTROLPLANE=required` makes that fail.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::time::{Duration, Instant};
 
 use berth_tests::controlplane::{ControlPlane, Options, Part, Programs};
 
@@ -76,4 +81,45 @@ async fn parts_die_and_come_back() {
         plane.until_ready().await.unwrap();
     }
     assert!(plane.last_words(Part::ApiServer).contains("127.0.0.1"));
+}
+
+/// Set in the process that plays the one that dies.
+const DIES: &str = "BERTH_TEST_DIES";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_outlives_a_process_that_was_killed() {
+    let Some(programs) = programs() else { return };
+    if std::env::var_os(DIES).is_some() {
+        let plane = ControlPlane::start(&programs, &Options::api())
+            .await
+            .unwrap();
+        let pids = [Part::Etcd, Part::ApiServer].map(|part| plane.pid(part).unwrap());
+        let folder = plane.kubeconfig().parent().unwrap().to_owned();
+        println!("STARTED {} {} {}", pids[0], pids[1], folder.display());
+        std::process::abort();
+    }
+    let this = std::env::current_exe().unwrap();
+    let dies = std::process::Command::new(this)
+        .args([
+            "--exact",
+            "nothing_outlives_a_process_that_was_killed",
+            "--nocapture",
+        ])
+        .env(DIES, "1")
+        .output()
+        .unwrap();
+    assert!(!dies.status.success());
+    let said = String::from_utf8_lossy(&dies.stdout);
+    let (_, started) = said.split_once("STARTED ").unwrap();
+    let started: Vec<&str> = started.lines().next().unwrap().splitn(3, ' ').collect();
+    let [etcd, server, folder] = started[..] else {
+        panic!("{said}")
+    };
+    let lives = |pid: &str| std::path::Path::new("/proc").join(pid).exists();
+    let is_left = || lives(etcd) || lives(server) || std::path::Path::new(folder).exists();
+    let end = Instant::now() + Duration::from_secs(30);
+    while is_left() && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(!is_left(), "left: {said}");
 }

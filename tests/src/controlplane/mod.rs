@@ -9,6 +9,7 @@ mod error;
 mod ports;
 mod process;
 mod programs;
+mod reaper;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub use programs::{Part, Programs};
 
 use arguments::Place;
 use process::Process;
+use reaper::Reaper;
 
 /// How long a part has until it must be ready; it needs seconds.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -57,7 +59,8 @@ impl Options {
 }
 
 /// A running control plane. Dropping it kills its processes, waits until they and their ports are
-/// gone, and removes its folder.
+/// gone, and removes its folder. That happens too, a moment later, when this process ends without
+/// dropping it, however it ends.
 #[derive(Debug)]
 pub struct ControlPlane {
     /// In the order of starting.
@@ -65,6 +68,7 @@ pub struct ControlPlane {
     place: Place,
     // After `running`, as fields are dropped in order: the programs write here until they end.
     _folder: TempDir,
+    _reaper: Reaper,
 }
 
 impl ControlPlane {
@@ -85,11 +89,13 @@ impl ControlPlane {
         let folder = tempfile::Builder::new()
             .prefix("berth-controlplane-")
             .tempdir()?;
+        let reaper = Reaper::watch(folder.path())?;
         let place = Place::new(folder.path())?;
         let mut plane = Self {
             running: BTreeMap::new(),
             place,
             _folder: folder,
+            _reaper: reaper,
         };
         plane.launch(programs, Part::Etcd, &[])?;
         plane.launch(programs, Part::ApiServer, &options.api_server)?;
