@@ -134,7 +134,8 @@ async fn once(
             return Ok(watcher.ended(&Ended::Closed).1);
         };
         let (events, pause) = watcher.ended(&Ended::Refused(reply.answer()));
-        tracing::warn!(watch = ?key, status = reply.status, "the server refuses the watch");
+        let said = crate::wire::words(&reply.answer()).message;
+        tracing::warn!(watch = ?key, status = reply.status, said, "the server refuses the watch");
         tell(sender, watcher, events).await?;
         return Ok(pause);
     }
