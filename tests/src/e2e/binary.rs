@@ -16,7 +16,8 @@ fn build() -> PathBuf {
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--package", "berth", "--bin", "berth"]);
+    // As `make test` builds it, so that it is not built with other features once more.
+    build.args(["build", "--quiet", "--workspace", "--bin", "berth"]);
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }

@@ -1,5 +1,7 @@
 //! The documents that the tests commit.
 
+use super::names::{Names, POOL};
+
 /// Where the pod defaults stand.
 pub const DEFAULTS: &str = "defaults/default.yaml";
 
@@ -11,43 +13,46 @@ pub const TOLERATION: &str =
     "      tolerations: [{key: example.com/maintenance, operator: Exists}]\n";
 
 /// A cluster, its pod defaults and a queue: path and text.
-pub const FIRST: &[(&str, &str)] = &[
-    (
-        "clusters/lab.yaml",
+pub fn first(names: &Names) -> Vec<(&'static str, String)> {
+    let (own, queue, pool) = (names.own(), names.queue(), names.pool());
+    let cluster = format!(
         "\
 apiVersion: berth.dev/v1alpha1
 kind: Cluster
-metadata: {name: lab}
+metadata: {{name: lab}}
 spec:
-  namespace: berth
+  namespace: {own}
   maxSlotsPerPod: 8
-  images: {cpu: registry.example.com/base:1, gpu: registry.example.com/cuda:12}
+  images: {{cpu: registry.example.com/base:1, gpu: registry.example.com/cuda:12}}
   podDefaults: default
-  checkpointStorage: {uri: s3://checkpoints/lab}
-",
-    ),
-    (
-        DEFAULTS,
+  checkpointStorage: {{uri: s3://checkpoints/lab}}
+"
+    );
+    let defaults = format!(
         "\
 apiVersion: berth.dev/v1alpha1
 kind: PodDefaults
-metadata: {name: default}
+metadata: {{name: default}}
 spec:
   gpu:
     spec:
-      terminationGracePeriodSeconds: 1
-",
-    ),
-    (
-        "queues/vision.yaml",
+      nodeSelector: {{{POOL}: {pool}}}
+      {DEFAULTS_END}"
+    );
+    let vision = format!(
         "\
 apiVersion: berth.dev/v1alpha1
 kind: Queue
-metadata: {name: vision}
-spec: {cluster: lab, namespace: vision, quota: 64}
-",
-    ),
-];
+metadata: {{name: vision}}
+spec: {{cluster: lab, namespace: {queue}, quota: 64}}
+"
+    );
+    vec![
+        ("clusters/lab.yaml", cluster),
+        (DEFAULTS, defaults),
+        ("queues/vision.yaml", vision),
+    ]
+}
 
 /// Where an experiment stands.
 pub fn path(name: &str) -> String {
@@ -55,7 +60,7 @@ pub fn path(name: &str) -> String {
 }
 
 /// An experiment: its name, its slots, how long its pods run (`300ms`), and more annotations for
-/// the sandbox, such as `exit: "1"`.
+/// its simulated kubelet, such as `exit: "1"`.
 pub fn experiment(name: &str, slots: u32, run: &str, more: &[(&str, &str)]) -> String {
     let more: String = more
         .iter()

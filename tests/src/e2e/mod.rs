@@ -1,5 +1,5 @@
 //! The stage of the end-to-end tests: a state repository that the git program changes, the sandbox
-//! behind a socket, and the daemon as a child process. A test waits for what people see (pods, the
+//! or a real control plane, and the daemon as a child process. A test waits for what people see (pods, the
 //! status branch, the log) and is woken by its change; it never sleeps.
 #![allow(
     clippy::unwrap_used,
@@ -14,6 +14,8 @@ mod binary;
 mod cluster;
 mod daemon;
 pub mod documents;
+mod names;
+mod proxy;
 mod repository;
 mod scene;
 mod stage;
@@ -21,10 +23,12 @@ mod status;
 mod wake;
 
 pub use binary::{berth, command};
-pub use cluster::Cluster;
+pub use cluster::{CREATE_PODS, Cluster, On, Right, Wish};
 pub use daemon::{Daemon, Flags};
+pub use names::Names;
+pub use proxy::{Faults, Proxy, seed};
 pub use repository::StateRepository;
-pub use scene::{Pod, Scene};
+pub use scene::{Pod, Scene, Seen};
 pub use stage::{BRANCH, Setting, Stage};
 pub use status::Status;
 pub use wake::Wake;

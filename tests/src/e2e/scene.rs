@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use berth_sandbox::Change;
 use serde_json::Value;
 
 use super::cluster::Cluster;
@@ -37,6 +36,15 @@ pub struct Pod {
     pub object: Arc<Value>,
 }
 
+/// A pod as it is since a change of it, or as it was last.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// All of it.
+    pub object: Arc<Value>,
+    /// It went away.
+    pub gone: bool,
+}
+
 /// What can be seen.
 #[derive(Debug, Default)]
 pub struct Scene {
@@ -44,24 +52,18 @@ pub struct Scene {
     pub pods: Vec<Pod>,
     /// The status branch.
     pub status: Status,
-    revision: u64,
+    cursor: u64,
 }
 
 impl Scene {
     /// Takes in what changed in the cluster.
     pub fn look(&mut self, cluster: &Cluster) {
-        let after = self.revision.max(1);
-        let changes = cluster.with(|server| server.changes(after));
-        let changes = changes.expect("the sandbox's log reaches back");
-        for change in &changes {
-            self.revision = change.revision;
-            if &*change.resource == "pods" {
-                self.take(change);
-            }
+        for change in cluster.pods_since(&mut self.cursor) {
+            self.take(&change);
         }
     }
 
-    fn take(&mut self, change: &Change) {
+    fn take(&mut self, change: &Seen) {
         let pod = Pod::read(change);
         match self.pods.iter_mut().find(|known| known.uid == pod.uid) {
             Some(known) => *known = pod,
@@ -141,7 +143,7 @@ impl Scene {
 }
 
 impl Pod {
-    fn read(change: &Change) -> Self {
+    fn read(change: &Seen) -> Self {
         let object = &change.object;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let meta = &object["metadata"];

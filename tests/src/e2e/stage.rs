@@ -1,16 +1,17 @@
 //! Everything that a test plays on, and the waiting for what it is to see.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use berth_git::LocalWatch;
-use berth_sandbox::{NodePool, Options};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, On, Wish};
 use super::daemon::{Daemon, Flags};
 use super::documents;
+use super::names::Names;
+use super::proxy::Proxy;
 use super::repository::StateRepository;
 use super::scene::Scene;
 use super::status::Status;
@@ -26,27 +27,26 @@ const LINES: usize = 60;
 /// What a stage is made of.
 #[derive(Debug, Clone)]
 pub struct Setting {
+    /// The server.
+    pub on: On,
     /// The cluster.
-    pub cluster: Options,
-    /// The token that the cluster asks for.
-    pub token: Option<String>,
-    /// Commit [`documents::FIRST`].
+    pub cluster: Wish,
+    /// Commit [`documents::first`].
     pub documents: bool,
+    /// Put a proxy of this seed between daemon and server.
+    pub proxy: Option<u64>,
     /// Start the daemon.
     pub daemon: bool,
 }
 
-impl Default for Setting {
-    fn default() -> Self {
-        let cluster = Options {
-            nodes: vec![NodePool::gpus(4, 8)],
-            start_delay: Duration::from_millis(20),
-            ..Options::default()
-        };
+impl Setting {
+    /// Documents and daemon, on this server.
+    pub fn usual(on: On) -> Self {
         Self {
-            cluster,
-            token: None,
+            on,
+            cluster: Wish::default(),
             documents: true,
+            proxy: None,
             daemon: true,
         }
     }
@@ -54,18 +54,21 @@ impl Default for Setting {
 
 /// A state repository, a cluster, a daemon, and what is seen of them.
 pub struct Stage {
+    /// The daemon that was started last; it ends before the others do.
+    pub daemon: Option<Daemon>,
     /// Where users commit.
     pub repository: StateRepository,
+    /// The proxy before it, if the setting says so.
+    pub proxy: Option<Proxy>,
     /// The cluster.
     pub cluster: Cluster,
-    /// The daemon that was started last.
-    pub daemon: Option<Daemon>,
     /// What was seen so far.
     pub scene: Scene,
     /// Rings when there is something to see.
     pub wake: Wake,
     /// The clock of one wait.
     pub patience: Duration,
+    on: On,
     bell: watch::Receiver<u64>,
     folder: tempfile::TempDir,
     _watch: LocalWatch,
@@ -73,8 +76,8 @@ pub struct Stage {
 
 impl Stage {
     /// The usual one: documents committed, daemon running.
-    pub async fn usual() -> Self {
-        Self::build(Setting::default()).await
+    pub async fn usual(on: On) -> Self {
+        Self::build(Setting::usual(on)).await
     }
 
     /// Builds one.
@@ -89,12 +92,14 @@ impl Stage {
         let ring = wake.clone();
         let watch = LocalWatch::start(repository.root(), move || ring.ring()).unwrap();
         let kubeconfig = folder.path().join("kubeconfig");
-        let cluster =
-            Cluster::start(kubeconfig, setting.cluster, setting.token, wake.clone()).await;
+        let (on, names) = (setting.on, Names::fresh());
+        let cluster = Cluster::start(on, &setting.cluster, &names, kubeconfig, wake.clone()).await;
         let mut stage = Self {
-            repository,
-            cluster,
             daemon: None,
+            repository,
+            proxy: None,
+            cluster,
+            on,
             scene: Scene::default(),
             wake,
             patience: PATIENCE,
@@ -102,18 +107,54 @@ impl Stage {
             folder,
             _watch: watch,
         };
+        stage.proxy = setting.proxy.map(|seed| stage.put_proxy(seed));
         if setting.documents {
-            for (path, text) in documents::FIRST {
-                stage.repository.write(path, text);
-            }
-            stage
-                .repository
-                .commit("Describe the cluster, its pods and a queue");
+            stage.describe_cluster();
         }
         if setting.daemon {
             stage.start();
         }
         stage
+    }
+
+    fn put_proxy(&self, seed: u64) -> Proxy {
+        let direct = self.cluster.kubeconfig();
+        let proxy = Proxy::start(direct, seed);
+        std::fs::write(self.proxied(), proxy.kubeconfig(direct)).unwrap();
+        proxy
+    }
+
+    fn proxied(&self) -> PathBuf {
+        self.folder().join("kubeconfig-of-the-proxy")
+    }
+
+    /// Commits the first documents.
+    pub fn describe_cluster(&self) {
+        for (path, text) in documents::first(self.names()) {
+            self.repository.write(path, &text);
+        }
+        self.repository
+            .commit("Describe the cluster, its pods and a queue");
+    }
+
+    /// The names of this stage.
+    pub fn names(&self) -> &Names {
+        self.cluster.names()
+    }
+
+    /// The API's path of a pod of the queue.
+    pub fn pod_path(&self, name: &str) -> String {
+        self.names().path(&format!("pods/{name}"))
+    }
+
+    /// Another cluster of the same kind, with the same namespaces.
+    pub async fn another_cluster(&self) -> Cluster {
+        let wish = Wish {
+            alone: true,
+            ..Wish::default()
+        };
+        let kubeconfig = self.folder().join("another");
+        Cluster::start(self.on, &wish, self.names(), kubeconfig, self.wake.clone()).await
     }
 
     /// A folder for the test's own files; it goes with the stage.
@@ -123,10 +164,14 @@ impl Stage {
 
     /// How this stage's daemon is started.
     pub fn flags(&self) -> Flags {
+        let kubeconfig = match &self.proxy {
+            Some(_) => self.proxied(),
+            None => self.cluster.kubeconfig().to_owned(),
+        };
         Flags {
             repository: self.repository.root().display().to_string(),
             reference: "main".to_owned(),
-            kubeconfig: self.cluster.kubeconfig().to_owned(),
+            kubeconfig,
             identity: "first".to_owned(),
             crash: None,
             more: Vec::new(),
@@ -260,6 +305,7 @@ impl Stage {
     pub fn describe(&self) -> String {
         let log = self.daemon.as_ref().map(Daemon::log).unwrap_or_default();
         let last = &log[log.len().saturating_sub(LINES)..];
-        format!("{}log:\n{}", self.scene.describe(), last.join("\n"))
+        let proxy = self.proxy.as_ref().map(Proxy::describe).unwrap_or_default();
+        format!("{}{proxy}log:\n{}", self.scene.describe(), last.join("\n"))
     }
 }

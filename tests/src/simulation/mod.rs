@@ -13,4 +13,5 @@ mod repository;
 mod story;
 mod world;
 
+pub use random::Random;
 pub use story::{Broken, Planted, Report, Story, play};

@@ -2,11 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use berth_tests::e2e::Stage;
+use berth_tests::e2e::{On, Stage};
 
-#[tokio::test]
-async fn an_outcome_outlives_its_pod_while_git_is_away() {
-    let mut stage = Stage::usual().await;
+async fn an_outcome_outlives_its_pod_while_git_is_away(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.patience = Duration::from_mins(3);
     stage.add("bert", 1, "1s", &[]);
     stage.state("bert", "Running").await;
@@ -26,13 +25,11 @@ async fn an_outcome_outlives_its_pod_while_git_is_away() {
         })
         .await;
     let pod = stage.scene.of("bert")[0].name.clone();
-    stage
-        .cluster
-        .delete(&format!("/api/v1/namespaces/vision/pods/{pod}"));
+    stage.cluster.delete(&stage.pod_path(&pod));
     let spill = |stage: &Stage| {
         stage
             .cluster
-            .object("configmaps", "berth", "berth-lab.spill")
+            .object("configmaps", &stage.names().own(), "berth-lab.spill")
     };
     stage
         .wait(
@@ -56,4 +53,8 @@ async fn an_outcome_outlives_its_pod_while_git_is_away() {
     assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
     assert_eq!(stage.scene.status.attempts("bert"), [(1, "completed")]);
     stage.check();
+}
+
+on_both! {
+    an_outcome_outlives_its_pod_while_git_is_away,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use berth_tests::e2e::documents::path;
-use berth_tests::e2e::{Flags, Setting, Stage};
+use berth_tests::e2e::{Flags, On, Setting, Stage};
 
 /// What is left at the end, without what a restart may change (times, ids).
 #[derive(Debug, PartialEq, Eq)]
@@ -14,10 +14,10 @@ struct End {
 
 /// An experiment finishes and another one is taken out while it runs; the daemon may be killed once
 /// and is then started again. Gives the end, and how many effects the first daemon carried out.
-async fn play(crash: Option<String>) -> (End, u64) {
+async fn play(on: On, crash: Option<String>) -> (End, u64) {
     let mut stage = Stage::build(Setting {
         daemon: false,
-        ..Setting::default()
+        ..Setting::usual(on)
     })
     .await;
     let first = Flags {
@@ -123,23 +123,26 @@ fn end(stage: &Stage) -> End {
     }
 }
 
-async fn killed(when: &str) {
-    let (expected, effects) = play(None).await;
+async fn killed(on: On, when: &str) {
+    let (expected, effects) = play(on, None).await;
     assert!(effects > 8, "only {effects} effects");
     for number in 1..=effects {
         let point = format!("{when}:{number}");
         println!("killed {point}");
-        let (end, _) = play(Some(point)).await;
+        let (end, _) = play(on, Some(point)).await;
         assert_eq!(end, expected);
     }
 }
 
-#[tokio::test]
-async fn killed_before_any_effect_the_end_is_the_same() {
-    killed("before").await;
+async fn killed_before_any_effect_the_end_is_the_same(on: On) {
+    killed(on, "before").await;
 }
 
-#[tokio::test]
-async fn killed_after_any_effect_the_end_is_the_same() {
-    killed("after").await;
+async fn killed_after_any_effect_the_end_is_the_same(on: On) {
+    killed(on, "after").await;
+}
+
+on_both! {
+    killed_before_any_effect_the_end_is_the_same,
+    killed_after_any_effect_the_end_is_the_same,
 }

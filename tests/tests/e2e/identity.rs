@@ -1,13 +1,12 @@
 //! The branch, the cluster or the daemon is not the one that it was.
 
-use berth_sandbox::Options;
 use berth_tests::e2e::documents::path;
-use berth_tests::e2e::{BRANCH, Cluster, Daemon, Flags, Stage, command};
-use serde_json::json;
+use berth_tests::e2e::{BRANCH, Daemon, Flags, On, Stage, command};
+use serde_json::{Value, json};
 
 /// A stage with one finished experiment and one that runs; the daemon is stopped.
-async fn stopped() -> Stage {
-    let mut stage = Stage::usual().await;
+async fn stopped(on: On) -> Stage {
+    let mut stage = Stage::usual(on).await;
     stage.add("done", 1, "20ms", &[]);
     stage.add("bert", 8, "10m", &[]);
     stage.state("done", "Completed").await;
@@ -43,24 +42,21 @@ async fn halts_until_put_back(stage: &mut Stage, words: &[&str]) {
     stage.check();
 }
 
-#[tokio::test]
-async fn a_deleted_status_branch_stops_every_write() {
-    let mut stage = stopped().await;
+async fn a_deleted_status_branch_stops_every_write(on: On) {
+    let mut stage = stopped(on).await;
     stage.repository.git(&["branch", "-D", BRANCH]);
     halts_until_put_back(&mut stage, &["status branch is gone"]).await;
 }
 
-#[tokio::test]
-async fn a_status_branch_that_was_rolled_back_stops_every_write() {
-    let mut stage = stopped().await;
+async fn a_status_branch_that_was_rolled_back_stops_every_write(on: On) {
+    let mut stage = stopped(on).await;
     let earlier = stage.repository.log(BRANCH)[2].0.clone();
     move_branch(&stage, &earlier);
     halts_until_put_back(&mut stage, &["rewritten or rolled back"]).await;
 }
 
-#[tokio::test]
-async fn a_rewritten_status_branch_stops_every_write() {
-    let mut stage = stopped().await;
+async fn a_rewritten_status_branch_stops_every_write(on: On) {
+    let mut stage = stopped(on).await;
     let tree = format!("{BRANCH}^{{tree}}");
     let root = stage
         .repository
@@ -69,9 +65,8 @@ async fn a_rewritten_status_branch_stops_every_write() {
     halts_until_put_back(&mut stage, &["rewritten or rolled back"]).await;
 }
 
-#[tokio::test]
-async fn a_status_branch_deleted_under_a_running_daemon_is_noticed() {
-    let mut stage = Stage::usual().await;
+async fn a_status_branch_deleted_under_a_running_daemon_is_noticed(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.add("done", 1, "20ms", &[]);
     stage.state("done", "Completed").await;
     let tip = stage.scene.status.tip.clone().unwrap();
@@ -85,12 +80,11 @@ async fn a_status_branch_deleted_under_a_running_daemon_is_noticed() {
     stage.check();
 }
 
-#[tokio::test]
-async fn after_a_reanchor_what_cannot_be_proven_is_held() {
-    let mut stage = stopped().await;
+async fn after_a_reanchor_what_cannot_be_proven_is_held(on: On) {
+    let mut stage = stopped(on).await;
     let ended = json!({"metadata": {"finalizers": null}});
     let pod = stage.scene.of("bert")[0].name.clone();
-    let path_of_pod = format!("/api/v1/namespaces/vision/pods/{pod}");
+    let path_of_pod = stage.pod_path(&pod);
     stage.cluster.patch(&path_of_pod, &ended);
     stage.cluster.delete(&path_of_pod);
     // The ledger of some time ago: nothing was known of bert.
@@ -127,17 +121,11 @@ async fn after_a_reanchor_what_cannot_be_proven_is_held() {
     stage.check();
 }
 
-#[tokio::test]
-async fn a_kubeconfig_of_another_cluster_stops_every_write() {
-    let mut stage = stopped().await;
-    let kubeconfig = stage.folder().join("other");
-    let options = Options {
-        seed: 2,
-        ..Options::default()
-    };
-    let other = Cluster::start(kubeconfig.clone(), options, None, stage.wake.clone()).await;
+async fn a_kubeconfig_of_another_cluster_stops_every_write(on: On) {
+    let mut stage = stopped(on).await;
+    let other = stage.another_cluster().await;
     let flags = Flags {
-        kubeconfig,
+        kubeconfig: other.kubeconfig().to_owned(),
         ..stage.flags()
     };
     stage.start_with(&flags);
@@ -150,9 +138,11 @@ async fn a_kubeconfig_of_another_cluster_stops_every_write() {
     stage.add("next", 1, "20ms", &[]);
     stage.said(&["Add next"]).await;
     stage.stop().await;
-    assert!(other.objects("pods").is_empty());
-    let ours = |object: &serde_json::Value| object["metadata"]["namespace"] == "berth";
-    assert!(!other.objects("configmaps").iter().any(|map| ours(map)));
+    assert!(other.objects("pods", &stage.names().queue()).is_empty());
+    let kept = other.objects("configmaps", &stage.names().own());
+    let name = |object: &Value| object["metadata"]["name"].as_str().unwrap().to_owned();
+    let kept: Vec<String> = kept.iter().map(|map| name(map)).collect();
+    assert!(!kept.iter().any(|name| name.contains("lab")), "{kept:?}");
     // The right one again: nothing was lost.
     stage.start();
     stage.state("next", "Completed").await;
@@ -160,9 +150,8 @@ async fn a_kubeconfig_of_another_cluster_stops_every_write() {
     stage.check();
 }
 
-#[tokio::test]
-async fn a_daemon_that_wakes_late_does_nothing_twice() {
-    let mut stage = Stage::usual().await;
+async fn a_daemon_that_wakes_late_does_nothing_twice(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.add("early", 1, "20ms", &[]);
     stage.state("early", "Completed").await;
     let second = Flags {
@@ -205,15 +194,12 @@ async fn a_daemon_that_wakes_late_does_nothing_twice() {
     stage.check();
 }
 
-#[tokio::test]
-async fn pods_that_an_older_berth_rendered_otherwise_stay() {
-    let mut stage = stopped().await;
+async fn pods_that_an_older_berth_rendered_otherwise_stay(on: On) {
+    let mut stage = stopped(on).await;
     let pod = stage.scene.of("bert")[0].name.clone();
     let older =
         json!({"metadata": {"annotations": {"berth.dev/digest": "sha256:0123456789abcdef"}}});
-    stage
-        .cluster
-        .patch(&format!("/api/v1/namespaces/vision/pods/{pod}"), &older);
+    stage.cluster.patch(&stage.pod_path(&pod), &older);
     stage.start();
     stage.add("next", 1, "20ms", &[]);
     stage.state("next", "Completed").await;
@@ -223,9 +209,8 @@ async fn pods_that_an_older_berth_rendered_otherwise_stay() {
     stage.check();
 }
 
-#[tokio::test]
-async fn a_rewritten_state_branch_deletes_nothing_until_it_is_allowed() {
-    let mut stage = Stage::usual().await;
+async fn a_rewritten_state_branch_deletes_nothing_until_it_is_allowed(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.add("bert", 8, "10m", &[]);
     stage.state("bert", "Running").await;
     stage
@@ -259,4 +244,16 @@ async fn a_rewritten_state_branch_deletes_nothing_until_it_is_allowed() {
         .until("its pod goes", |scene| scene.alive("bert").is_empty())
         .await;
     stage.check();
+}
+
+on_both! {
+    a_deleted_status_branch_stops_every_write,
+    a_status_branch_that_was_rolled_back_stops_every_write,
+    a_rewritten_status_branch_stops_every_write,
+    a_status_branch_deleted_under_a_running_daemon_is_noticed,
+    after_a_reanchor_what_cannot_be_proven_is_held,
+    a_kubeconfig_of_another_cluster_stops_every_write,
+    a_daemon_that_wakes_late_does_nothing_twice,
+    pods_that_an_older_berth_rendered_otherwise_stay,
+    a_rewritten_state_branch_deletes_nothing_until_it_is_allowed,
 }

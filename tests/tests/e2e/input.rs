@@ -1,15 +1,16 @@
 //! Bad input, as the running daemon meets it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use berth_tests::e2e::documents::{FIRST, path};
-use berth_tests::e2e::{Flags, Setting, Stage};
+use berth_tests::e2e::documents::{first, path};
+use berth_tests::e2e::{Flags, On, Setting, Stage};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-async fn without_daemon() -> Stage {
+async fn without_daemon(on: On) -> Stage {
     Stage::build(Setting {
         daemon: false,
-        ..Setting::default()
+        ..Setting::usual(on)
     })
     .await
 }
@@ -25,36 +26,30 @@ async fn ends(stage: &mut Stage, flags: &Flags, code: i32, words: &[&str]) {
     }
 }
 
-#[tokio::test]
-async fn an_empty_repository_is_waited_for() {
+async fn an_empty_repository_is_waited_for(on: On) {
     let mut stage = Stage::build(Setting {
         documents: false,
-        ..Setting::default()
+        ..Setting::usual(on)
     })
     .await;
     stage.said(&["the repository is empty", "help"]).await;
-    for (path, text) in FIRST {
-        stage.repository.write(path, text);
-    }
+    stage.describe_cluster();
     stage.add("hello", 1, "20ms", &[]);
     stage.state("hello", "Completed").await;
     stage.stop().await;
 }
 
-#[tokio::test]
-async fn an_emptied_repository_deletes_nothing() {
-    let mut stage = Stage::usual().await;
+async fn an_emptied_repository_deletes_nothing(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.add("bert", 8, "10m", &[]);
     stage.state("bert", "Running").await;
-    let files: Vec<&str> = FIRST.iter().map(|(path, _)| *path).collect();
-    for path in files.iter().copied().chain([&*path("bert")]) {
+    for (path, _) in first(stage.names()) {
         stage.repository.remove(path);
     }
+    stage.repository.remove(&path("bert"));
     stage.repository.commit("Remove everything");
     stage.said(&["B0502"]).await;
-    for (path, text) in FIRST {
-        stage.repository.write(path, text);
-    }
+    stage.describe_cluster();
     stage.add("bert", 8, "10m", &[]);
     stage.add("next", 1, "20ms", &[]);
     stage.state("next", "Completed").await;
@@ -62,9 +57,8 @@ async fn an_emptied_repository_deletes_nothing() {
     assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
 }
 
-#[tokio::test]
-async fn a_missing_reference_is_said_and_waited_for() {
-    let mut stage = without_daemon().await;
+async fn a_missing_reference_is_said_and_waited_for(on: On) {
+    let mut stage = without_daemon(on).await;
     stage.add("hello", 1, "20ms", &[]);
     let flags = Flags {
         reference: "release".to_owned(),
@@ -76,9 +70,8 @@ async fn a_missing_reference_is_said_and_waited_for() {
     stage.state("hello", "Completed").await;
 }
 
-#[tokio::test]
-async fn a_reference_that_is_an_option_is_a_usage_error() {
-    let mut stage = without_daemon().await;
+async fn a_reference_that_is_an_option_is_a_usage_error(on: On) {
+    let mut stage = without_daemon(on).await;
     let flags = Flags {
         reference: "--upload-pack=x".to_owned(),
         ..stage.flags()
@@ -86,9 +79,8 @@ async fn a_reference_that_is_an_option_is_a_usage_error() {
     ends(&mut stage, &flags, 2, &["not a reference", "help:"]).await;
 }
 
-#[tokio::test]
-async fn bad_files_hold_only_themselves() {
-    let mut stage = Stage::usual().await;
+async fn bad_files_hold_only_themselves(on: On) {
+    let mut stage = Stage::usual(on).await;
     let root = stage.repository.root().to_owned();
     stage
         .repository
@@ -110,9 +102,8 @@ async fn bad_files_hold_only_themselves() {
     stage.check();
 }
 
-#[tokio::test]
-async fn a_remote_that_hangs_does_not_hold_the_daemon() {
-    let mut stage = without_daemon().await;
+async fn a_remote_that_hangs_does_not_hold_the_daemon(on: On) {
+    let mut stage = without_daemon(on).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (say, heard) = tokio::sync::oneshot::channel();
@@ -134,21 +125,11 @@ async fn a_remote_that_hangs_does_not_hold_the_daemon() {
     silence.abort();
 }
 
-#[tokio::test]
-async fn a_wrong_token_is_said() {
-    let usual = Setting::default();
-    let mut stage = Stage::build(Setting {
-        token: Some("right".to_owned()),
-        daemon: false,
-        ..usual
-    })
-    .await;
+async fn a_wrong_token_is_said(on: On) {
+    let mut stage = without_daemon(on).await;
     stage.add("hello", 1, "20ms", &[]);
-    let right = std::fs::read_to_string(stage.cluster.kubeconfig()).unwrap();
-    let wrong = stage.folder().join("wrong");
-    std::fs::write(&wrong, right.replace("right", "very-secret")).unwrap();
     let flags = Flags {
-        kubeconfig: wrong,
+        kubeconfig: with_user(&stage, &json!({"token": "very-secret"})),
         ..stage.flags()
     };
     ends(
@@ -164,9 +145,8 @@ async fn a_wrong_token_is_said() {
     stage.state("hello", "Completed").await;
 }
 
-#[tokio::test]
-async fn an_exec_plugin_is_run_only_if_it_is_allowed() {
-    let mut stage = without_daemon().await;
+async fn an_exec_plugin_is_run_only_if_it_is_allowed(on: On) {
+    let mut stage = without_daemon(on).await;
     stage.add("hello", 1, "20ms", &[]);
     let mark = stage.folder().join("it-ran");
     let flags = Flags {
@@ -185,18 +165,43 @@ async fn an_exec_plugin_is_run_only_if_it_is_allowed() {
 }
 
 /// A kubeconfig whose user is a program that leaves a mark.
-fn with_plugin(stage: &Stage, mark: &Path) -> std::path::PathBuf {
-    let answer = r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"t"}}"#;
+fn with_plugin(stage: &Stage, mark: &Path) -> PathBuf {
+    let token = kubeconfig(stage)["users"][0]["user"]["token"].clone();
+    let answer = json!({
+        "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+        "status": {"token": token},
+    });
     let script = stage.folder().join("plugin");
     let text = format!("#!/bin/sh\ntouch {}\necho '{answer}'\n", mark.display());
     std::fs::write(&script, text).unwrap();
-    let plugin = format!(
-        "user: {{exec: {{apiVersion: client.authentication.k8s.io/v1, command: /bin/sh, args: [{:?}], interactiveMode: Never}}}}",
-        script.display().to_string()
-    );
-    let usual = std::fs::read_to_string(stage.cluster.kubeconfig()).unwrap();
-    assert!(usual.contains("user: {}"), "{usual}");
-    let kubeconfig = stage.folder().join("with-plugin");
-    std::fs::write(&kubeconfig, usual.replace("user: {}", &plugin)).unwrap();
-    kubeconfig
+    let plugin = json!({
+        "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",
+        "command": "/bin/sh", "args": [script],
+    });
+    with_user(stage, &json!({"exec": plugin}))
+}
+
+/// The kubeconfig with another user.
+fn with_user(stage: &Stage, user: &Value) -> PathBuf {
+    let mut config = kubeconfig(stage);
+    config["users"][0]["user"] = user.clone();
+    let file = stage.folder().join("kubeconfig-of-another");
+    std::fs::write(&file, config.to_string()).unwrap();
+    file
+}
+
+fn kubeconfig(stage: &Stage) -> Value {
+    let text = std::fs::read_to_string(stage.cluster.kubeconfig()).unwrap();
+    serde_saphyr::from_str(&text).unwrap()
+}
+
+on_both! {
+    an_empty_repository_is_waited_for,
+    an_emptied_repository_deletes_nothing,
+    a_missing_reference_is_said_and_waited_for,
+    a_reference_that_is_an_option_is_a_usage_error,
+    bad_files_hold_only_themselves,
+    a_remote_that_hangs_does_not_hold_the_daemon,
+    a_wrong_token_is_said,
+    an_exec_plugin_is_run_only_if_it_is_allowed,
 }

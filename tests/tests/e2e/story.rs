@@ -1,11 +1,10 @@
 //! What users do every day, and what they see of it.
 
-use berth_tests::e2e::Stage;
 use berth_tests::e2e::documents::{DEFAULTS, DEFAULTS_END, TOLERATION, path};
+use berth_tests::e2e::{On, Stage};
 
-#[tokio::test]
-async fn one_slot_runs_and_finishes() {
-    let mut stage = Stage::usual().await;
+async fn one_slot_runs_and_finishes(on: On) {
+    let mut stage = Stage::usual(on).await;
     let commit = stage.add("hello", 1, "50ms", &[]);
     stage.state("hello", "Completed").await;
     let pods = stage.scene.of("hello");
@@ -20,9 +19,8 @@ async fn one_slot_runs_and_finishes() {
     stage.stop().await;
 }
 
-#[tokio::test]
-async fn sixteen_slots_are_two_pods_of_eight() {
-    let mut stage = Stage::usual().await;
+async fn sixteen_slots_are_two_pods_of_eight(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.add("big", 16, "200ms", &[]);
     stage.state("big", "Completed").await;
     let mut pods = stage.scene.of("big");
@@ -33,9 +31,8 @@ async fn sixteen_slots_are_two_pods_of_eight() {
     stage.check();
 }
 
-#[tokio::test]
-async fn a_size_that_does_not_split_is_refused_alone() {
-    let mut stage = Stage::usual().await;
+async fn a_size_that_does_not_split_is_refused_alone(on: On) {
+    let mut stage = Stage::usual(on).await;
     let write = |name: &str, slots| {
         let text = berth_tests::e2e::documents::experiment(name, slots, "50ms", &[]);
         stage.repository.write(&path(name), &text);
@@ -59,9 +56,8 @@ async fn a_size_that_does_not_split_is_refused_alone() {
     stage.check();
 }
 
-#[tokio::test]
-async fn one_rank_fails_and_the_gang_restarts_as_one() {
-    let mut stage = Stage::usual().await;
+async fn one_rank_fails_and_the_gang_restarts_as_one(on: On) {
+    let mut stage = Stage::usual(on).await;
     let script = [("exit", "attempt=1,rank=1:137;0")];
     stage.add("flaky", 16, "100ms", &script);
     stage.state("flaky", "Completed").await;
@@ -81,9 +77,8 @@ async fn one_rank_fails_and_the_gang_restarts_as_one() {
     stage.check();
 }
 
-#[tokio::test]
-async fn a_program_that_always_fails_ends_after_its_restarts() {
-    let mut stage = Stage::usual().await;
+async fn a_program_that_always_fails_ends_after_its_restarts(on: On) {
+    let mut stage = Stage::usual(on).await;
     let text = berth_tests::e2e::documents::experiment("broken", 1, "20ms", &[("exit", "3")]);
     let text = text.replace("maxRestarts: 2", "maxRestarts: 1");
     stage.repository.write(&path("broken"), &text);
@@ -95,9 +90,8 @@ async fn a_program_that_always_fails_ends_after_its_restarts() {
     stage.check();
 }
 
-#[tokio::test]
-async fn a_pause_ends_the_pods_and_a_resume_makes_the_next_attempt() {
-    let mut stage = Stage::usual().await;
+async fn a_pause_ends_the_pods_and_a_resume_makes_the_next_attempt(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.add("bert", 8, "10m", &[]);
     stage
         .until("bert runs", |scene| scene.running("bert").len() == 1)
@@ -121,9 +115,8 @@ async fn a_pause_ends_the_pods_and_a_resume_makes_the_next_attempt() {
     stage.check();
 }
 
-#[tokio::test]
-async fn a_changed_hyperparameter_replaces_the_run() {
-    let mut stage = Stage::usual().await;
+async fn a_changed_hyperparameter_replaces_the_run(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.add("bert", 8, "10m", &[]);
     stage
         .until("bert runs", |scene| scene.running("bert").len() == 1)
@@ -155,9 +148,8 @@ async fn a_changed_hyperparameter_replaces_the_run() {
     stage.check();
 }
 
-#[tokio::test]
-async fn new_pod_defaults_restart_nothing_and_are_said_to_be_outdated() {
-    let mut stage = Stage::usual().await;
+async fn new_pod_defaults_restart_nothing_and_are_said_to_be_outdated(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.add("bert", 8, "10m", &[]);
     stage.add("done", 1, "20ms", &[]);
     stage.state("done", "Completed").await;
@@ -201,9 +193,8 @@ async fn new_pod_defaults_restart_nothing_and_are_said_to_be_outdated() {
     stage.check();
 }
 
-#[tokio::test]
-async fn a_deletion_ends_the_pods_and_a_finished_one_never_runs_again() {
-    let mut stage = Stage::usual().await;
+async fn a_deletion_ends_the_pods_and_a_finished_one_never_runs_again(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.add("bert", 8, "10m", &[]);
     stage.add("done", 1, "20ms", &[]);
     stage.state("done", "Completed").await;
@@ -240,9 +231,8 @@ async fn a_deletion_ends_the_pods_and_a_finished_one_never_runs_again() {
     stage.check();
 }
 
-#[tokio::test]
-async fn a_document_that_becomes_invalid_keeps_its_last_form() {
-    let mut stage = Stage::usual().await;
+async fn a_document_that_becomes_invalid_keeps_its_last_form(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.add("bert", 8, "10m", &[]);
     stage
         .until("bert runs", |scene| scene.running("bert").len() == 1)
@@ -266,4 +256,17 @@ async fn a_document_that_becomes_invalid_keeps_its_last_form() {
     assert_eq!(stage.scene.running("bert").len(), 1, "{}", stage.describe());
     assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
     stage.check();
+}
+
+on_both! {
+    one_slot_runs_and_finishes,
+    sixteen_slots_are_two_pods_of_eight,
+    a_size_that_does_not_split_is_refused_alone,
+    one_rank_fails_and_the_gang_restarts_as_one,
+    a_program_that_always_fails_ends_after_its_restarts,
+    a_pause_ends_the_pods_and_a_resume_makes_the_next_attempt,
+    a_changed_hyperparameter_replaces_the_run,
+    new_pod_defaults_restart_nothing_and_are_said_to_be_outdated,
+    a_deletion_ends_the_pods_and_a_finished_one_never_runs_again,
+    a_document_that_becomes_invalid_keeps_its_last_form,
 }

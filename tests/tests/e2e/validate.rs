@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Output;
 
-use berth_tests::e2e::documents::{FIRST, experiment, path};
-use berth_tests::e2e::{StateRepository, command};
+use berth_tests::e2e::documents::{experiment, first, path};
+use berth_tests::e2e::{Names, StateRepository, command};
 
 struct Said {
     code: Option<i32>,
@@ -40,8 +40,8 @@ fn folder() -> tempfile::TempDir {
 /// A repository that is fine, not committed yet.
 fn state(folder: &Path) -> StateRepository {
     let repository = StateRepository::create(folder.join("state"));
-    for (path, text) in FIRST {
-        repository.write(path, text);
+    for (path, text) in first(&Names::fresh()) {
+        repository.write(path, &text);
     }
     repository
 }

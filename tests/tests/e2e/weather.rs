@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use berth_sandbox::{Faults, Options};
-use berth_tests::e2e::{Scene, Setting, Stage};
+use berth_tests::e2e::{CREATE_PODS, Faults, On, Scene, Setting, Stage, Wish, seed};
 use serde_json::{Value, json};
 
 /// One running pod of 8 slots.
-async fn running(more: &[(&str, &str)]) -> Stage {
-    let mut stage = Stage::usual().await;
+async fn running(on: On, more: &[(&str, &str)]) -> Stage {
+    let mut stage = Stage::usual(on).await;
     stage.add("bert", 8, "10m", more);
     stage
         .until("bert runs", |scene| scene.running("bert").len() == 1)
@@ -18,7 +17,7 @@ async fn running(more: &[(&str, &str)]) -> Stage {
 
 fn pod_path(stage: &Stage, name: &str) -> String {
     let pod = &stage.scene.running(name)[0].name;
-    format!("/api/v1/namespaces/vision/pods/{pod}")
+    stage.pod_path(pod)
 }
 
 fn second_attempt_runs(scene: &Scene) -> bool {
@@ -39,10 +38,9 @@ async fn interrupted_once(stage: &mut Stage) {
     stage.check();
 }
 
-#[tokio::test]
-async fn no_right_to_create_pods_is_said_and_mended() {
-    let mut stage = Stage::usual().await;
-    stage.cluster.deny("create", "pods");
+async fn no_right_to_create_pods_is_said_and_mended(on: On) {
+    let mut stage = Stage::usual(on).await;
+    stage.cluster.deny(&CREATE_PODS);
     stage.add("hello", 1, "20ms", &[]);
     stage
         .until("its status has the server's words", |scene| {
@@ -57,15 +55,14 @@ async fn no_right_to_create_pods_is_said_and_mended() {
     stage.check();
 }
 
-#[tokio::test]
-async fn a_full_quota_stops_only_what_it_refuses() {
-    let mut stage = Stage::usual().await;
+async fn a_full_quota_stops_only_what_it_refuses(on: On) {
+    let mut stage = Stage::usual(on).await;
     let quota = json!({
         "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"},
         "spec": {"hard": {"requests.nvidia.com/gpu": "4"}},
     });
-    let quotas = "/api/v1/namespaces/vision/resourcequotas";
-    stage.cluster.post(quotas, &quota);
+    let quotas = stage.names().path("resourcequotas");
+    stage.cluster.post(&quotas, &quota);
     stage.add("large", 8, "20ms", &[]);
     stage.add("small", 2, "20ms", &[]);
     stage.state("small", "Completed").await;
@@ -80,23 +77,22 @@ async fn a_full_quota_stops_only_what_it_refuses() {
     stage.check();
 }
 
-#[tokio::test]
-async fn an_edited_service_is_put_right_and_a_deleted_one_is_made_again() {
-    let mut stage = Stage::usual().await;
+async fn an_edited_service_is_put_right_and_a_deleted_one_is_made_again(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.add("gang", 16, "10m", &[]);
     stage
         .until("gang runs", |scene| scene.running("gang").len() == 2)
         .await;
-    let service = stage.cluster.objects("services");
-    let service = service
-        .iter()
-        .find(|service| service["metadata"]["namespace"] == "vision")
+    let services = stage.cluster.objects("services", &stage.names().queue());
+    let service = services
+        .first()
         .unwrap_or_else(|| panic!("no service\n{}", stage.describe()));
     let name = service["metadata"]["name"].as_str().unwrap().to_owned();
     let selector = service["spec"]["selector"].clone();
     let uid = service["metadata"]["uid"].clone();
-    let path = format!("/api/v1/namespaces/vision/services/{name}");
-    let live = |stage: &Stage| stage.cluster.object("services", "vision", &name);
+    let queue = stage.names().queue();
+    let path = stage.names().path(&format!("services/{name}"));
+    let live = |stage: &Stage| stage.cluster.object("services", &queue, &name);
     let wrong = json!({"spec": {"selector": {"berth.dev/attempt": "77"}}});
     stage.cluster.patch(&path, &wrong);
     stage
@@ -121,29 +117,26 @@ async fn an_edited_service_is_put_right_and_a_deleted_one_is_made_again() {
     stage.check();
 }
 
-#[tokio::test]
-async fn a_pod_deleted_by_hand_is_an_interruption() {
-    let mut stage = running(&[]).await;
+async fn a_pod_deleted_by_hand_is_an_interruption(on: On) {
+    let mut stage = running(on, &[]).await;
     stage.cluster.delete(&pod_path(&stage, "bert"));
     interrupted_once(&mut stage).await;
 }
 
-#[tokio::test]
-async fn exit_zero_after_being_asked_to_stop_is_no_success() {
-    let mut stage = running(&[("on-term", "exit=0,after=50ms")]).await;
+async fn exit_zero_after_being_asked_to_stop_is_no_success(on: On) {
+    let mut stage = running(on, &[("on-term", "exit=0,after=50ms")]).await;
     let pod = stage.scene.running("bert")[0].name.clone();
     let eviction = json!({
         "apiVersion": "policy/v1", "kind": "Eviction",
-        "metadata": {"name": pod, "namespace": "vision"},
+        "metadata": {"name": pod, "namespace": stage.names().queue()},
     });
     let path = format!("{}/eviction", pod_path(&stage, "bert"));
     stage.cluster.post(&path, &eviction);
     interrupted_once(&mut stage).await;
 }
 
-#[tokio::test]
-async fn a_finalizer_taken_off_by_hand_loses_no_count() {
-    let mut stage = running(&[]).await;
+async fn a_finalizer_taken_off_by_hand_loses_no_count(on: On) {
+    let mut stage = running(on, &[]).await;
     let path = pod_path(&stage, "bert");
     stage
         .cluster
@@ -152,21 +145,18 @@ async fn a_finalizer_taken_off_by_hand_loses_no_count() {
     interrupted_once(&mut stage).await;
 }
 
-#[tokio::test]
-async fn a_foreign_object_in_the_way_is_reported_and_left_alone() {
-    let mut first = Stage::usual().await;
+async fn a_foreign_object_in_the_way_is_reported_and_left_alone(on: On) {
+    let mut first = Stage::usual(on).await;
     first.add("hello", 1, "20ms", &[]);
     first.state("hello", "Completed").await;
     let name = first.scene.of("hello")[0].name.clone();
     drop(first);
-    let mut stage = Stage::usual().await;
+    let mut stage = Stage::usual(on).await;
     let foreign = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
         "spec": {"containers": [{"name": "a", "image": "registry.example.com/other:1"}]},
     });
-    let made = stage
-        .cluster
-        .post("/api/v1/namespaces/vision/pods", &foreign);
+    let made = stage.cluster.post(&stage.names().path("pods"), &foreign);
     stage.add("hello", 1, "20ms", &[]);
     stage.add("other", 1, "20ms", &[]);
     stage.state("other", "Completed").await;
@@ -175,27 +165,24 @@ async fn a_foreign_object_in_the_way_is_reported_and_left_alone() {
             scene.status.message("hello").contains(&name)
         })
         .await;
-    let live = stage.cluster.object("pods", "vision", &name).unwrap();
+    let queue = stage.names().queue();
+    let live = stage.cluster.object("pods", &queue, &name).unwrap();
     assert_eq!(live["metadata"]["uid"], made["metadata"]["uid"]);
     assert_eq!(live["metadata"]["labels"], Value::Null);
     assert_eq!(live["metadata"]["deletionTimestamp"], Value::Null);
     // Out of the way, it goes on.
-    stage
-        .cluster
-        .delete(&format!("/api/v1/namespaces/vision/pods/{name}"));
+    stage.cluster.delete(&stage.pod_path(&name));
     stage.state("hello", "Completed").await;
 }
 
-#[tokio::test]
-async fn an_image_changed_at_creation_is_no_drift() {
+async fn an_image_changed_at_creation_is_no_drift(on: On) {
     let mirror = ("registry.example.com/", "mirror.example.com/");
-    let usual = Setting::default();
     let mut stage = Stage::build(Setting {
-        cluster: Options {
-            image_rewrite: Some((mirror.0.to_owned(), mirror.1.to_owned())),
-            ..usual.cluster
+        cluster: Wish {
+            rewrite: Some(mirror),
+            ..Wish::default()
         },
-        ..usual
+        ..Setting::usual(on)
     })
     .await;
     stage.add("hello", 1, "50ms", &[]);
@@ -207,9 +194,8 @@ async fn an_image_changed_at_creation_is_no_drift() {
     stage.check();
 }
 
-#[tokio::test]
-async fn a_node_that_never_comes_back_holds_the_trial_until_it_is_deleted() {
-    let mut stage = running(&[]).await;
+async fn a_node_that_never_comes_back_holds_the_trial_until_it_is_deleted(on: On) {
+    let mut stage = running(on, &[]).await;
     let node = stage.scene.running("bert")[0].node.clone();
     let node_path = format!("/api/v1/nodes/{node}");
     let lost = json!({"metadata": {"annotations": {"sandbox.berth.dev/state": "lost"}}});
@@ -228,24 +214,16 @@ async fn a_node_that_never_comes_back_holds_the_trial_until_it_is_deleted() {
     interrupted_once(&mut stage).await;
 }
 
-#[tokio::test]
-async fn throttled_broken_and_lost_answers_lose_nothing_and_double_nothing() {
-    let mut stage = Stage::usual().await;
+async fn throttled_broken_and_lost_answers_lose_nothing_and_double_nothing(on: On) {
+    let mut stage = Stage::build(Setting {
+        proxy: Some(seed()),
+        ..Setting::usual(on)
+    })
+    .await;
     stage.patience = Duration::from_mins(3);
     stage.said(&["\"ready\""]).await;
-    let faults = Faults {
-        throttled: 10,
-        failed: 30,
-        conflict: 50,
-        lost_before: 30,
-        lost_after: 50,
-        cut_watch: 50,
-        compacted: 50,
-        ..Faults::default()
-    };
-    stage
-        .cluster
-        .with(|server| server.options_mut().faults = faults);
+    let storm = Faults::STORM;
+    stage.proxy.as_ref().unwrap().set(storm);
     for number in 0..6 {
         stage.add(&format!("gang-{number}"), 16, "50ms", &[]);
     }
@@ -258,9 +236,7 @@ async fn throttled_broken_and_lost_answers_lose_nothing_and_double_nothing() {
     stage.state("flaky", "Completed").await;
     let attempts = stage.scene.status.attempts("flaky");
     assert_eq!(attempts, [(1, "failed"), (2, "completed")]);
-    stage
-        .cluster
-        .with(|server| server.options_mut().faults = Faults::default());
+    stage.proxy.as_ref().unwrap().set(Faults::default());
     stage
         .until("all pods are let go", |scene| {
             let held = |pod: &Value| pod["metadata"]["finalizers"].is_array();
@@ -268,4 +244,17 @@ async fn throttled_broken_and_lost_answers_lose_nothing_and_double_nothing() {
         })
         .await;
     stage.check();
+}
+
+on_both! {
+    no_right_to_create_pods_is_said_and_mended,
+    a_full_quota_stops_only_what_it_refuses,
+    an_edited_service_is_put_right_and_a_deleted_one_is_made_again,
+    a_pod_deleted_by_hand_is_an_interruption,
+    exit_zero_after_being_asked_to_stop_is_no_success,
+    a_finalizer_taken_off_by_hand_loses_no_count,
+    a_foreign_object_in_the_way_is_reported_and_left_alone,
+    an_image_changed_at_creation_is_no_drift,
+    a_node_that_never_comes_back_holds_the_trial_until_it_is_deleted,
+    throttled_broken_and_lost_answers_lose_nothing_and_double_nothing,
 }

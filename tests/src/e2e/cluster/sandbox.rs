@@ -1,123 +1,133 @@
-//! The sandbox in this process, behind a socket: a test reaches into its server.
+//! The sandbox in this process, behind a socket.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use berth_sandbox::http::Sandbox;
-use berth_sandbox::{Denial, Options, Request, Server};
+use berth_sandbox::{Denial, NodePool, Options, Request, Server};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::wake::Wake;
+use super::Wish;
+use super::access::Right;
+use crate::e2e::names::{Names, POOL};
+use crate::e2e::scene::Seen;
+use crate::e2e::wake::Wake;
 
-/// A cluster with a kubeconfig.
+/// Requests of tests are told from Berth's by it.
+const AGENT: &str = "kubectl-by-hand";
+/// The token that it asks for, in every kubeconfig.
+pub(super) const TOKEN: &str = "token-of-the-sandbox";
+
+/// A sandbox of one stage.
 #[derive(Debug)]
-pub struct Cluster {
+pub(super) struct Embedded {
     sandbox: Sandbox,
-    kubeconfig: PathBuf,
 }
 
-impl Cluster {
-    /// Starts it; its namespaces are `berth` and `vision`. Each change rings.
-    /// With a token, requests must carry it.
-    pub async fn start(
-        kubeconfig: PathBuf,
-        options: Options,
-        token: Option<String>,
-        wake: Wake,
-    ) -> Self {
+impl Embedded {
+    pub(super) async fn start(wish: &Wish, names: &Names, wake: Wake) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let options = Options {
-            start_ms: now_ms(),
-            ..options
-        };
-        let sandbox = Sandbox::start(Server::new(options), listener, token).unwrap();
-        std::fs::write(&kubeconfig, sandbox.kubeconfig()).unwrap();
+        let server = Server::new(options(wish, names));
+        let sandbox = Sandbox::start(server, listener, Some(TOKEN.to_owned())).unwrap();
         let mut revision = sandbox.revision();
         tokio::spawn(async move {
             while revision.changed().await.is_ok() {
                 wake.ring();
             }
         });
-        let cluster = Self {
-            sandbox,
-            kubeconfig,
-        };
-        for name in ["berth", "vision"] {
+        let embedded = Self { sandbox };
+        for name in names.namespaces() {
             let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-            cluster.post("/api/v1/namespaces", &body);
+            embedded.ask(
+                "POST",
+                "/api/v1/namespaces",
+                "application/json",
+                Some(&body),
+            );
         }
-        cluster
+        embedded
     }
 
-    /// The kubeconfig that names it.
-    pub fn kubeconfig(&self) -> &Path {
-        &self.kubeconfig
+    pub(super) fn kubeconfig(&self) -> String {
+        self.sandbox.kubeconfig()
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> std::net::SocketAddr {
-        self.sandbox.address()
+    pub(super) fn pods_since(&self, cursor: &mut u64) -> Vec<Seen> {
+        let after = (*cursor).max(1);
+        let changes = self.sandbox.with(|server| server.changes(after));
+        let changes = changes.expect("the sandbox's log reaches back");
+        *cursor = changes.last().map_or(after, |change| change.revision);
+        let pods = changes.into_iter().filter(|it| &*it.resource == "pods");
+        pods.map(|change| Seen {
+            object: change.object,
+            gone: change.gone,
+        })
+        .collect()
     }
 
-    /// Looks at the server or changes it.
-    pub fn with<T>(&self, look: impl FnOnce(&mut Server) -> T) -> T {
-        self.sandbox.with(look)
+    pub(super) fn object(&self, resource: &str, namespace: &str, name: &str) -> Option<Arc<Value>> {
+        self.sandbox
+            .with(|server| server.object(resource, namespace, name))
     }
 
-    /// An object as it is now.
-    pub fn object(&self, resource: &str, namespace: &str, name: &str) -> Option<Arc<Value>> {
-        self.with(|server| server.object(resource, namespace, name))
+    pub(super) fn objects(&self, resource: &str, namespace: &str) -> Vec<Arc<Value>> {
+        let mut objects = self.sandbox.with(|server| server.objects(resource));
+        objects.retain(|object| object["metadata"]["namespace"] == namespace);
+        objects
     }
 
-    /// All objects of a resource.
-    pub fn objects(&self, resource: &str) -> Vec<Arc<Value>> {
-        self.with(|server| server.objects(resource))
-    }
-
-    /// From now on this is refused with 403.
-    pub fn deny(&self, verb: &str, resource: &str) {
+    pub(super) fn deny(&self, right: &Right) {
+        assert!(right.within.is_none(), "the sandbox knows no roles");
         let denial = Denial {
-            verb: verb.to_owned(),
-            resource: resource.to_owned(),
+            verb: right.verb.to_owned(),
+            resource: right.resource.to_owned(),
             namespace: None,
         };
-        self.with(|server| server.options_mut().denied.push(denial));
+        self.sandbox
+            .with(|server| server.options_mut().denied.push(denial));
     }
 
-    /// Nothing is refused any more.
-    pub fn allow_all(&self) {
-        self.with(|server| server.options_mut().denied.clear());
+    pub(super) fn allow_all(&self) {
+        self.sandbox
+            .with(|server| server.options_mut().denied.clear());
     }
 
-    /// Creates an object, as an administrator would; it must be accepted.
-    pub fn post(&self, path: &str, body: &Value) -> Value {
-        self.ask(&Request::new("POST", path).with("application/json", body))
-    }
-
-    /// Changes an object by a JSON merge patch; it must be accepted.
-    pub fn patch(&self, path: &str, body: &Value) -> Value {
-        self.ask(&Request::new("PATCH", path).with("application/merge-patch+json", body))
-    }
-
-    /// Deletes an object; it must be accepted.
-    pub fn delete(&self, path: &str) -> Value {
-        self.ask(&Request::new("DELETE", path))
-    }
-
-    fn ask(&self, request: &Request) -> Value {
-        let mut request = request.clone();
-        "kubectl-by-hand".clone_into(&mut request.user_agent);
-        let answer = self.with(|server| server.handle(now_ms(), &request));
+    pub(super) fn ask(&self, method: &str, path: &str, media: &str, body: Option<&Value>) -> Value {
+        let mut request = Request::new(method, path);
+        if let Some(body) = body {
+            request = request.with(media, body);
+        }
+        AGENT.clone_into(&mut request.user_agent);
+        let answer = self
+            .sandbox
+            .with(|server| server.handle(now_ms(), &request));
         assert!(
             (200..300).contains(&answer.status),
-            "{} {}: {}",
-            request.method,
-            request.path,
+            "{method} {path}: {}",
             answer.value()
         );
         answer.value()
+    }
+}
+
+fn options(wish: &Wish, names: &Names) -> Options {
+    let nodes = NodePool {
+        prefix: names.node_prefix(),
+        labels: vec![(POOL.to_owned(), names.pool())],
+        ..NodePool::gpus(wish.nodes, 8)
+    };
+    let rewrite = wish
+        .rewrite
+        .map(|(from, to)| (from.to_owned(), to.to_owned()));
+    Options {
+        // Another cluster has other uids.
+        seed: if wish.alone { 2 } else { 1 },
+        start_ms: now_ms(),
+        nodes: vec![nodes],
+        start_delay: Duration::from_millis(20),
+        image_rewrite: rewrite,
+        ..Options::default()
     }
 }
 

@@ -1,0 +1,197 @@
+//! The cluster of a stage: the sandbox or a real control plane, changed as an administrator would,
+//! and seen by everything that happens to pods.
+
+mod access;
+mod follow;
+mod real;
+mod sandbox;
+pub(super) mod shared;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::names::Names;
+use super::scene::Seen;
+use super::wake::Wake;
+use crate::controlplane::{ControlPlane, Programs};
+pub use access::{CREATE_PODS, Right};
+
+use real::Real;
+use sandbox::Embedded;
+
+/// The server that a scenario plays on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    /// The embedded sandbox.
+    Sandbox,
+    /// etcd, kube-apiserver, the controllers, kube-scheduler, KWOK's nodes.
+    Real,
+}
+
+impl On {
+    /// The real control plane; `None`, said aloud, if it is not built and need not be.
+    pub fn real(scenario: &str) -> Option<Self> {
+        use std::io::Write as _;
+        match Programs::if_built() {
+            Ok(Some(_)) => Some(Self::Real),
+            Ok(None) => {
+                // Not by `eprintln`, which nobody sees unless the test fails.
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "NOT RUN on kube-apiserver: {scenario} (`make controlplane` builds it)"
+                );
+                None
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// What a cluster is made of.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// Nodes of 8 GPUs.
+    pub nodes: u32,
+    /// Images that begin with the first get the second instead when a pod is created.
+    pub rewrite: Option<(&'static str, &'static str)>,
+    /// A control plane that no other stage plays on. The sandbox always is.
+    pub alone: bool,
+}
+
+impl Default for Wish {
+    fn default() -> Self {
+        Self {
+            nodes: 4,
+            rewrite: None,
+            alone: false,
+        }
+    }
+}
+
+/// A cluster with a kubeconfig. Its namespaces are those of the names.
+#[derive(Debug)]
+pub struct Cluster {
+    server: Server,
+    names: Names,
+    kubeconfig: PathBuf,
+}
+
+#[derive(Debug)]
+enum Server {
+    Sandbox(Embedded),
+    Real(Box<Real>),
+}
+
+impl Cluster {
+    /// Starts it, or takes a share of one that runs. Each change rings.
+    pub async fn start(
+        on: On,
+        wish: &Wish,
+        names: &Names,
+        kubeconfig: PathBuf,
+        wake: Wake,
+    ) -> Self {
+        let server = match on {
+            On::Sandbox => {
+                let embedded = Embedded::start(wish, names, wake).await;
+                std::fs::write(&kubeconfig, embedded.kubeconfig()).unwrap();
+                Server::Sandbox(embedded)
+            }
+            On::Real => {
+                let (wish, own) = (wish.clone(), names.clone());
+                let start = async move { Real::start(&wish, &own, wake).await };
+                let (real, text) = shared::run(start);
+                std::fs::write(&kubeconfig, text).unwrap();
+                Server::Real(Box::new(real))
+            }
+        };
+        Self {
+            server,
+            names: names.clone(),
+            kubeconfig,
+        }
+    }
+
+    /// The kubeconfig of Berth: with the rights that the reference lists and no others, where the
+    /// server knows rights.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Its names.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// What happened to pods since the last call with this cursor, which begins at 0.
+    pub fn pods_since(&self, cursor: &mut u64) -> Vec<Seen> {
+        match &self.server {
+            Server::Sandbox(embedded) => embedded.pods_since(cursor),
+            Server::Real(real) => real.pods_since(cursor),
+        }
+    }
+
+    /// An object of the core group as it is now; without a namespace if that is empty.
+    pub fn object(&self, resource: &str, namespace: &str, name: &str) -> Option<Arc<Value>> {
+        match &self.server {
+            Server::Sandbox(embedded) => embedded.object(resource, namespace, name),
+            Server::Real(real) => real.object(resource, namespace, name),
+        }
+    }
+
+    /// All objects of a resource of the core group in a namespace.
+    pub fn objects(&self, resource: &str, namespace: &str) -> Vec<Arc<Value>> {
+        match &self.server {
+            Server::Sandbox(embedded) => embedded.objects(resource, namespace),
+            Server::Real(real) => real.objects(resource, namespace),
+        }
+    }
+
+    /// From now on Berth has this right no more.
+    pub fn deny(&self, right: &Right) {
+        match &self.server {
+            Server::Sandbox(embedded) => embedded.deny(right),
+            Server::Real(real) => real.deny(right),
+        }
+    }
+
+    /// Berth has all the rights that the reference lists again.
+    pub fn allow_all(&self) {
+        match &self.server {
+            Server::Sandbox(embedded) => embedded.allow_all(),
+            Server::Real(real) => real.allow_all(),
+        }
+    }
+
+    /// Creates an object, as an administrator would; it must be accepted.
+    pub fn post(&self, path: &str, body: &Value) -> Value {
+        self.ask("POST", path, "application/json", Some(body))
+    }
+
+    /// Changes an object by a JSON merge patch; it must be accepted.
+    pub fn patch(&self, path: &str, body: &Value) -> Value {
+        self.ask("PATCH", path, "application/merge-patch+json", Some(body))
+    }
+
+    /// Deletes an object; it must be accepted.
+    pub fn delete(&self, path: &str) -> Value {
+        self.ask("DELETE", path, "application/json", None)
+    }
+
+    fn ask(&self, method: &str, path: &str, media: &str, body: Option<&Value>) -> Value {
+        match &self.server {
+            Server::Sandbox(embedded) => embedded.ask(method, path, media, body),
+            Server::Real(real) => real.ask(method, path, media, body),
+        }
+    }
+
+    /// The control plane of a stage that is alone on a real one.
+    pub fn plane(&mut self) -> &mut ControlPlane {
+        match &mut self.server {
+            Server::Real(real) => real.plane(),
+            Server::Sandbox(_) => panic!("the sandbox is one process: it has no parts to kill"),
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! A proxy between the daemon and the API server, of either kind, that makes bad weather: it cuts
+//! watches, holds back and loses answers, throttles and breaks. A seed decides what becomes of the
+//! nth request of a method and path, so that a failure can be played again.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use futures::{StreamExt as _, stream};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::cluster::shared;
+use crate::controlplane;
+use crate::simulation::Random;
+
+const LARGEST_BODY: usize = 3 << 20;
+/// An answer that is held back comes within this.
+const LONGEST_DELAY_MS: usize = 300;
+/// A watch that is to be cut ends within this, if nothing happens before.
+const LONGEST_WATCH_MS: usize = 3000;
+/// So many pieces of a watch's stream come before it is cut, at most.
+const MOST_PIECES: usize = 4;
+
+/// The seed of this run: `BERTH_SEED`, or 1.
+pub fn seed() -> u64 {
+    let text = std::env::var("BERTH_SEED").unwrap_or_else(|_| "1".to_owned());
+    text.parse()
+        .unwrap_or_else(|_| panic!("BERTH_SEED is no number: {text:?}"))
+}
+
+/// How often what goes wrong, per mille; never by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Faults {
+    /// 429 with `Retry-After: 1`, not carried out.
+    pub throttled: usize,
+    /// 500 or 503, not carried out.
+    pub failed: usize,
+    /// The connection breaks, nothing was carried out.
+    pub lost_before: usize,
+    /// Carried out, but the connection breaks before the answer.
+    pub lost_after: usize,
+    /// The answer is held back.
+    pub delayed: usize,
+    /// A watch breaks off, also within a line.
+    pub cut: usize,
+    /// A watch's version is too old: 410.
+    pub expired: usize,
+}
+
+impl Faults {
+    /// Everything, often.
+    pub const STORM: Self = Self {
+        throttled: 20,
+        failed: 40,
+        lost_before: 30,
+        lost_after: 60,
+        delayed: 100,
+        cut: 500,
+        expired: 100,
+    };
+}
+
+/// A proxy that listens. Dropped, it ends.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    serving: JoinHandle<()>,
+}
+
+struct Shared {
+    upstream: kube::Client,
+    seed: u64,
+    weather: Mutex<Weather>,
+    /// Counts the cuts of all watches at once.
+    cuts: watch::Sender<u64>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "seed {}", self.seed)
+    }
+}
+
+#[derive(Default)]
+struct Weather {
+    faults: Faults,
+    /// How often each method and path was asked.
+    asked: BTreeMap<String, u64>,
+    /// How often each fate was drawn.
+    drawn: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Fine,
+    Throttled,
+    Failed(u16),
+    LostBefore,
+    LostAfter,
+    Delayed(u64),
+    Expired,
+    /// After so many pieces and half of one, or after so many milliseconds.
+    Cut(usize, u64),
+}
+
+impl Fate {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::Throttled => "throttled",
+            Self::Failed(_) => "failed",
+            Self::LostBefore => "lost before",
+            Self::LostAfter => "answer lost",
+            Self::Delayed(_) => "delayed",
+            Self::Expired => "expired",
+            Self::Cut(..) => "cut",
+        }
+    }
+}
+
+impl Proxy {
+    /// Stands before the server of a kubeconfig; the weather is fine until it is changed.
+    pub fn start(kubeconfig: &Path, seed: u64) -> Self {
+        let text = std::fs::read_to_string(kubeconfig).unwrap();
+        shared::run(async move {
+            let shared = Arc::new(Shared {
+                upstream: controlplane::client(&text).await.unwrap(),
+                seed,
+                weather: Mutex::default(),
+                cuts: watch::Sender::new(0),
+            });
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let router = Router::new()
+                .fallback(serve)
+                .with_state(Arc::clone(&shared));
+            let serving = tokio::spawn(async move {
+                // Ends with the task: there is nobody to tell.
+                let _ = axum::serve(listener, router).await;
+            });
+            Self {
+                address,
+                shared,
+                serving,
+            }
+        })
+    }
+
+    /// A kubeconfig that goes through it, of one that does not.
+    pub fn kubeconfig(&self, direct: &Path) -> String {
+        let text = std::fs::read_to_string(direct).unwrap();
+        let mut config: Value = serde_saphyr::from_str(&text).unwrap();
+        config["clusters"][0]["cluster"] = json!({"server": format!("http://{}", self.address)});
+        config.to_string()
+    }
+
+    /// The weather from now on.
+    pub fn set(&self, faults: Faults) {
+        self.shared.weather().faults = faults;
+    }
+
+    /// Cuts all watches now.
+    pub fn cut_watches(&self) {
+        self.shared.cuts.send_modify(|count| *count += 1);
+    }
+
+    /// The seed and what it made of the requests, for the report of a test that fails.
+    pub fn describe(&self) -> String {
+        let drawn = &self.shared.weather().drawn;
+        format!("proxy: seed {}, {drawn:?}\n", self.shared.seed)
+    }
+
+    /// How often a fate came true, such as `answer lost`.
+    pub fn drawn(&self, fate: &str) -> u64 {
+        self.shared.weather().drawn.get(fate).copied().unwrap_or(0)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.serving.abort();
+        self.cut_watches();
+    }
+}
+
+impl Shared {
+    fn weather(&self) -> std::sync::MutexGuard<'_, Weather> {
+        self.weather.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fate(&self, request: &Request) -> Fate {
+        let mut weather = self.weather();
+        let key = format!("{} {}", request.method(), request.uri().path());
+        let count = weather.asked.entry(key.clone()).or_default();
+        *count += 1;
+        let mut hasher = DefaultHasher::new();
+        (self.seed, key, *count).hash(&mut hasher);
+        let mut random = Random::new(hasher.finish());
+        let fate = draw(weather.faults, is_watch(request), &mut random);
+        *weather.drawn.entry(fate.name()).or_default() += 1;
+        fate
+    }
+}
+
+fn is_watch(request: &Request) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    query
+        .split('&')
+        .any(|pair| pair == "watch=true" || pair == "watch=1")
+}
+
+fn draw(faults: Faults, watches: bool, random: &mut Random) -> Fate {
+    if random.chance(faults.throttled) {
+        Fate::Throttled
+    } else if random.chance(faults.failed) {
+        Fate::Failed([500, 503][random.below(2)])
+    } else if random.chance(faults.lost_before) {
+        Fate::LostBefore
+    } else if watches && random.chance(faults.expired) {
+        Fate::Expired
+    } else if watches && random.chance(faults.cut) {
+        let after = random.below(LONGEST_WATCH_MS) as u64;
+        Fate::Cut(random.below(MOST_PIECES), after)
+    } else if !watches && random.chance(faults.lost_after) {
+        Fate::LostAfter
+    } else if random.chance(faults.delayed) {
+        Fate::Delayed(random.below(LONGEST_DELAY_MS) as u64)
+    } else {
+        Fate::Fine
+    }
+}
+
+async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let fate = shared.fate(&request);
+    match fate {
+        Fate::LostBefore => return broken(),
+        Fate::Throttled => return status(429, "TooManyRequests", "the server is busy"),
+        Fate::Failed(code) => return status(code, "InternalError", "the weather is bad"),
+        Fate::Expired => return status(410, "Expired", "too old resource version: 1 (2)"),
+        Fate::Delayed(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+        Fate::Fine | Fate::LostAfter | Fate::Cut(..) => {}
+    }
+    let watches = is_watch(&request);
+    let cuts = shared.cuts.subscribe();
+    let Some(answer) = forward(&shared.upstream, request).await else {
+        return broken();
+    };
+    match fate {
+        Fate::LostAfter => {
+            let (_, body) = answer.into_parts();
+            // All of it, so that the server is done.
+            let _ = to_bytes(body, usize::MAX).await;
+            broken()
+        }
+        Fate::Cut(pieces, ms) => cut(answer, cuts, Some((pieces, Duration::from_millis(ms)))),
+        _ if watches => cut(answer, cuts, None),
+        _ => answer,
+    }
+}
+
+/// The server's answer; none if it does not answer.
+async fn forward(upstream: &kube::Client, request: Request) -> Option<Response> {
+    let (mut parts, body) = request.into_parts();
+    for name in [
+        header::HOST,
+        header::AUTHORIZATION,
+        header::CONNECTION,
+        header::CONTENT_LENGTH,
+        header::TRANSFER_ENCODING,
+    ] {
+        parts.headers.remove(name);
+    }
+    let body = to_bytes(body, LARGEST_BODY).await.ok()?;
+    let request = Request::from_parts(parts, kube::client::Body::from(body.to_vec()));
+    let answer = upstream.send(request).await.ok()?;
+    let (mut parts, body) = answer.into_parts();
+    parts.headers.remove(header::TRANSFER_ENCODING);
+    parts.headers.remove(header::CONNECTION);
+    Some(Response::from_parts(parts, Body::new(body)))
+}
+
+/// A connection that breaks before there is an answer.
+fn broken() -> Response {
+    let error = std::io::Error::other("the line is cut");
+    let nothing = stream::iter([Err::<Bytes, _>(error)]);
+    Response::new(Body::from_stream(nothing))
+}
+
+/// A watch that ends with all others, or by itself: after so many pieces, and half of the next, or
+/// after a time.
+fn cut(
+    answer: Response,
+    mut cuts: watch::Receiver<u64>,
+    end: Option<(usize, Duration)>,
+) -> Response {
+    let (parts, body) = answer.into_parts();
+    let (pieces, after) = end.unwrap_or((usize::MAX, Duration::MAX));
+    let until = async move {
+        let lasts = async {
+            match end {
+                Some(_) => tokio::time::sleep(after).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = lasts => {}
+            _ = cuts.changed() => {}
+        }
+    };
+    let whole = body.into_data_stream();
+    let some = whole
+        .enumerate()
+        .take(pieces.saturating_add(1))
+        .map(move |(number, piece)| {
+            let piece = piece.map_err(std::io::Error::other)?;
+            Ok(if number == pieces {
+                piece.slice(..piece.len() / 2)
+            } else {
+                piece
+            })
+        });
+    let error = std::io::Error::other("the line is cut");
+    let ending = stream::iter([Err(error)]);
+    let stream = some.take_until(until).chain(ending);
+    Response::from_parts(parts, Body::from_stream(stream))
+}
+
+fn status(code: u16, reason: &str, message: &str) -> Response {
+    let body = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": message, "reason": reason, "code": code,
+    });
+    let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (code, axum::Json(body)).into_response();
+    if code == StatusCode::TOO_MANY_REQUESTS {
+        let seconds = HeaderValue::from_static("1");
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
+}

@@ -1,0 +1,97 @@
+//! Every right that the reference lists is needed: without it, words say which one is missing. That
+//! they are enough, every scenario on a real control plane shows, as Berth has no others there.
+
+use berth_cluster::rbac::{CLUSTER, OWN, QUEUE, Rule};
+use berth_tests::e2e::{Daemon, On, Right, Setting, Stage};
+
+/// Where the rules of a list are granted.
+#[derive(Clone, Copy)]
+enum Where {
+    Cluster,
+    Queue,
+    Own,
+}
+
+/// Without the rule nobody is left in the dark: the log or the status names verb, resource and
+/// namespace, as the server does.
+async fn without(rule: Rule, place: Where) {
+    let mut stage = Stage::build(Setting {
+        daemon: false,
+        ..Setting::usual(On::Real)
+    })
+    .await;
+    let namespace = match place {
+        Where::Cluster => None,
+        Where::Queue => Some(stage.names().queue()),
+        Where::Own => Some(stage.names().own()),
+    };
+    let right = Right {
+        verb: "*",
+        group: rule.group,
+        resource: rule.resource,
+        within: Some(namespace.clone()),
+    };
+    stage.cluster.deny(&right);
+    stage.add("gang", 16, "10m", &[]);
+    stage.start();
+    let scope = match namespace {
+        Some(namespace) => format!("in the namespace \"{namespace}\""),
+        None if rule.resource == "namespaces" => "in the namespace \"kube-system\"".to_owned(),
+        None => "at the cluster scope".to_owned(),
+    };
+    let resource = format!(
+        "resource \"{}\" in API group \"{}\"",
+        rule.resource, rule.group
+    );
+    let names_it = |text: &str| {
+        let text = text.replace("\\\"", "\"");
+        let verb = |verb: &&str| text.contains(&format!("cannot {verb} {resource}"));
+        rule.verbs.iter().any(verb) && text.contains(&scope)
+    };
+    let what = format!("someone says that {resource} {scope} is denied");
+    stage
+        .wait(&what, |stage| {
+            let log = stage.daemon.as_ref().map(Daemon::log).unwrap_or_default();
+            let status = stage.scene.status.message("gang");
+            (names_it(status) || log.iter().any(|line| names_it(line))).then_some(())
+        })
+        .await;
+    // Given back, it is taken up without a restart; only who could not start at all has ended.
+    stage.cluster.allow_all();
+    if stage
+        .daemon
+        .as_ref()
+        .is_some_and(|daemon| daemon.ended().is_some())
+    {
+        stage.start();
+    }
+    stage
+        .until("gang runs", |scene| scene.running("gang").len() == 2)
+        .await;
+    stage.check();
+}
+
+async fn without_any_of(rules: &[Rule], place: Where) {
+    for rule in rules {
+        println!("without {} of {:?}", rule.verbs.join(", "), rule.resource);
+        without(*rule, place).await;
+    }
+}
+
+async fn each_rule_of_the_cluster_is_missed() {
+    without_any_of(CLUSTER, Where::Cluster).await;
+}
+
+async fn each_rule_of_a_queue_is_missed() {
+    without_any_of(QUEUE, Where::Queue).await;
+}
+
+async fn each_rule_of_its_own_namespace_is_missed() {
+    without_any_of(OWN, Where::Own).await;
+}
+
+on_kube_apiserver! {
+    each_rule_of_the_cluster_is_missed,
+    each_rule_of_a_queue_is_missed,
+    each_rule_of_its_own_namespace_is_missed,
+}
