@@ -78,21 +78,12 @@ impl Server {
         match &self.world {
             World::Sandbox(sandbox) => sandbox.with(berth_sandbox::Server::compact),
             World::Real(plane) => {
-                if let Err(error) = compact(&plane.etcd(), revision).await {
+                if let Err(error) = plane.compact(revision).await {
                     panic!("etcd does not compact: {error}");
                 }
             }
         }
     }
-}
-
-/// etcd has a JSON gateway beside gRPC.
-async fn compact(etcd: &str, revision: &Value) -> Result<(), Box<dyn std::error::Error>> {
-    let client = kube::Client::try_from(kube::Config::new(etcd.parse()?))?;
-    let body = json!({"revision": revision, "physical": true}).to_string();
-    let request = http::Request::post("/v3/kv/compaction").body(body.into_bytes())?;
-    client.request_text(request).await?;
-    Ok(())
 }
 
 fn node(number: u32) -> Value {

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use error::StartError;
@@ -202,6 +203,21 @@ impl ControlPlane {
     /// Where etcd listens for clients, without a check of who they are.
     pub fn etcd(&self) -> String {
         self.place.etcd()
+    }
+
+    /// Makes the store forget the changes up to a revision.
+    pub async fn compact(&self, revision: &Value) -> Result<(), StartError> {
+        // etcd has a JSON gateway beside gRPC.
+        let unusable = |error: &dyn std::fmt::Display| StartError::Client(error.to_string());
+        let address = self.etcd().parse();
+        let address = address.map_err(|error: http::uri::InvalidUri| unusable(&error))?;
+        let client = kube::Client::try_from(kube::Config::new(address));
+        let client = client.map_err(|error| unusable(&error))?;
+        let body = json!({"revision": revision, "physical": true}).to_string();
+        let request = http::Request::post("/v3/kv/compaction").body(body.into_bytes());
+        let request = request.map_err(|error| unusable(&error))?;
+        let answer = client.request_text(request).await;
+        answer.map(drop).map_err(|error| unusable(&error))
     }
 
     /// The end of what a part wrote, for a failed test's report.

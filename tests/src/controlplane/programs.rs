@@ -40,6 +40,8 @@ impl Part {
     }
 }
 
+const KUBECTL: &str = "kubectl";
+
 /// The folder of all programs.
 #[derive(Debug, Clone)]
 pub struct Programs {
@@ -63,11 +65,17 @@ impl Programs {
         }
     }
 
+    /// The client of the same version.
+    pub fn kubectl(&self) -> PathBuf {
+        self.folder.join(KUBECTL)
+    }
+
     fn in_folder(folder: &Path) -> Result<Self, StartError> {
-        let missing = |part: &Part| !folder.join(part.program()).is_file();
-        match Part::ALL.into_iter().find(missing) {
-            Some(part) => Err(StartError::NotBuilt {
-                program: folder.join(part.program()),
+        let all = Part::ALL.into_iter().map(Part::program).chain([KUBECTL]);
+        let mut missing = all.filter(|program| !folder.join(program).is_file());
+        match missing.next() {
+            Some(program) => Err(StartError::NotBuilt {
+                program: folder.join(program),
             }),
             None => Ok(Self {
                 folder: folder.to_owned(),
@@ -99,6 +107,9 @@ mod tests {
         for part in Part::ALL {
             std::fs::write(folder.path().join(part.program()), "").unwrap();
         }
+        let error = Programs::in_folder(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("kubectl"), "{error}");
+        std::fs::write(folder.path().join(KUBECTL), "").unwrap();
         assert!(Programs::in_folder(folder.path()).is_ok());
     }
 }

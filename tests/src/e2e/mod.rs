@@ -23,7 +23,7 @@ mod status;
 mod wake;
 
 pub use binary::{berth, command};
-pub use cluster::{CREATE_PODS, Cluster, On, Right, Wish};
+pub use cluster::{CREATE_PODS, Cluster, On, Right, Wish, built};
 pub use daemon::{Daemon, Flags};
 pub use names::Names;
 pub use proxy::{Faults, Proxy, seed};

@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::cluster::shared;
+use super::wake::Wake;
 use crate::controlplane;
 use crate::simulation::Random;
 
@@ -59,6 +60,16 @@ pub struct Faults {
 }
 
 impl Faults {
+    /// The server cannot be reached.
+    pub const AWAY: Self = Self {
+        throttled: 0,
+        failed: 0,
+        lost_before: 1000,
+        lost_after: 0,
+        delayed: 0,
+        cut: 0,
+        expired: 0,
+    };
     /// Everything, often.
     pub const STORM: Self = Self {
         throttled: 20,
@@ -85,6 +96,7 @@ struct Shared {
     weather: Mutex<Weather>,
     /// Counts the cuts of all watches at once.
     cuts: watch::Sender<u64>,
+    wake: Wake,
 }
 
 impl std::fmt::Debug for Shared {
@@ -100,6 +112,12 @@ struct Weather {
     asked: BTreeMap<String, u64>,
     /// How often each fate was drawn.
     drawn: BTreeMap<&'static str, u64>,
+    /// How many changes were asked for, those of Leases apart.
+    changes: u64,
+    /// The answer to this change never comes.
+    hold: Option<u64>,
+    /// It was carried out, and its answer does not come.
+    holds: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -132,7 +150,7 @@ impl Fate {
 
 impl Proxy {
     /// Stands before the server of a kubeconfig; the weather is fine until it is changed.
-    pub fn start(kubeconfig: &Path, seed: u64) -> Self {
+    pub fn start(kubeconfig: &Path, seed: u64, wake: Wake) -> Self {
         let text = std::fs::read_to_string(kubeconfig).unwrap();
         shared::run(async move {
             let shared = Arc::new(Shared {
@@ -140,6 +158,7 @@ impl Proxy {
                 seed,
                 weather: Mutex::default(),
                 cuts: watch::Sender::new(0),
+                wake,
             });
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
@@ -169,6 +188,21 @@ impl Proxy {
     /// The weather from now on.
     pub fn set(&self, faults: Faults) {
         self.shared.weather().faults = faults;
+    }
+
+    /// The answer to the nth change, of all that are asked for, will never come.
+    pub fn hold(&self, number: u64) {
+        self.shared.weather().hold = Some(number);
+    }
+
+    /// Whether the change that [`Proxy::hold`] named was carried out and waits for its answer.
+    pub fn holds(&self) -> bool {
+        self.shared.weather().holds
+    }
+
+    /// How many changes were asked for so far, those of Leases apart.
+    pub fn changes(&self) -> u64 {
+        self.shared.weather().changes
     }
 
     /// Cuts all watches now.
@@ -214,6 +248,19 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Counts a change; whether its answer is to be held.
+    fn counts(&self, request: &Request) -> bool {
+        let is_lease = request.uri().path().contains("/leases");
+        if request.method() == Method::GET || is_lease {
+            return false;
+        }
+        let mut weather = self.weather();
+        weather.changes += 1;
+        weather.hold == Some(weather.changes)
+    }
+}
+
 fn is_watch(request: &Request) -> bool {
     let query = request.uri().query().unwrap_or_default();
     query
@@ -253,10 +300,16 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
         Fate::Fine | Fate::LostAfter | Fate::Cut(..) => {}
     }
     let watches = is_watch(&request);
+    let is_held = shared.counts(&request);
     let cuts = shared.cuts.subscribe();
     let Some(answer) = forward(&shared.upstream, request).await else {
         return broken();
     };
+    if is_held {
+        shared.weather().holds = true;
+        shared.wake.ring();
+        std::future::pending::<()>().await;
+    }
     match fate {
         Fate::LostAfter => {
             let (_, body) = answer.into_parts();

@@ -119,7 +119,7 @@ impl Stage {
 
     fn put_proxy(&self, seed: u64) -> Proxy {
         let direct = self.cluster.kubeconfig();
-        let proxy = Proxy::start(direct, seed);
+        let proxy = Proxy::start(direct, seed, self.wake.clone());
         std::fs::write(self.proxied(), proxy.kubeconfig(direct)).unwrap();
         proxy
     }
@@ -285,7 +285,7 @@ impl Stage {
     pub fn look(&mut self) {
         self.scene.look(&self.cluster);
         if self.repository.tip(BRANCH) != self.scene.status.tip {
-            self.scene.status = Status::read(&self.repository, BRANCH);
+            self.scene.status = Status::read(&self.repository, BRANCH, &self.scene.status);
         }
     }
 

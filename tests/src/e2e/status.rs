@@ -18,20 +18,26 @@ pub struct Status {
 
 impl Status {
     /// Reads the tip.
-    pub fn read(repository: &StateRepository, branch: &str) -> Self {
-        let Some(tip) = repository.tip(branch) else {
-            return Self::default();
-        };
-        let files = repository.files(&tip);
+    pub fn read(repository: &StateRepository, branch: &str, before: &Self) -> Self {
+        let tip = repository.tip(branch);
+        tip.map_or_else(Self::default, |tip| Self::at(repository, &tip, before))
+    }
+
+    /// Reads any commit of it; what is as it was `before` is not read again.
+    pub fn at(repository: &StateRepository, commit: &str, before: &Self) -> Self {
+        let files = repository.files(commit);
         let read = |(path, text): (&String, &String)| {
             let unit = unit(path)?;
-            let value = serde_saphyr::from_str(text)
-                .unwrap_or_else(|error| panic!("`{path}` cannot be read: {error}\n{text}"));
+            let value = match before.units.get(&unit) {
+                Some(known) if before.files.get(path) == Some(text) => known.clone(),
+                _ => serde_saphyr::from_str(text)
+                    .unwrap_or_else(|error| panic!("`{path}` cannot be read: {error}\n{text}")),
+            };
             Some((unit, value))
         };
         Self {
             units: files.iter().filter_map(read).collect(),
-            tip: Some(tip),
+            tip: Some(commit.to_owned()),
             files,
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use berth_tests::e2e::documents::path;
-use berth_tests::e2e::{Flags, On, Setting, Stage};
+use berth_tests::e2e::{Flags, On, Proxy, Setting, Stage};
 
 /// What is left at the end, without what a restart may change (times, ids).
 #[derive(Debug, PartialEq, Eq)]
@@ -12,14 +12,41 @@ struct End {
     ledger: BTreeMap<String, String>,
 }
 
+/// When the daemon is killed.
+#[derive(Debug, Clone, Copy)]
+enum Kill {
+    Never,
+    /// Before its nth effect.
+    Before(u64),
+    /// Once the server carried out its nth change and before the answer came.
+    In(u64),
+    /// After its nth effect, before anybody learns the outcome.
+    After(u64),
+}
+
+/// What a daemon did that lived to the end.
+struct Done {
+    effects: u64,
+    changes: u64,
+}
+
 /// An experiment finishes and another one is taken out while it runs; the daemon may be killed once
-/// and is then started again. Gives the end, and how many effects the first daemon carried out.
-async fn play(on: On, crash: Option<String>) -> (End, u64) {
+/// and is then started again.
+async fn play(on: On, kill: Kill) -> (End, Done) {
     let mut stage = Stage::build(Setting {
+        proxy: Some(0),
         daemon: false,
         ..Setting::usual(on)
     })
     .await;
+    let crash = match kill {
+        Kill::Before(number) => Some(format!("before:{number}")),
+        Kill::After(number) => Some(format!("after:{number}")),
+        Kill::Never | Kill::In(_) => None,
+    };
+    if let Kill::In(number) = kill {
+        stage.proxy.as_ref().unwrap().hold(number);
+    }
     let first = Flags {
         crash,
         ..stage.flags()
@@ -49,10 +76,11 @@ async fn play(on: On, crash: Option<String>) -> (End, u64) {
                 && released("gone")
         })
         .await;
-    let effects = stage
-        .daemon
-        .as_ref()
-        .map_or(0, |daemon| daemon.effects().len() as u64);
+    let daemon = stage.daemon.as_ref().unwrap();
+    let done = Done {
+        effects: daemon.effects().len() as u64,
+        changes: stage.proxy.as_ref().unwrap().changes(),
+    };
     stage.daemon.as_ref().unwrap().terminate();
     // The last effects are those of a daemon that is asked to end.
     if !stage.ended().await.success() {
@@ -61,7 +89,7 @@ async fn play(on: On, crash: Option<String>) -> (End, u64) {
         stage.stop().await;
     }
     stage.check();
-    (end(&stage), effects)
+    (end(&stage), done)
 }
 
 fn unheld(pod: &serde_json::Value) -> bool {
@@ -81,14 +109,26 @@ impl Revived {
             let died = stage
                 .wait("the scene, or the daemon's death", |stage| {
                     let died = stage.daemon.as_ref().is_some_and(|it| it.ended().is_some());
-                    (died || seen(stage)).then_some(died)
+                    (died || self.is_due(stage) || seen(stage)).then_some(died)
                 })
                 .await;
+            if self.is_due(stage) {
+                stage.kill().await;
+                self.again(stage);
+                // All may be as it should be already; who is asked to end must have begun.
+                stage.said(&["\"ready\""]).await;
+                continue;
+            }
             if !died {
                 return;
             }
             self.again(stage);
         }
+    }
+
+    /// A change was carried out, and the daemon waits for its answer.
+    fn is_due(&self, stage: &Stage) -> bool {
+        self.times == 0 && stage.proxy.as_ref().is_some_and(Proxy::holds)
     }
 
     fn again(&mut self, stage: &mut Stage) {
@@ -123,26 +163,32 @@ fn end(stage: &Stage) -> End {
     }
 }
 
-async fn killed(on: On, when: &str) {
-    let (expected, effects) = play(on, None).await;
-    assert!(effects > 8, "only {effects} effects");
-    for number in 1..=effects {
-        let point = format!("{when}:{number}");
-        println!("killed {point}");
-        let (end, _) = play(on, Some(point)).await;
+async fn killed(on: On, number: impl Fn(&Done) -> u64, kill: impl Fn(u64) -> Kill) {
+    let (expected, done) = play(on, Kill::Never).await;
+    let last = number(&done);
+    assert!(last > 8, "only {last}");
+    for number in 1..=last {
+        let kill = kill(number);
+        println!("killed {kill:?}");
+        let (end, _) = play(on, kill).await;
         assert_eq!(end, expected);
     }
 }
 
 async fn killed_before_any_effect_the_end_is_the_same(on: On) {
-    killed(on, "before").await;
+    killed(on, |done| done.effects, Kill::Before).await;
+}
+
+async fn killed_in_any_change_the_end_is_the_same(on: On) {
+    killed(on, |done| done.changes, Kill::In).await;
 }
 
 async fn killed_after_any_effect_the_end_is_the_same(on: On) {
-    killed(on, "after").await;
+    killed(on, |done| done.effects, Kill::After).await;
 }
 
 on_both! {
     killed_before_any_effect_the_end_is_the_same,
+    killed_in_any_change_the_end_is_the_same,
     killed_after_any_effect_the_end_is_the_same,
 }

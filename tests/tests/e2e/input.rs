@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use berth_tests::e2e::documents::{first, path};
-use berth_tests::e2e::{Flags, On, Setting, Stage};
+use berth_tests::e2e::{Flags, On, Setting, Stage, Wish};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -126,7 +126,15 @@ async fn a_remote_that_hangs_does_not_hold_the_daemon(on: On) {
 }
 
 async fn a_wrong_token_is_said(on: On) {
-    let mut stage = without_daemon(on).await;
+    let mut stage = Stage::build(Setting {
+        cluster: Wish {
+            guarded: true,
+            ..Wish::default()
+        },
+        daemon: false,
+        ..Setting::usual(on)
+    })
+    .await;
     stage.add("hello", 1, "20ms", &[]);
     let flags = Flags {
         kubeconfig: with_user(&stage, &json!({"token": "very-secret"})),
@@ -167,6 +175,7 @@ async fn an_exec_plugin_is_run_only_if_it_is_allowed(on: On) {
 /// A kubeconfig whose user is a program that leaves a mark.
 fn with_plugin(stage: &Stage, mark: &Path) -> PathBuf {
     let token = kubeconfig(stage)["users"][0]["user"]["token"].clone();
+    let token = token.as_str().unwrap_or("any");
     let answer = json!({
         "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
         "status": {"token": token},

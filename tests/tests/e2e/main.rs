@@ -51,6 +51,8 @@ mod capacity;
 mod crash;
 mod identity;
 mod input;
+mod kubectl;
+mod outage;
 mod rights;
 mod story;
 mod validate;

@@ -33,20 +33,20 @@ pub enum On {
 impl On {
     /// The real control plane; `None`, said aloud, if it is not built and need not be.
     pub fn real(scenario: &str) -> Option<Self> {
-        use std::io::Write as _;
-        match Programs::if_built() {
-            Ok(Some(_)) => Some(Self::Real),
-            Ok(None) => {
-                // Not by `eprintln`, which nobody sees unless the test fails.
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "NOT RUN on kube-apiserver: {scenario} (`make controlplane` builds it)"
-                );
-                None
-            }
-            Err(error) => panic!("{error}"),
-        }
+        built(&format!("{scenario} on kube-apiserver")).map(|_| Self::Real)
     }
+}
+
+/// The built programs; `None`, said aloud, if they are not there and need not be.
+pub fn built(what: &str) -> Option<Programs> {
+    use std::io::Write as _;
+    let built = Programs::if_built().unwrap_or_else(|error| panic!("{error}"));
+    if built.is_none() {
+        // Not by `eprintln`, which nobody sees unless the test fails.
+        let words = format!("NOT RUN: {what}, not built (`make controlplane`)");
+        let _ = writeln!(std::io::stderr(), "{words}");
+    }
+    built
 }
 
 /// What a cluster is made of.
@@ -56,6 +56,9 @@ pub struct Wish {
     pub nodes: u32,
     /// Images that begin with the first get the second instead when a pod is created.
     pub rewrite: Option<(&'static str, &'static str)>,
+    /// Requests must carry a token. Those to the real one always must; kubectl sends none to the
+    /// sandbox, which has no TLS.
+    pub guarded: bool,
     /// A control plane that no other stage plays on. The sandbox always is.
     pub alone: bool,
 }
@@ -65,6 +68,7 @@ impl Default for Wish {
         Self {
             nodes: 4,
             rewrite: None,
+            guarded: false,
             alone: false,
         }
     }
@@ -118,6 +122,14 @@ impl Cluster {
     /// server knows rights.
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
+    }
+
+    /// The kubeconfig of an administrator.
+    pub fn admin_kubeconfig(&self) -> PathBuf {
+        match &self.server {
+            Server::Sandbox(_) => self.kubeconfig.clone(),
+            Server::Real(real) => real.admin_kubeconfig(),
+        }
     }
 
     /// Its names.
@@ -184,6 +196,14 @@ impl Cluster {
         match &self.server {
             Server::Sandbox(embedded) => embedded.ask(method, path, media, body),
             Server::Real(real) => real.ask(method, path, media, body),
+        }
+    }
+
+    /// Makes the server forget all changes so far: a watch that is behind must list again.
+    pub async fn compact(&mut self) {
+        match &mut self.server {
+            Server::Sandbox(embedded) => embedded.compact(),
+            Server::Real(real) => real.compact().await,
         }
     }
 

@@ -1,5 +1,6 @@
 //! A stage's share of a real control plane: its namespaces, its nodes, Berth's account.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::Request;
@@ -9,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::access::{Access, Right};
 use super::follow::Follower;
 use super::{Wish, shared};
-use crate::controlplane::ControlPlane;
+use crate::controlplane::{ControlPlane, Part};
 use crate::e2e::names::{Names, POOL};
 use crate::e2e::scene::Seen;
 use crate::e2e::wake::Wake;
@@ -27,6 +28,7 @@ pub(super) struct Real {
     seen: Arc<Mutex<Vec<Seen>>>,
     followers: Vec<JoinHandle<()>>,
     own: Option<ControlPlane>,
+    kubeconfig: PathBuf,
 }
 
 impl Real {
@@ -42,6 +44,7 @@ impl Real {
             None => Some(shared::plane().await),
         };
         let plane = own.as_ref().or(shared).unwrap();
+        let admins = plane.kubeconfig();
         let admin = Admin {
             client: plane.client().await.unwrap(),
         };
@@ -67,6 +70,7 @@ impl Real {
             seen,
             followers,
             own,
+            kubeconfig: admins,
         };
         real.until_ready(wish.nodes).await;
         (real, kubeconfig)
@@ -82,6 +86,10 @@ impl Real {
                 nodes_of.iter().filter(ready).count() == nodes as usize
             })
             .await;
+    }
+
+    pub(super) fn admin_kubeconfig(&self) -> PathBuf {
+        self.kubeconfig.clone()
     }
 
     pub(super) fn pods_since(&self, cursor: &mut u64) -> Vec<Seen> {
@@ -126,6 +134,20 @@ impl Real {
         let answer =
             shared::run(async move { admin.send(&method, &path, &media, body.as_ref()).await });
         answer.unwrap_or_else(|error| panic!("{asked}: {error}"))
+    }
+
+    /// The API server is killed too: it would remember what the store forgets.
+    pub(super) async fn compact(&mut self) {
+        let before = self.ask("GET", "/api/v1/namespaces", "", None);
+        let version = before["metadata"]["resourceVersion"].clone();
+        let plane = self.plane();
+        plane.compact(&version).await.unwrap();
+        plane.kill(Part::ApiServer);
+        plane.revive(Part::ApiServer).unwrap();
+        plane.until_ready().await.unwrap();
+        let old = "/api/v1/pods?watch=true&resourceVersion=1&timeoutSeconds=1";
+        let answer = self.ask("GET", old, "", None);
+        assert_eq!(answer["object"]["code"], 410, "it remembers: {answer}");
     }
 
     pub(super) fn plane(&mut self) -> &mut ControlPlane {

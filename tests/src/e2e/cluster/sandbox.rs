@@ -16,8 +16,8 @@ use crate::e2e::wake::Wake;
 
 /// Requests of tests are told from Berth's by it.
 const AGENT: &str = "kubectl-by-hand";
-/// The token that it asks for, in every kubeconfig.
-pub(super) const TOKEN: &str = "token-of-the-sandbox";
+/// The token that a guarded one asks for.
+const TOKEN: &str = "token-of-the-sandbox";
 
 /// A sandbox of one stage.
 #[derive(Debug)]
@@ -29,7 +29,8 @@ impl Embedded {
     pub(super) async fn start(wish: &Wish, names: &Names, wake: Wake) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = Server::new(options(wish, names));
-        let sandbox = Sandbox::start(server, listener, Some(TOKEN.to_owned())).unwrap();
+        let token = wish.guarded.then(|| TOKEN.to_owned());
+        let sandbox = Sandbox::start(server, listener, token).unwrap();
         let mut revision = sandbox.revision();
         tokio::spawn(async move {
             while revision.changed().await.is_ok() {
@@ -75,6 +76,10 @@ impl Embedded {
         let mut objects = self.sandbox.with(|server| server.objects(resource));
         objects.retain(|object| object["metadata"]["namespace"] == namespace);
         objects
+    }
+
+    pub(super) fn compact(&self) {
+        self.sandbox.with(Server::compact);
     }
 
     pub(super) fn deny(&self, right: &Right) {
