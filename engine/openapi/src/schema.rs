@@ -55,9 +55,55 @@ impl Shape {
             "io.k8s.apimachinery.pkg.api.resource.Quantity" => Self::Quantity,
             "io.k8s.apimachinery.pkg.apis.meta.v1.Time"
             | "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime" => Self::Time,
-            _ => native(Self::from_schema(schema)),
+            _ => native(timed(name, Self::from_schema(schema))),
         }
     }
+}
+
+/// Times that the server's types hold by value: without one they are there, as null. The documents
+/// do not tell them from those that may be absent.
+const TIMES: &[(&str, &[&str])] = &[
+    (
+        "io.k8s.api.core.v1.PodCondition",
+        &["lastProbeTime", "lastTransitionTime"],
+    ),
+    (
+        "io.k8s.api.core.v1.NodeCondition",
+        &["lastHeartbeatTime", "lastTransitionTime"],
+    ),
+    (
+        "io.k8s.api.core.v1.PersistentVolumeClaimCondition",
+        &["lastProbeTime", "lastTransitionTime"],
+    ),
+    ("io.k8s.api.core.v1.ContainerStateRunning", &["startedAt"]),
+    (
+        "io.k8s.api.core.v1.ContainerStateTerminated",
+        &["startedAt", "finishedAt"],
+    ),
+    (
+        "io.k8s.api.core.v1.Event",
+        &["eventTime", "firstTimestamp", "lastTimestamp"],
+    ),
+    (
+        "io.k8s.api.events.v1.Event",
+        &[
+            "eventTime",
+            "deprecatedFirstTimestamp",
+            "deprecatedLastTimestamp",
+        ],
+    ),
+];
+
+fn timed(name: &str, mut shape: Shape) -> Shape {
+    let times = TIMES.iter().find(|(known, _)| *known == name);
+    if let (Shape::Object(fields), Some((_, times))) = (&mut shape, times) {
+        for time in *times {
+            if let Some(field) = fields.fields.get_mut(*time) {
+                field.zero = Some(Value::Null);
+            }
+        }
+    }
+    shape
 }
 
 /// A required field of a type of the server is there even while it has no value.

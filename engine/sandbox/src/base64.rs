@@ -37,6 +37,16 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// Where a text ceases to be base64, as the real server counts; `None` if it is.
+pub(crate) fn fault(text: &str) -> Option<usize> {
+    let text = text.trim_end_matches(['\r', '\n']);
+    let letters = text.trim_end_matches('=');
+    let illegal = letters.bytes().position(|b| !LETTERS.contains(&b));
+    let padding = text.len() - letters.len();
+    let whole = text.len().is_multiple_of(4) && padding <= 2;
+    illegal.or_else(|| (!whole).then_some(text.len() - text.len() % 4))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,5 +61,18 @@ mod tests {
         }
         assert_eq!(encode(b"ab"), "YWI=");
         assert_eq!(decode("a~"), None);
+    }
+
+    #[test]
+    fn faults() {
+        let cases = [
+            ("", None),
+            ("YWI=", None),
+            ("not base64!", Some(3)),
+            ("YWJjZ", Some(4)),
+        ];
+        for (text, at) in cases {
+            assert_eq!(fault(text), at, "{text}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::cause::Cause;
 use crate::kinds::Kind;
 use crate::request::Response;
 
@@ -13,45 +14,8 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     pub(crate) details: Value,
     pub(crate) retry_after: Option<u32>,
-}
-
-/// One fault of an invalid object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Cause {
-    pub(crate) reason: &'static str,
-    pub(crate) field: String,
-    pub(crate) message: String,
-}
-
-impl Cause {
-    pub(crate) fn required(field: &str, detail: &str) -> Self {
-        let tail = if detail.is_empty() {
-            String::new()
-        } else {
-            format!(": {detail}")
-        };
-        Self {
-            reason: "FieldValueRequired",
-            field: field.to_owned(),
-            message: format!("Required value{tail}"),
-        }
-    }
-
-    pub(crate) fn forbidden(field: &str, detail: &str) -> Self {
-        Self {
-            reason: "FieldValueForbidden",
-            field: field.to_owned(),
-            message: format!("Forbidden: {detail}"),
-        }
-    }
-
-    pub(crate) fn invalid(field: &str, value: &Value, detail: &str) -> Self {
-        Self {
-            reason: "FieldValueInvalid",
-            field: field.to_owned(),
-            message: format!("Invalid value: {value}: {detail}"),
-        }
-    }
+    /// Where a list that cannot go on as it began can go on nevertheless.
+    pub(crate) continues: Option<String>,
 }
 
 impl Failure {
@@ -62,6 +26,7 @@ impl Failure {
             message: message.into(),
             details: Value::Null,
             retry_after: None,
+            continues: None,
         }
     }
 
@@ -91,8 +56,13 @@ impl Failure {
         )
     }
 
-    pub(crate) fn already_exists(kind: &Kind, name: &str) -> Self {
-        let message = format!("{} \"{name}\" already exists", kind.resource());
+    pub(crate) fn already_exists(kind: &Kind, name: &str, is_deleting: bool) -> Self {
+        let prefix = if is_deleting {
+            "object is being deleted: "
+        } else {
+            ""
+        };
+        let message = format!("{prefix}{} \"{name}\" already exists", kind.resource());
         Self::new(409, "AlreadyExists", message).about(kind, name)
     }
 
@@ -134,45 +104,38 @@ impl Failure {
     }
 
     pub(crate) fn invalid(kind: &Kind, name: &str, causes: &[Cause]) -> Self {
-        let texts: Vec<String> = causes
-            .iter()
-            .map(|cause| format!("{}: {}", cause.field, cause.message))
-            .collect();
+        Self::unfit(&kind.group, &kind.kind, name, causes)
+    }
+
+    /// The options of a request are wrong, not its object.
+    pub(crate) fn bad_options(kind: &str, causes: &[Cause]) -> Self {
+        Self::unfit("meta.k8s.io", kind, "", causes)
+    }
+
+    /// Something of a group and a kind has faults.
+    pub(crate) fn unfit(group: &str, kind: &str, name: &str, causes: &[Cause]) -> Self {
+        let mut texts: Vec<String> = Vec::new();
+        for cause in causes {
+            let text = format!("{}: {}", cause.field, cause.message);
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
         let texts = match texts.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
         };
-        let mut group_kind = kind.kind.clone();
-        if !kind.group.is_empty() {
-            group_kind = format!("{group_kind}.{}", kind.group);
-        }
-        let mut failure = Self::new(
-            422,
-            "Invalid",
-            format!("{group_kind} \"{name}\" is invalid: {texts}"),
-        );
+        let dot = if group.is_empty() { "" } else { "." };
+        let message = format!("{kind}{dot}{group} \"{name}\" is invalid: {texts}");
+        let mut failure = Self::new(422, "Invalid", message);
         let cause = |cause: &Cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field});
         let causes: Vec<Value> = causes.iter().map(cause).collect();
-        failure.details = json!({"kind": kind.kind, "causes": causes});
-        if !name.is_empty() {
-            failure.details["name"] = name.into();
+        failure.details = json!({"causes": causes});
+        for (field, text) in [("group", group), ("kind", kind), ("name", name)] {
+            if !text.is_empty() {
+                failure.details[field] = text.into();
+            }
         }
-        if !kind.group.is_empty() {
-            failure.details["group"] = kind.group.as_str().into();
-        }
-        failure
-    }
-
-    /// The options of a request are wrong, not its object.
-    pub(crate) fn bad_options(kind: &str, cause: &Cause) -> Self {
-        let text = format!("{}: {}", cause.field, cause.message);
-        let mut failure = Self::new(
-            422,
-            "Invalid",
-            format!("{kind}.meta.k8s.io \"\" is invalid: {text}"),
-        );
-        let cause = json!({"reason": cause.reason, "message": cause.message, "field": cause.field});
-        failure.details = json!({"group": "meta.k8s.io", "kind": kind, "causes": [cause]});
         failure
     }
 
@@ -181,11 +144,10 @@ impl Failure {
     }
 
     pub(crate) fn method_not_allowed() -> Self {
-        Self::new(
-            405,
-            "MethodNotAllowed",
-            "the server does not allow this method on the requested resource",
-        )
+        let words = "the server does not allow this method on the requested resource";
+        let mut failure = Self::new(405, "MethodNotAllowed", words);
+        failure.details = json!({});
+        failure
     }
 
     /// A kind or a feature that the sandbox does not simulate.
@@ -219,6 +181,9 @@ impl Failure {
         }
         if !self.details.is_null() {
             status["details"] = self.details.clone();
+        }
+        if let Some(token) = &self.continues {
+            status["metadata"]["continue"] = token.as_str().into();
         }
         status
     }

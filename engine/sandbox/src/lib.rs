@@ -19,6 +19,8 @@
 
 mod apply;
 mod base64;
+mod cause;
+mod check;
 mod clock;
 mod failure;
 mod faults;

@@ -56,7 +56,8 @@ impl Request {
 
     /// Whether a query parameter says yes, as Kubernetes reads booleans.
     pub fn flag(&self, name: &str) -> bool {
-        matches!(self.param(name), Some("" | "1" | "true" | "True" | "TRUE"))
+        let says_no = |value: &str| value == "0" || value.eq_ignore_ascii_case("false");
+        self.param(name).is_some_and(|value| !says_no(value))
     }
 }
 

@@ -25,6 +25,8 @@ enum Test {
     NotIn(Vec<String>),
     Exists,
     Absent,
+    Above(i64),
+    Below(i64),
 }
 
 impl Test {
@@ -53,6 +55,11 @@ impl Selector {
         Ok(Self { labels, fields })
     }
 
+    /// Whether it lets everything pass.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.labels.is_empty() && self.fields.is_empty()
+    }
+
     pub(crate) fn matches(&self, object: &Value) -> bool {
         self.labels
             .iter()
@@ -69,11 +76,14 @@ impl Requirement {
         let value = object::at(object, &["metadata", "labels", &self.key]).and_then(Value::as_str);
         let listed =
             |values: &[String]| value.is_some_and(|value| values.iter().any(|v| v == value));
+        let number = |value: Option<&str>| value.and_then(|value| value.parse::<i64>().ok());
         match &self.test {
             Test::In(values) => listed(values),
             Test::NotIn(values) => !listed(values),
             Test::Exists => value.is_some(),
             Test::Absent => value.is_none(),
+            Test::Above(least) => number(value).is_some_and(|number| number > *least),
+            Test::Below(most) => number(value).is_some_and(|number| number < *most),
         }
     }
 }
@@ -108,6 +118,10 @@ fn requirement(term: &str) -> Option<Requirement> {
     } else if let Some((key, values)) = term.split_once(" in ").or_else(|| term.split_once(" in("))
     {
         (key, Test::In(set(values)))
+    } else if let Some((key, least)) = term.split_once('>') {
+        (key, Test::Above(least.trim().parse().ok()?))
+    } else if let Some((key, most)) = term.split_once('<') {
+        (key, Test::Below(most.trim().parse().ok()?))
     } else if let Some(key) = term.strip_prefix('!') {
         (key, Test::Absent)
     } else {
@@ -142,9 +156,15 @@ fn field(kind: &Kind, term: &str) -> Result<(String, bool, String), Failure> {
     if kind.selectable(path) {
         return Ok((path.to_owned(), equal, value.to_owned()));
     }
-    Err(Failure::bad_request(format!(
-        "field label not supported: {path}"
-    )))
+    // Kinds without fields of their own have other words for it.
+    let words = if kind.has_own_fields() {
+        format!("field label not supported: {path}")
+    } else {
+        format!(
+            "{path:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+        )
+    };
+    Err(Failure::bad_request(words))
 }
 
 fn field_value(object: &Value, path: &str) -> String {
@@ -185,6 +205,9 @@ mod tests {
             ("app!=a", false),
             ("other!=a", true),
             ("app in (b, a),berth.dev/run", true),
+            ("berth.dev/run>2", true),
+            ("berth.dev/run<3", false),
+            ("app>0", false),
             ("app notin (a,b)", false),
             ("!other", true),
             ("!app", false),

@@ -14,7 +14,6 @@
 mod answer;
 mod api;
 mod cases;
-mod open;
 mod runner;
 mod server;
 mod transcript;
@@ -22,7 +21,6 @@ mod watch;
 
 pub use answer::Answer;
 pub use api::Api;
-pub use open::OPEN;
 pub use runner::{Report, run};
 pub use server::Server;
 pub use transcript::Transcript;

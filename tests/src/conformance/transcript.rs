@@ -58,6 +58,7 @@ impl Transcript {
     }
 
     fn mask(&self, value: &mut Value) {
+        unify(value);
         match value {
             Value::String(text) => *text = mask_text(&text.replace(&self.namespace, "<namespace>")),
             Value::Array(items) => items.iter_mut().for_each(|item| self.mask(item)),
@@ -74,6 +75,44 @@ impl Transcript {
             }
             _ => {}
         }
+    }
+}
+
+/// Brings into one form what says the same in several.
+fn unify(value: &mut Value) {
+    let Value::Object(fields) = value else {
+        return;
+    };
+    // Keys of lists stand in the names of managed fields.
+    let masked = |key: String| {
+        if key.contains(':') {
+            mask_text(&key)
+        } else {
+            key
+        }
+    };
+    let named = std::mem::take(fields).into_iter();
+    *fields = named.map(|(key, value)| (masked(key), value)).collect();
+    // A fault is told once by each layer that finds it.
+    if let Some(Value::Array(causes)) = fields.get_mut("causes") {
+        let mut known = Vec::new();
+        causes.retain(|cause| {
+            !known.contains(cause) && {
+                known.push(cause.clone());
+                true
+            }
+        });
+    }
+    // What is for people only.
+    let columns = fields
+        .get_mut("columnDefinitions")
+        .and_then(Value::as_array_mut);
+    for column in columns
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+    {
+        column.remove("description");
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::failure::Cause;
+use crate::cause::Cause;
 
 /// One cause for each part of `object` that does not fit the structural schema; nulls are no parts.
 pub fn invalid(object: &Value, schema: &Value) -> Vec<Cause> {
@@ -98,11 +98,7 @@ fn duplicates(items: &[Value], schema: &Value, path: &str, causes: &mut Vec<Caus
                 .collect(),
         };
         if !seen.insert(id.to_string()) {
-            causes.push(Cause {
-                reason: "FieldValueDuplicate",
-                field: format!("{path}[{place}]"),
-                message: format!("Duplicate value: {id}"),
-            });
+            causes.push(Cause::duplicate(&format!("{path}[{place}]"), &id));
         }
     }
 }
@@ -142,7 +138,7 @@ fn unsupported(value: &Value, schema: &Value, path: &str) -> Option<Cause> {
     let allowed = schema["enum"]
         .as_array()
         .filter(|allowed| !allowed.contains(value))?;
-    let allowed: Vec<_> = allowed.iter().map(ToString::to_string).collect();
+    let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
     Some(Cause {
         reason: "FieldValueNotSupported",
         field: path.to_owned(),

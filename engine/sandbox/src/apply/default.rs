@@ -4,15 +4,18 @@ use berth_openapi::{Shape, facts};
 use serde_json::Value;
 
 /// Adds the default of every absent or null field that has one, at any depth that is there, and
-/// the empty objects that the server's own form of an object always holds.
+/// the zero values that the server's own form of an object always holds.
 ///
 /// The defaults that the API server computes in code (a pod's `restartPolicy`) are not in shapes.
 pub fn default(value: &mut Value, shape: &Shape) {
     match (facts().resolve(shape), value) {
         (Shape::Object(fields), Value::Object(map)) => {
             for (name, field) in &fields.fields {
-                let empty = field.zero.as_ref().filter(|zero| zero.is_object());
-                let given = field.default.as_ref().or(empty);
+                let always = field
+                    .zero
+                    .as_ref()
+                    .filter(|zero| is_shown(zero, &field.shape));
+                let given = field.default.as_ref().or(always);
                 if let (true, Some(given)) = (map.get(name).is_none_or(Value::is_null), given) {
                     map.insert(name.clone(), given.clone());
                 }
@@ -31,6 +34,11 @@ pub fn default(value: &mut Value, shape: &Shape) {
         }
         _ => {}
     }
+}
+
+/// Whether a zero value is written: of the nulls, only those of times are.
+fn is_shown(zero: &Value, shape: &Shape) -> bool {
+    !zero.is_null() || matches!(facts().resolve(shape), Shape::Time)
 }
 
 #[cfg(test)]

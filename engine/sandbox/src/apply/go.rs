@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// As `%v` prints a value: `map[a:1 b:x]`.
-pub(super) fn plain(value: &Value) -> String {
+pub fn plain(value: &Value) -> String {
     match value {
         Value::Null => "<nil>".to_owned(),
         Value::String(text) => text.clone(),
@@ -55,7 +55,7 @@ pub(super) fn type_of(value: &Value) -> &'static str {
 }
 
 /// What its JSON decoder calls a value.
-pub(super) fn json_name(value: &Value) -> &'static str {
+pub fn json_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",

@@ -114,10 +114,11 @@ impl Case {
         let mut new = bare(&self.step["after"]);
         if self.step.get("subresource").is_none() {
             // The server does not let this write touch it.
-            new["status"] = self
-                .live()
-                .map(|live| live["status"].clone())
-                .unwrap_or_default();
+            let status = self.live().and_then(|live| live.get("status").cloned());
+            new.as_object_mut().unwrap().remove("status");
+            if let Some(status) = status {
+                new["status"] = status;
+            }
         }
         if self.live().is_none()
             && let Some(spec) = new.get_mut("spec").and_then(Value::as_object_mut)

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::go;
+use crate::base64;
 
 /// The first part of `value` that the type of `kind` cannot hold, as in
 /// `json: cannot unmarshal string into Go struct field PodSpec.spec.hostNetwork of type bool`.
@@ -56,7 +57,14 @@ impl<'a> Place<'a> {
 
     fn leaf(&self, value: &Value, shape: &Shape, found: &Shape) -> Option<String> {
         let fits = match found {
-            Shape::String { .. } => value.is_string(),
+            Shape::String { format, .. } => {
+                let bytes = format.as_deref() == Some("byte");
+                if let Some(text) = value.as_str().filter(|_| bytes) {
+                    let at = base64::fault(text)?;
+                    return Some(format!("illegal base64 data at input byte {at}"));
+                }
+                value.is_string()
+            }
             Shape::Boolean => value.is_boolean(),
             Shape::Number => value.is_number(),
             Shape::Integer { format } => {

@@ -23,6 +23,7 @@ mod typed;
 pub use conflict::ApplyError;
 pub use custom::invalid;
 pub use default::default;
+pub use go::{json_name, plain as go_text};
 pub use mismatch::mismatch;
 pub use normal::normalize;
 pub use patch::{PatchError, PatchKind, patch};

@@ -5,18 +5,6 @@ use serde_json::Value;
 
 use super::typed::below;
 
-/// Takes out null fields, at any depth of objects; a null in a list stays.
-pub fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            map.retain(|_, each| !each.is_null());
-            map.values_mut().for_each(drop_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
-        _ => {}
-    }
-}
-
 /// Takes out null and unknown fields, and empty lists and maps where the server keeps none, and
 /// writes quantities in their canonical form.
 ///

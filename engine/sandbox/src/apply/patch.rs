@@ -75,11 +75,26 @@ fn json(live: &Value, body: &Value) -> Result<Value, PatchError> {
         )));
     }
     // An operation that is none is found when it is carried out.
-    let patch: json_patch::Patch = serde_json::from_value(body.clone())
-        .map_err(|error| PatchError::Unfit(error.to_string()))?;
+    let mut body = body.clone();
+    for operation in body.as_array_mut().into_iter().flatten() {
+        lenient(operation);
+    }
+    let patch: json_patch::Patch =
+        serde_json::from_value(body).map_err(|error| PatchError::Unfit(error.to_string()))?;
     let mut object = live.clone();
     json_patch::patch(&mut object, &patch).map_err(|error| PatchError::Unfit(error.to_string()))?;
     Ok(object)
+}
+
+/// A replacement of what is not in an object adds it: not what RFC 6902 says, but what the API
+/// server does.
+fn lenient(operation: &mut Value) {
+    let path = operation["path"].as_str().unwrap_or_default();
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let in_list = last.parse::<usize>().is_ok();
+    if operation["op"] == "replace" && !in_list && !path.is_empty() {
+        operation["op"] = "add".into();
+    }
 }
 
 fn merge(live: &Value, body: &Value) -> Result<Value, PatchError> {
@@ -111,6 +126,9 @@ mod tests {
             patched(PatchKind::Json, &body),
             Ok(json!({"a": 1, "b": [9, 2]}))
         );
+        let absent = json!([{"op": "replace", "path": "/c", "value": 1}]);
+        let added = patched(PatchKind::Json, &absent).unwrap();
+        assert_eq!(added["c"], 1);
         let test = json!([{"op": "test", "path": "/a", "value": 2}]);
         assert!(matches!(
             patched(PatchKind::Json, &test),

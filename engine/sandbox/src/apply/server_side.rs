@@ -9,7 +9,7 @@ use super::fields::FieldSet;
 use super::managed::{self, Manager, Managers, Operation, Owned};
 use super::merge::merge;
 use super::mistyped::mistyped;
-use super::normal::{drop_nulls, normalize};
+use super::normal::normalize;
 use super::typed::{fieldset_of, with_parents, without};
 
 /// A write: by whom, when, and to what kind of object.
@@ -129,7 +129,6 @@ pub fn update(write: &Write<'_>, live: Option<&Value>, mut new: Value) -> Value 
         managers = live.map(managed::read).unwrap_or_default();
     }
     new = bare(&new);
-    drop_nulls(&mut new);
     let me = write.manager(Operation::Update);
     let old = live.map_or_else(|| Value::Object(Map::new()), bare);
     let changes = compare(write.shape(), Some(&old), Some(&new));

@@ -73,6 +73,12 @@ fn merge_field(
         (Some(Value::Array(there)), Value::Array(patch)) if strategy.merge => {
             Value::Array(merge_lists(of, there, patch)?)
         }
+        (Some(Value::Object(_)), Value::Object(_)) => plain(value),
+        // With nothing to merge with, an object that holds a directive is none.
+        (_, Value::Object(patch)) if patch.contains_key(PATCH) => {
+            merged.remove(name);
+            return Ok(());
+        }
         _ => plain(value),
     };
     merged.insert(name.to_owned(), value);
@@ -103,6 +109,7 @@ fn merge_lists(shape: &Shape, live: &[Value], patch: &[Value]) -> Result<Vec<Val
                 merged.push(value.clone());
             }
         }
+        sort(&mut merged, None, patch, live);
         return Ok(merged);
     };
     let replaces = |item: &Value| item[PATCH] == "replace";
@@ -113,6 +120,7 @@ fn merge_lists(shape: &Shape, live: &[Value], patch: &[Value]) -> Result<Vec<Val
     for item in patch {
         merge_item(&mut merged, shape, key, item)?;
     }
+    sort(&mut merged, Some(key), patch, live);
     Ok(merged)
 }
 
@@ -200,14 +208,19 @@ fn put_in_order(
     live: Option<&Value>,
 ) {
     let key = merge_key(below(shape, name));
+    let before = live.map(array).unwrap_or_default();
+    if let Some(Value::Array(items)) = merged.get_mut(name) {
+        sort(items, key, array(order), before);
+    }
+}
+
+/// Puts the items that `order` names into its order; the others come before those that they came
+/// before.
+fn sort(items: &mut Vec<Value>, key: Option<&str>, order: &[Value], before: &[Value]) {
     let id = |item: &Value| key.map_or_else(|| item.clone(), |key| item[key].clone());
     let place = |list: &[Value], item: &Value| list.iter().position(|each| *each == id(item));
-    let order: Vec<_> = array(order).iter().map(id).collect();
-    let before: Vec<_> = live.map(array).unwrap_or_default().iter().map(id).collect();
-    let Some(Value::Array(items)) = merged.get_mut(name) else {
-        return;
-    };
-
+    let order: Vec<_> = order.iter().map(id).collect();
+    let before: Vec<_> = before.iter().map(id).collect();
     let (mut named, others): (Vec<_>, Vec<_>) = std::mem::take(items)
         .into_iter()
         .partition(|item| place(&order, item).is_some());
@@ -306,7 +319,7 @@ mod tests {
             (
                 json!({"a": 1, "b": 2}),
                 json!({"a": null, "d": {"$patch": "merge", "e": 1}}),
-                json!({"b": 2, "d": {"e": 1}}),
+                json!({"b": 2}),
             ),
             (
                 json!({"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}}),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Kind, storage};
 use crate::clock;
-use crate::object::{default, list, name, set, text};
+use crate::object::{default, list, set, text};
 
 /// What a definition says of a kind beside what the facts hold.
 #[derive(Debug)]
@@ -147,13 +147,4 @@ pub(crate) fn establish(definition: &mut Value, now_ms: i64) {
             ],
         }),
     );
-}
-
-/// Whether the name is what the real server demands: plural and group.
-pub(crate) fn is_well_named(definition: &Value) -> bool {
-    let (plural, group) = (
-        text(definition, &["spec", "names", "plural"]),
-        text(definition, &["spec", "group"]),
-    );
-    name(definition) == format!("{plural}.{group}")
 }

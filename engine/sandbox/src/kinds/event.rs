@@ -20,6 +20,12 @@ pub(crate) fn to_new(event: &mut Value) {
     for (old, new) in RENAMED {
         rename(event, old, new);
     }
+    // What this group shows only if there is something to show.
+    for field in ["reportingController", "reportingInstance"] {
+        if object::text(event, &[field]).is_empty() {
+            drop(object::remove(event, &[field]));
+        }
+    }
     object::set(event, &["apiVersion"], "events.k8s.io/v1");
 }
 

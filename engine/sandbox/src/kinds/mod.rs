@@ -118,6 +118,13 @@ impl Kind {
         }
     }
 
+    /// The type of its objects as they are kept.
+    pub(crate) fn kept_shape(&self) -> &Shape {
+        let core = || facts().type_named("io.k8s.api.core.v1.Event");
+        let renamed = self.group == "events.k8s.io";
+        renamed.then(core).flatten().unwrap_or(&self.shape)
+    }
+
     /// Whether the status is written apart from the rest.
     pub(crate) fn has_status(&self) -> bool {
         self.subresource("status").is_some()
@@ -126,6 +133,35 @@ impl Kind {
     /// Whether a field selector may name the path.
     pub(crate) fn selectable(&self, path: &str) -> bool {
         matches!(path, "metadata.name" | "metadata.namespace") || self.own_fields().contains(&path)
+    }
+
+    /// Whether field selectors know more of the kind than its name.
+    pub(crate) fn has_own_fields(&self) -> bool {
+        self.custom.is_some() || !self.own_fields().is_empty()
+    }
+
+    /// Whether a replacement need not say which version it replaces.
+    pub(crate) fn replaces_blindly(&self) -> bool {
+        let careful = [
+            "customresourcedefinitions.apiextensions.k8s.io",
+            "leases.coordination.k8s.io",
+            "poddisruptionbudgets.policy",
+            "validatingadmissionpolicies.admissionregistration.k8s.io",
+            "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+        ];
+        self.custom.is_none() && !careful.contains(&&*self.storage)
+    }
+
+    /// Whether a replacement of what is not there makes it.
+    pub(crate) fn replaces_nothing(&self) -> bool {
+        let lenient = [
+            "endpoints",
+            "events",
+            "leases.coordination.k8s.io",
+            "limitranges",
+            "services",
+        ];
+        lenient.contains(&&*self.storage) || self.group == "rbac.authorization.k8s.io"
     }
 
     fn own_fields(&self) -> &'static [&'static str] {

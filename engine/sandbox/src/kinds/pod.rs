@@ -1,14 +1,13 @@
 //! Pods: the defaults that the real server sets, and what may change.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
 use serde_json::{Value, json};
 
-use crate::failure::Cause;
-use crate::object::{at, copy, default, list, name, remove, set, text};
+use crate::clock;
+use crate::object::{at, default, list, name, number, set, text};
 use crate::quantity;
-
-const CHANGES: &str = "pod updates may not change fields other than `spec.containers[*].image`,\
-    `spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing \
-    tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 
 /// Sets what the real server sets.
 pub(crate) fn defaults(pod: &mut Value) {
@@ -22,6 +21,10 @@ pub(crate) fn defaults(pod: &mut Value) {
     ] {
         default(pod, &["spec", field], value);
     }
+    same_account(pod);
+    if number(pod, &["spec", "terminationGracePeriodSeconds"]).is_some_and(|grace| grace < 0) {
+        set(pod, &["spec", "terminationGracePeriodSeconds"], 1);
+    }
     for field in ["initContainers", "containers"] {
         if let Some(containers) = pod["spec"].get_mut(field).and_then(Value::as_array_mut) {
             containers.iter_mut().for_each(container);
@@ -32,20 +35,31 @@ pub(crate) fn defaults(pod: &mut Value) {
     }
 }
 
+/// The account has an old name too.
+fn same_account(pod: &mut Value) {
+    for (from, to) in [
+        ("serviceAccountName", "serviceAccount"),
+        ("serviceAccount", "serviceAccountName"),
+    ] {
+        let named = text(pod, &["spec", from]).to_owned();
+        if !named.is_empty() {
+            set(pod, &["spec", to], named);
+        }
+    }
+}
+
 /// Sets what admission and the strategy of creation add to a new pod.
-pub(crate) fn admit(pod: &mut Value) {
-    let account = match text(pod, &["spec", "serviceAccountName"]) {
-        "" => "default".to_owned(),
-        named => named.to_owned(),
-    };
-    set(pod, &["spec", "serviceAccountName"], account.clone());
-    set(pod, &["spec", "serviceAccount"], account);
+pub(crate) fn admit(pod: &mut Value, now_ms: i64) {
+    if text(pod, &["spec", "serviceAccountName"]).is_empty() {
+        set(pod, &["spec", "serviceAccountName"], "default");
+        same_account(pod);
+    }
     tolerate_trouble(pod);
     let mut status = json!({"phase": "Pending", "qosClass": qos(pod)});
     if !list(pod, &["spec", "schedulingGates"]).is_empty() {
         status["conditions"] = json!([{
             "type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "lastProbeTime": null,
-            "lastTransitionTime": null, "message": "Scheduling is blocked due to non-empty scheduling gates",
+            "lastTransitionTime": clock::seconds(now_ms), "message": "Scheduling is blocked due to non-empty scheduling gates",
         }]);
     }
     set(pod, &["status"], status);
@@ -130,11 +144,27 @@ fn volume(volume: &mut Value) {
             default(volume, &[source, "defaultMode"], 420);
         }
     }
+    let sources = volume
+        .pointer_mut("/projected/sources")
+        .and_then(Value::as_array_mut);
+    sources.into_iter().flatten().for_each(fields_by_version);
+    fields_by_version(volume);
     if at(volume, &["hostPath"]).is_some() {
         default(volume, &["hostPath", "type"], "");
     }
     if volume.as_object().is_some_and(|fields| fields.len() == 1) {
         set(volume, &["emptyDir"], json!({}));
+    }
+}
+
+/// The fields that a volume shows are those of a version.
+fn fields_by_version(source: &mut Value) {
+    if let Some(files) = source.get_mut("downwardAPI") {
+        each(files, "items", |item| {
+            if at(item, &["fieldRef"]).is_some() {
+                default(item, &["fieldRef", "apiVersion"], "v1");
+            }
+        });
     }
 }
 
@@ -145,12 +175,17 @@ fn each(value: &mut Value, field: &str, change: impl FnMut(&mut Value)) {
 }
 
 fn qos(pod: &Value) -> &'static str {
-    let containers = list(pod, &["spec", "containers"]);
+    let containers = ["containers", "initContainers"];
+    let containers = || {
+        containers
+            .into_iter()
+            .flat_map(|part| list(pod, &["spec", part]))
+    };
     let amount = |container: &Value, part: &str, resource: &str| {
         at(container, &["resources", part, resource]).map_or(0, quantity::milli)
     };
     let parts = |resource| {
-        containers.iter().map(move |c| {
+        containers().map(move |c| {
             (
                 amount(c, "requests", resource),
                 amount(c, "limits", resource),
@@ -170,163 +205,21 @@ fn qos(pod: &Value) -> &'static str {
     }
 }
 
-/// The faults of a new pod.
-pub(crate) fn check(pod: &Value) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    let containers = list(pod, &["spec", "containers"]);
-    if containers.is_empty() {
-        causes.push(Cause::required("spec.containers", ""));
-    }
-    for (at, container) in containers.iter().enumerate() {
-        for field in ["name", "image"] {
-            if text(container, &[field]).is_empty() {
-                causes.push(Cause::required(
-                    &format!("spec.containers[{at}].{field}"),
-                    "",
-                ));
-            }
-        }
-        causes.extend(check_resources(at, container));
-    }
-    causes
-}
-
-fn check_resources(position: usize, container: &Value) -> Vec<Cause> {
-    let part = |part: &str| at(container, &["resources", part]).and_then(Value::as_object);
-    let requests = part("requests").into_iter().flatten();
-    requests
-        .filter_map(|(resource, request)| {
-            let limit = part("limits").and_then(|limits| limits.get(resource));
-            check_request(position, resource, request, limit)
-        })
-        .collect()
-}
-
-fn check_request(
-    position: usize,
-    resource: &str,
-    request: &Value,
-    limit: Option<&Value>,
-) -> Option<Cause> {
-    let place = format!("spec.containers[{position}].resources");
-    let extended = resource.contains('/') && !resource.starts_with("kubernetes.io/");
-    let Some(limit) = limit else {
-        let detail = "Limit must be set for non overcommitable resources";
-        return extended.then(|| Cause::required(&format!("{place}.limits"), detail));
-    };
-    let (asked, most) = (quantity::milli(request), quantity::milli(limit));
-    let relation = match (extended, asked > most) {
-        (true, _) if asked != most => "equal to",
-        (false, true) => "less than or equal to",
-        _ => return None,
-    };
-    let limit = limit.as_str().unwrap_or_default();
-    let detail = format!("must be {relation} {resource} limit of {limit}");
-    Some(Cause::invalid(
-        &format!("{place}.requests"),
-        request,
-        &detail,
-    ))
-}
-
-/// The faults of a change: almost nothing of a pod may change.
-pub(crate) fn check_change(old: &Value, new: &Value) -> Vec<Cause> {
-    let mut allowed = old["spec"].clone();
-    let spec = &new["spec"];
-    for field in ["activeDeadlineSeconds", "tolerations", "schedulingGates"] {
-        copy(spec, &mut allowed, &[field]);
-    }
-    for field in ["containers", "initContainers"] {
-        copy_images(spec, &mut allowed, field);
-    }
-    let mut causes = Vec::new();
-    if !keeps(old, new, "tolerations") {
-        causes.push(Cause::forbidden(
-            "spec.tolerations",
-            "existing toleration can not be modified except its tolerationSeconds",
-        ));
-    }
-    let gates = list(old, &["spec", "schedulingGates"]);
-    for (at, gate) in list(new, &["spec", "schedulingGates"]).iter().enumerate() {
-        if !gates.contains(gate) {
-            let field = format!("spec.schedulingGates[{at}].name");
-            let name = text(gate, &["name"]);
-            let detail =
-                format!("only deletion is allowed, but found new scheduling gate '{name}'");
-            causes.push(Cause::forbidden(&field, &detail));
-        }
-    }
-    if without_empty(&allowed) != without_empty(spec) {
-        causes.push(Cause::forbidden("spec", CHANGES));
-    }
-    causes
-}
-
-/// Whether all entries of a list in `one` are in `other` too.
-fn keeps(one: &Value, other: &Value, field: &str) -> bool {
-    let bare = |value: &Value| {
-        let mut value = value.clone();
-        remove(&mut value, &["tolerationSeconds"]);
-        value
-    };
-    let kept: Vec<Value> = list(other, &["spec", field]).iter().map(bare).collect();
-    list(one, &["spec", field])
-        .iter()
-        .all(|entry| kept.contains(&bare(entry)))
-}
-
-fn copy_images(from: &Value, to: &mut Value, field: &str) {
-    let Some(containers) = to.get_mut(field).and_then(Value::as_array_mut) else {
-        return;
-    };
-    for container in containers {
-        let named = name_of(container).to_owned();
-        if let Some(found) = list(from, &[field])
-            .iter()
-            .find(|other| name_of(other) == named)
-        {
-            copy(found, container, &["image"]);
-        }
-    }
-}
-
-fn name_of(container: &Value) -> &str {
-    text(container, &["name"])
-}
-
-/// Empty lists and maps are the same as none.
-fn without_empty(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let kept = fields
-                .iter()
-                .map(|(key, value)| (key.clone(), without_empty(value)));
-            Value::Object(kept.filter(|(_, value)| !is_empty(value)).collect())
-        }
-        Value::Array(items) => Value::Array(items.iter().map(without_empty).collect()),
-        other => other.clone(),
-    }
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Object(fields) => fields.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    }
-}
-
 /// What a pod asks of a node, in thousandths.
-pub(crate) fn requests(pod: &Value) -> std::collections::BTreeMap<String, i128> {
-    let mut total = std::collections::BTreeMap::new();
+pub(crate) fn requests(pod: &Value) -> BTreeMap<String, i128> {
+    amounts(pod, "requests")
+}
+
+/// The sum of what its containers say in a part of their resources, in thousandths.
+pub(crate) fn amounts(pod: &Value, part: &str) -> BTreeMap<String, i128> {
+    let mut total = BTreeMap::new();
     let sidecar = |container: &&Value| text(container, &["restartPolicy"]) == "Always";
     let beside = list(pod, &["spec", "initContainers"])
         .iter()
         .filter(sidecar);
     for container in list(pod, &["spec", "containers"]).iter().chain(beside) {
-        let requests = at(container, &["resources", "requests"]).and_then(Value::as_object);
-        for (resource, amount) in requests.into_iter().flatten() {
+        let amounts = at(container, &["resources", part]).and_then(Value::as_object);
+        for (resource, amount) in amounts.into_iter().flatten() {
             *total.entry(resource.clone()).or_default() += quantity::milli(amount);
         }
     }
@@ -338,20 +231,34 @@ pub(crate) fn is_terminal(pod: &Value) -> bool {
     matches!(text(pod, &["status", "phase"]), "Succeeded" | "Failed")
 }
 
-/// Puts the value of a class on a pod, or says that there is no such class.
-pub(crate) fn prioritise(pod: &mut Value, class: Option<&Value>) {
-    let value = class
-        .and_then(|class| class["value"].as_i64())
-        .unwrap_or_default();
+/// Puts the value of a class on a pod; says why if the pod has one of its own.
+pub(crate) fn prioritise(pod: &mut Value, class: Option<&Value>) -> Option<String> {
+    let value = class.and_then(|class| number(class, &["value"]));
+    let value = value.unwrap_or_default();
     let policy = class.map_or("", |class| text(class, &["preemptionPolicy"]));
     let policy = if policy.is_empty() {
         "PreemptLowerPriority"
     } else {
         policy
     };
+    let given = |what: &str, found: &dyn Display, wanted: &dyn Display| {
+        format!(
+            "the {what} ({found}) must not be provided in pod spec; priority admission controller computed {wanted} \
+             from the given PriorityClass name"
+        )
+    };
+    let own = number(pod, &["spec", "priority"]);
+    if let Some(own) = own.filter(|own| *own != value) {
+        return Some(given("integer value of priority", &own, &value));
+    }
+    let own = text(pod, &["spec", "preemptionPolicy"]);
+    if !own.is_empty() && own != policy {
+        return Some(given("string value of PreemptionPolicy", &own, &policy));
+    }
     set(pod, &["spec", "priority"], value);
-    default(pod, &["spec", "preemptionPolicy"], policy);
+    set(pod, &["spec", "preemptionPolicy"], policy);
     if let Some(class) = class {
         set(pod, &["spec", "priorityClassName"], name(class));
     }
+    None
 }

@@ -3,17 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{Kind, crd, pod, service};
-use crate::failure::Cause;
-use crate::object::{at, default, is_deleting, name, set};
+use crate::object::{default, name, set};
 
 /// Holds a claim while a pod uses it.
 pub(crate) const PROTECTION: &str = "kubernetes.io/pvc-protection";
 
 /// Sets the defaults that the real server sets whenever an object is written.
 pub(crate) fn defaults(kind: &Kind, object: &mut Value, old: Option<&Value>) {
-    if kind.group != "events.k8s.io" {
-        crate::apply::default(object, &kind.shape);
-    }
+    crate::apply::default(object, kind.kept_shape());
     match &*kind.storage {
         "pods" => pod::defaults(object),
         "services" => service::defaults(object, old),
@@ -76,7 +73,7 @@ pub(crate) fn begin(kind: &Kind, object: &mut Value, now_ms: i64) {
         drop(crate::object::remove(object, &["status"]));
     }
     match &*kind.storage {
-        "pods" => pod::admit(object),
+        "pods" => pod::admit(object, now_ms),
         "namespaces" => {
             default(object, &["spec", "finalizers"], json!(["kubernetes"]));
             set(object, &["status"], json!({"phase": "Active"}));
@@ -108,103 +105,6 @@ pub(crate) fn has_generation(kind: &Kind) -> bool {
     kind.custom.is_some() || counted.contains(&&*kind.storage)
 }
 
-/// The faults of an object, and of the change that made it.
-pub(crate) fn check(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<Cause> {
-    let mut causes = name_faults(kind, object);
-    causes.extend(old.map(|old| check_meta(old, object)).unwrap_or_default());
-    let own = match (&*kind.storage, old) {
-        ("pods", None) => pod::check(object),
-        ("pods", Some(old)) => pod::check_change(old, object),
-        ("services", None) => service::check(object),
-        ("services", Some(old)) => service::check_change(old, object),
-        ("secrets", Some(old)) => frozen(old, object, &["type"])
-            .into_iter()
-            .chain(immutable(old, object))
-            .collect(),
-        ("configmaps", Some(old)) => immutable(old, object),
-        ("priorityclasses.scheduling.k8s.io", Some(old)) => {
-            forbidden(old, object, "value", "may not be changed in an update.")
-        }
-        (
-            "rolebindings.rbac.authorization.k8s.io"
-            | "clusterrolebindings.rbac.authorization.k8s.io",
-            Some(old),
-        ) => forbidden(old, object, "roleRef", "cannot change roleRef"),
-        ("persistentvolumeclaims", Some(old)) => claim(old, object),
-        ("customresourcedefinitions.apiextensions.k8s.io", None) if !crd::is_well_named(object) => {
-            let detail = "must be spec.names.plural+\".\"+spec.group";
-            vec![Cause::invalid(
-                "metadata.name",
-                &name(object).into(),
-                detail,
-            )]
-        }
-        _ => kind.custom.as_ref().map_or_else(Vec::new, |custom| {
-            crate::apply::invalid(object, &custom.schema)
-        }),
-    };
-    causes.extend(own);
-    causes
-}
-
-fn name_faults(kind: &Kind, object: &Value) -> Vec<Cause> {
-    let name = name(object);
-    let rbac = kind.group == "rbac.authorization.k8s.io";
-    if name.is_empty() {
-        return vec![Cause::required(
-            "metadata.name",
-            "name or generateName is required",
-        )];
-    }
-    if rbac
-        || is_subdomain(
-            name,
-            if &*kind.storage == "services" || &*kind.storage == "namespaces" {
-                63
-            } else {
-                253
-            },
-        )
-    {
-        return Vec::new();
-    }
-    let detail = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', \
-        and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
-        '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-    vec![Cause::invalid("metadata.name", &name.into(), detail)]
-}
-
-fn is_subdomain(name: &str, longest: usize) -> bool {
-    let label = |label: &str| {
-        let plain = label
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        plain && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
-    };
-    name.len() <= longest && name.split('.').all(label)
-}
-
-fn check_meta(old: &Value, new: &Value) -> Vec<Cause> {
-    let finalizers = |object| crate::object::finalizers(object);
-    let added = finalizers(new)
-        .iter()
-        .filter(|each| !finalizers(old).contains(each));
-    let added: Vec<&Value> = added.collect();
-    if is_deleting(old) && !added.is_empty() {
-        let names: Vec<&str> = added.iter().filter_map(|each| each.as_str()).collect();
-        let detail = format!(
-            "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
-            names
-                .iter()
-                .map(|name| format!("\"{name}\""))
-                .collect::<Vec<_>>()
-                .join(", ")
-        );
-        return vec![Cause::forbidden("metadata.finalizers", &detail)];
-    }
-    Vec::new()
-}
-
 fn secret(secret: &mut Value) {
     default(secret, &["type"], "Opaque");
     let Some(Value::Object(texts)) = crate::object::remove(secret, &["stringData"]) else {
@@ -214,52 +114,4 @@ fn secret(secret: &mut Value) {
         let encoded = crate::base64::encode(value.as_str().unwrap_or_default().as_bytes());
         set(secret, &["data", &key], encoded);
     }
-}
-
-fn frozen(old: &Value, new: &Value, path: &[&str]) -> Vec<Cause> {
-    if at(old, path) == at(new, path) {
-        return Vec::new();
-    }
-    let value = at(new, path).cloned().unwrap_or_default();
-    vec![Cause::invalid(
-        &path.join("."),
-        &value,
-        "field is immutable",
-    )]
-}
-
-fn forbidden(old: &Value, new: &Value, field: &str, detail: &str) -> Vec<Cause> {
-    if old[field] == new[field] {
-        return Vec::new();
-    }
-    if field == "roleRef" {
-        return vec![Cause::invalid(field, &new[field], detail)];
-    }
-    vec![Cause::forbidden(field, detail)]
-}
-
-fn immutable(old: &Value, new: &Value) -> Vec<Cause> {
-    let changed = old["data"] != new["data"] || old["binaryData"] != new["binaryData"];
-    let frozen = old["immutable"] == true && (changed || new["immutable"] != true);
-    let cause = || Cause::forbidden("data", "field is immutable when `immutable` is set");
-    if frozen { vec![cause()] } else { Vec::new() }
-}
-
-fn claim(old: &Value, new: &Value) -> Vec<Cause> {
-    let bare = |claim: &Value| {
-        let mut spec = claim["spec"].clone();
-        for path in [
-            &["resources"][..],
-            &["volumeName"],
-            &["volumeAttributesClassName"],
-        ] {
-            drop(crate::object::remove(&mut spec, path));
-        }
-        spec
-    };
-    if bare(old) == bare(new) {
-        return Vec::new();
-    }
-    let detail = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
-    vec![Cause::forbidden("spec", detail)]
 }

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::failure::Cause;
-use crate::object::{copy, default, list, set, text};
+use crate::object::{copy, default, set, text};
 
 /// Sets what the real server sets; a change keeps the address.
 pub(crate) fn defaults(service: &mut Value, old: Option<&Value>) {
@@ -55,29 +54,4 @@ pub(crate) fn allocate(service: &mut Value, nth: u32) {
     let address = format!("10.96.{high}.{low}");
     set(service, &["spec", "clusterIPs"], json!([address.clone()]));
     set(service, &["spec", "clusterIP"], address);
-}
-
-/// The faults of a service.
-pub(crate) fn check(service: &Value) -> Vec<Cause> {
-    let headless = text(service, &["spec", "clusterIP"]) == "None";
-    let external = text(service, &["spec", "type"]) == "ExternalName";
-    if list(service, &["spec", "ports"]).is_empty() && !headless && !external {
-        return vec![Cause::required("spec.ports", "")];
-    }
-    Vec::new()
-}
-
-/// The faults of a change.
-pub(crate) fn check_change(old: &Value, new: &Value) -> Vec<Cause> {
-    let address = |service: &Value| text(service, &["spec", "clusterIP"]).to_owned();
-    let set_before = !address(old).is_empty() && text(new, &["spec", "type"]) != "ExternalName";
-    if !set_before || address(old) == address(new) {
-        return Vec::new();
-    }
-    let value = json!([address(new)]);
-    vec![Cause::invalid(
-        "spec.clusterIPs[0]",
-        &value,
-        "may not change once set",
-    )]
 }

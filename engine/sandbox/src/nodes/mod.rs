@@ -131,7 +131,8 @@ impl Nodes {
 
     fn wait(&mut self, key: &Key, pod: &Arc<Value>, known: Option<&Waiting>) {
         let gated = !list(pod, &["spec", "schedulingGates"]).is_empty();
-        if !gated && !is_deleting(pod) {
+        let ours = text(pod, &["spec", "schedulerName"]) == "default-scheduler";
+        if ours && !gated && !is_deleting(pod) {
             let waiting = Waiting::of(pod);
             self.retry |= known.is_none_or(|known| !known.is_like(&waiting));
             self.waiting.insert(key.clone(), waiting);

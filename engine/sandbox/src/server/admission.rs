@@ -74,7 +74,10 @@ impl Server {
             let class = self.store.get(&Key::new(CLASSES, "", &wanted));
             Some(class.ok_or_else(|| Failure::forbidden(&call.kind, name(pod), &why()))?)
         };
-        pod::prioritise(pod, class.map(|class| &**class));
+        let class = class.map(|class| &**class);
+        if let Some(why) = pod::prioritise(pod, class) {
+            return Err(Failure::forbidden(&call.kind, name(pod), &why));
+        }
         Ok(())
     }
 }

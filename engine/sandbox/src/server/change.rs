@@ -1,15 +1,16 @@
 //! The one place where the server meets `apply`: patches, strict fields, managed fields.
 
 use berth_openapi::facts;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::body::{answer, expect_kind};
+use super::body::{answer, expect_kind, expect_place};
 use super::render::shown;
 use super::write::Author;
 use super::{Call, Server};
 use crate::apply::{self, ApplyError, PatchError, PatchKind, Write};
+use crate::cause::Cause;
 use crate::clock;
-use crate::failure::{Cause, Failure};
+use crate::failure::Failure;
 use crate::kinds::event;
 use crate::object::{name, uid};
 use crate::request::Response;
@@ -30,25 +31,18 @@ impl Server {
         };
         let old = self.existing(call)?;
         let (new, warnings) = patched(call, kind, &old)?;
+        expect_place(call, &new)?;
         let object = self.replace(call, &old, new, Author::Writer)?;
         Ok(answer(call, 200, &object, warnings))
     }
 
     /// Server-side apply.
     fn apply(&mut self, call: &Call) -> Result<Response, Failure> {
-        if call
-            .request
-            .param("fieldManager")
-            .unwrap_or_default()
-            .is_empty()
-        {
-            return Err(no_manager());
-        }
         let mut applied: Value = serde_json::from_slice(&call.request.body)
             .map_err(|error| Failure::bad_request(format!("error decoding YAML: {error}")))?;
         check_target(call, &applied)?;
         expect_kind(call, &mut applied)?;
-        let force = call.request.param("force").is_some() && call.request.flag("force");
+        let force = call.request.flag("force");
         let old = self.store.get(&call.key()).cloned();
         if old.is_none() && !uid(&applied).is_empty() {
             let why = format!(
@@ -103,8 +97,12 @@ fn patched(call: &Call, kind: PatchKind, old: &Value) -> Result<(Value, Vec<Stri
     if is_strict(call)
         && let Some(words) = apply::strict_error(&findings)
     {
-        let cause = Cause::invalid("patch", &body.to_string().into(), &words);
-        return Err(Failure::invalid(&call.kind, "", &[cause]));
+        let value = match kind {
+            PatchKind::Strategic => apply::go_text(&body),
+            PatchKind::Json | PatchKind::Merge => object.to_string(),
+        };
+        let cause = Cause::invalid("patch", &value.into(), &words);
+        return Err(Failure::unfit("", "", "", &[cause]));
     }
     check_types(call, &object)?;
     apply::normalize(&mut object, shape);
@@ -118,16 +116,24 @@ fn unpatched(error: &PatchError) -> Failure {
         PatchError::Unfit(_) => "Invalid",
         PatchError::Malformed(_) => "",
     };
-    Failure::new(error.status(), reason, error.to_string())
+    let mut failure = Failure::new(error.status(), reason, error.to_string());
+    if matches!(error, PatchError::Unfit(_)) {
+        failure.details = json!({});
+    }
+    failure
 }
 
 /// Notes whose fields these are after a create, a replacement or a patch.
 pub(super) fn own(call: &Call, old: Option<&Value>, new: Value, now_ms: i64) -> Value {
-    if call.kind.group == "events.k8s.io" {
-        return new;
-    }
     let now = clock::seconds(now_ms);
-    apply::update(&write(call, &now), old, new)
+    if call.kind.group != "events.k8s.io" {
+        return apply::update(&write(call, &now), old, new);
+    }
+    let old = old.map(|old| shown(&call.kind, old));
+    let new = shown(&call.kind, &new);
+    let mut owned = apply::update(&write(call, &now), old.as_ref(), new);
+    event::to_core(&mut owned);
+    owned
 }
 
 /// What `apply` needs to know of a call.
@@ -187,7 +193,7 @@ fn refused(error: &ApplyError) -> Failure {
     match error {
         ApplyError::Conflicts(conflicts) => {
             let mut failure = Failure::new(409, "Conflict", message);
-            failure.details = serde_json::json!({"causes": conflicts.causes()});
+            failure.details = json!({"causes": conflicts.causes()});
             failure
         }
         ApplyError::ManagedFields => Failure::bad_request(message),
@@ -195,26 +201,15 @@ fn refused(error: &ApplyError) -> Failure {
     }
 }
 
-fn no_manager() -> Failure {
-    let cause = Cause::required("fieldManager", "is required for apply patch");
-    Failure::bad_options("PatchOptions", &cause)
-}
-
 /// An apply names its kind itself, and the name in it is the one in the path.
 fn check_target(call: &Call, applied: &Value) -> Result<(), Failure> {
     if applied.get("apiVersion").is_none() || applied.get("kind").is_none() {
         return Err(Failure::bad_request("invalid object type: /, Kind="));
     }
-    let (given, path) = (name(applied), call.name.as_deref().unwrap_or_default());
-    if !given.is_empty() && given != path {
-        return Err(Failure::bad_request(other_name(given, path)));
+    if name(applied).is_empty() {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// The words for a body that belongs to another path.
-pub(super) fn other_name(given: &str, path: &str) -> String {
-    format!("the name of the object ({given}) does not match the name on the URL ({path})")
+    expect_place(call, applied)
 }
 
 fn media<'a>(call: &'a Call) -> &'a str {
@@ -232,7 +227,16 @@ fn unsupported(call: &Call, media: &str) -> Failure {
             "the body of the request was in an unknown format - accepted media types include: \
              application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
         }
-        _ => "415: Unsupported Media Type",
+        "application/yaml" => "the sandbox reads JSON, not YAML",
+        _ if call.verb == "patch" => "415: Unsupported Media Type",
+        _ => {
+            "the body of the request was in an unknown format - accepted media types include: \
+             application/json, application/yaml, application/vnd.kubernetes.protobuf"
+        }
     };
-    Failure::new(415, "UnsupportedMediaType", message)
+    let mut failure = Failure::new(415, "UnsupportedMediaType", message);
+    if call.verb == "patch" && call.kind.custom.is_none() {
+        failure.details = json!({});
+    }
+    failure
 }

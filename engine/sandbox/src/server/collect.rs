@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 
 use super::delete::DeleteOptions;
 use super::{Server, pods};
+use crate::apply;
+use crate::clock;
 use crate::kinds::pod;
 use crate::kinds::rules::PROTECTION;
-use crate::object::{finalizers, is_deleting, list, name, set, text, uid};
+use crate::object::{finalizers, is_deleting, list, name, remove, set, text, uid};
 use crate::store::{Key, Store};
 
 impl Server {
@@ -97,10 +99,12 @@ impl Server {
                 let Some(dependent) = self.store.get(key) else {
                     continue;
                 };
-                let mut orphan = Value::clone(dependent);
+                let dependent = Arc::clone(dependent);
+                let mut orphan = Value::clone(&dependent);
                 retain(&mut orphan, "ownerReferences", |owner| {
                     text(owner, &["uid"]) != uid(object)
                 });
+                let orphan = self.by_controller(key, &dependent, orphan);
                 self.save(key.clone(), orphan);
             }
         } else if dependents
@@ -114,6 +118,21 @@ impl Server {
             finalizer != "orphan" && finalizer != "foregroundDeletion"
         });
         self.save(key.clone(), released);
+    }
+
+    /// Notes that a controller made a change.
+    fn by_controller(&self, key: &Key, old: &Value, new: Value) -> Value {
+        let Some(kind) = self.kinds.stored(&key.resource) else {
+            return new;
+        };
+        let write = apply::Write {
+            shape: kind.kept_shape(),
+            manager: "kube-controller-manager",
+            api_version: &kind.api_version(),
+            subresource: None,
+            now: &clock::seconds(self.now_ms),
+        };
+        apply::update(&write, Some(old), new)
     }
 
     /// Empties namespaces that were asked to go, and finalizes the empty ones.
@@ -313,6 +332,9 @@ fn is_out_of_service(node: &Value) -> bool {
 
 fn retain(object: &mut Value, field: &str, keep: impl Fn(&Value) -> bool) {
     retain_in(object, &format!("/metadata/{field}"), keep);
+    if list(object, &["metadata", field]).is_empty() {
+        drop(remove(object, &["metadata", field]));
+    }
 }
 
 fn retain_in(object: &mut Value, pointer: &str, keep: impl Fn(&Value) -> bool) {

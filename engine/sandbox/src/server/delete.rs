@@ -2,17 +2,23 @@
 
 use std::sync::Arc;
 
+use berth_openapi::facts;
 use serde_json::{Value, json};
 
+use super::options::number as number_param;
 use super::read::selector;
 use super::render::{Rendering, shown};
 use super::{Call, Server};
+use crate::apply;
+use crate::cause::Cause;
 use crate::clock;
-use crate::failure::{Cause, Failure};
+use crate::failure::Failure;
 use crate::kinds::{Kind, pod};
 use crate::object::{self, finalizers, is_deleting, name, number, set, text, uid};
 use crate::request::Response;
 use crate::store::Key;
+
+const IMMORTAL: &[&str] = &["default", "kube-public", "kube-system"];
 
 /// `DeleteOptions`, from the body or the query.
 #[derive(Clone, Debug, Default)]
@@ -32,11 +38,16 @@ impl DeleteOptions {
         } else {
             serde_json::from_slice(body).map_err(|error| Failure::bad_request(error.to_string()))?
         };
+        let shape = facts().type_named("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions");
+        if let Some(words) = shape.and_then(|shape| apply::mismatch(&body, shape, "DeleteOptions"))
+        {
+            return Err(Failure::bad_request(words));
+        }
         let mut options = Self::read(&body);
         let param = |name| call.request.param(name).map(str::to_owned);
-        options.grace = options
-            .grace
-            .or_else(|| param("gracePeriodSeconds")?.parse().ok());
+        if options.grace.is_none() {
+            options.grace = number_param(call, "gracePeriodSeconds")?;
+        }
         options.propagation = options.propagation.or_else(|| param("propagationPolicy"));
         options.dry_run |= call.is_dry_run();
         options.check()?;
@@ -47,13 +58,9 @@ impl DeleteOptions {
         match self.propagation.as_deref() {
             None | Some("Foreground" | "Background" | "Orphan") => Ok(()),
             Some(other) => {
-                let known = "supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"";
-                let cause = Cause {
-                    reason: "FieldValueNotSupported",
-                    field: "propagationPolicy".to_owned(),
-                    message: format!("Unsupported value: \"{other}\": {known}"),
-                };
-                Err(Failure::bad_options("DeleteOptions", &cause))
+                let known = &["Foreground", "Background", "Orphan", "nil"];
+                let cause = Cause::unsupported("propagationPolicy", &other.into(), known);
+                Err(Failure::bad_options("DeleteOptions", &[cause]))
             }
         }
     }
@@ -95,6 +102,11 @@ impl DeleteOptions {
 impl Server {
     pub(super) fn delete(&mut self, call: &Call) -> Result<Response, Failure> {
         let options = DeleteOptions::of(call)?;
+        let named = call.name.as_deref().unwrap_or_default();
+        if &*call.kind.storage == "namespaces" && IMMORTAL.contains(&named) {
+            let why = "this namespace may not be deleted";
+            return Err(Failure::forbidden(&call.kind, named, why));
+        }
         let object = self.existing(call)?;
         let gone = self.retire(&call.kind, &call.key(), &object, &options)?;
         let whole = [
@@ -107,7 +119,11 @@ impl Server {
         if gone.is_none() && !whole.contains(&&*call.kind.storage) {
             return Ok(Response::json(200, &success(&call.kind, &object)));
         }
-        let left = gone.unwrap_or(object);
+        let mut left = Value::clone(&gone.unwrap_or(object));
+        if call.kind.kind == "Pod" && !is_deleting(&left) {
+            // What is shown of a pod that is gone was asked to go first.
+            self.mark(&call.kind, &mut left, 0);
+        }
         Ok(Response::json(200, &shown(&call.kind, &left)))
     }
 
@@ -139,15 +155,15 @@ impl Server {
         options: &DeleteOptions,
     ) -> Result<Option<Arc<Value>>, Failure> {
         preconditions(kind, object, options)?;
-        if options.dry_run {
-            return Ok(Some(Arc::clone(object)));
-        }
         let grace = grace(kind, object, options.grace);
         let mut left = Value::clone(object);
         if !is_deleting(object) {
             hold(&mut left, options.propagation.as_deref());
         }
         let waits = grace > 0 || !finalizers(&left).is_empty() || &*kind.storage == "namespaces";
+        if !waits && options.dry_run {
+            return Ok(None);
+        }
         if !waits {
             self.store.remove(key);
             if kind.kind == "CustomResourceDefinition" {
@@ -162,6 +178,9 @@ impl Server {
             return Ok(Some(Arc::clone(object)));
         }
         self.mark(kind, &mut left, grace);
+        if options.dry_run {
+            return Ok(Some(Arc::new(left)));
+        }
         Ok(Some(self.save(key.clone(), left)))
     }
 

@@ -7,6 +7,7 @@ mod collect;
 pub(crate) mod delete;
 mod discovery;
 mod open_api;
+mod options;
 mod part;
 pub(crate) mod pods;
 pub(crate) mod population;
@@ -192,6 +193,9 @@ impl Server {
             return Err(Failure::no_such_path());
         }
         let verb = verb(request, route.name.is_some()).ok_or_else(Failure::method_not_allowed)?;
+        if route.subresource.is_none() && !kind.verbs.iter().any(|known| known == verb) {
+            return Err(Failure::method_not_allowed());
+        }
         let call = Call {
             request,
             api_version: kind.api_version(),
@@ -216,6 +220,7 @@ impl Server {
         if call.kind.group.starts_with("auth") {
             return self.review(call);
         }
+        options::check(call)?;
         match call.verb {
             "get" => self.get(call),
             "list" => self.list(call),

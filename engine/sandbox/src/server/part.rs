@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::Call;
-use crate::failure::{Cause, Failure};
+use crate::cause::Cause;
+use crate::failure::Failure;
 use crate::kinds::Kind;
 use crate::object::{self, at, copy, name, remove, set, text, uid};
 
@@ -37,21 +38,35 @@ pub(super) fn preconditions(call: &Call, old: &Value, new: &Value) -> Result<(),
             let cause = Cause::invalid("metadata.uid", &uid(new).into(), "field is immutable");
             return Err(Failure::invalid(kind, name(old), &[cause]));
         }
-        let why = format!(
-            "StorageError: invalid object, Code: 4, Key: /registry/{}/{}/{}, ResourceVersion: 0, AdditionalErrorMsg: \
-             Precondition failed: UID in precondition: {}, UID in object meta: {}",
-            kind.plural,
-            object::namespace(old),
+        return Err(other_uid(kind, old, uid(new)));
+    }
+    if version(new).is_empty() && !kind.replaces_blindly() {
+        let detail = "must be specified for an update";
+        let cause = Cause::invalid("metadata.resourceVersion", &0.into(), detail);
+        return Err(Failure::unfit(
+            &kind.group,
+            &kind.plural,
             name(old),
-            uid(new),
-            uid(old)
-        );
-        return Err(Failure::conflict(kind, name(old), &why));
+            &[cause],
+        ));
     }
     if !version(new).is_empty() && version(new) != version(old) {
         return Err(Failure::stale(kind, name(old)));
     }
     Ok(())
+}
+
+/// The client believes in an object of another uid.
+pub(super) fn other_uid(kind: &Kind, object: &Value, wanted: &str) -> Failure {
+    let why = format!(
+        "StorageError: invalid object, Code: 4, Key: /registry/{}/{}/{}, ResourceVersion: 0, AdditionalErrorMsg: \
+         Precondition failed: UID in precondition: {wanted}, UID in object meta: {}",
+        kind.plural,
+        object::namespace(object),
+        name(object),
+        uid(object)
+    );
+    Failure::conflict(kind, name(object), &why)
 }
 
 /// Takes from the old form what this write may not touch.

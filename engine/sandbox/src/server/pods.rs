@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::delete::DeleteOptions;
+use super::part::other_uid;
 use super::write::key;
 use super::{Call, Server};
 use crate::clock;
@@ -32,16 +33,17 @@ impl Server {
         let pod = self.existing(call)?;
         let wanted = uid(&binding);
         if !wanted.is_empty() && wanted != uid(&pod) {
-            return Err(Failure::conflict(
-                &call.kind,
-                &call.key().name,
-                "the pod's uid differs",
-            ));
+            return Err(other_uid(&call.kind, &pod, wanted));
         }
         let node = text(&pod, &["spec", "nodeName"]);
         let why = if is_deleting(&pod) {
             format!(
                 "pod {} is being deleted, cannot be assigned to a host",
+                call.key().name
+            )
+        } else if !list(&pod, &["spec", "schedulingGates"]).is_empty() {
+            format!(
+                "pod {} has non-empty .spec.schedulingGates",
                 call.key().name
             )
         } else if node.is_empty() {
@@ -55,7 +57,7 @@ impl Server {
                 call.key().name
             )
         };
-        Err(Failure::conflict(&call.kind, &call.key().name, &why))
+        Err(unbound(&call.key().name, &why))
     }
 
     fn evict(&mut self, call: &Call) -> Result<Response, Failure> {
@@ -135,6 +137,13 @@ pub(crate) fn disruption(reason: &str, message: &str, now_ms: i64) -> Value {
         "type": "DisruptionTarget", "status": "True", "reason": reason, "message": message, "lastProbeTime": null,
         "lastTransitionTime": clock::seconds(now_ms),
     })
+}
+
+fn unbound(pod: &str, why: &str) -> Failure {
+    let message = format!("Operation cannot be fulfilled on pods/binding \"{pod}\": {why}");
+    let mut failure = Failure::new(409, "Conflict", message);
+    failure.details = json!({"name": pod, "kind": "pods/binding"});
+    failure
 }
 
 /// A body of another kind than the resource's.

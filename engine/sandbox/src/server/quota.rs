@@ -7,8 +7,18 @@ use serde_json::{Value, json};
 use super::{Call, Server};
 use crate::failure::Failure;
 use crate::kinds::pod;
-use crate::object::{at, name};
+use crate::object::{at, list, name, text};
 use crate::quantity;
+
+/// What every container must say once a quota counts it.
+const SPECIFIED: &[&str] = &[
+    "cpu",
+    "limits.cpu",
+    "limits.memory",
+    "memory",
+    "requests.cpu",
+    "requests.memory",
+];
 
 type Amounts = BTreeMap<String, i128>;
 
@@ -22,6 +32,12 @@ impl Server {
         let quotas = self.store.list("resourcequotas", Some(namespace));
         for (key, quota) in quotas {
             let hard = hard(quota);
+            if &*call.kind.storage == "pods"
+                && let Some(missing) = unspecified(object, &hard)
+            {
+                let why = format!("failed quota: {}: must specify {missing}", key.name);
+                return Err(Failure::forbidden(&call.kind, name(object), &why));
+            }
             let asked: Amounts = asked
                 .clone()
                 .into_iter()
@@ -113,11 +129,37 @@ fn usage(resource: &str, object: &Value) -> Amounts {
         return amounts;
     }
     amounts.insert("pods".to_owned(), 1000);
-    for (name, amount) in pod::requests(object) {
+    for (name, amount) in pod::amounts(object, "requests") {
         amounts.insert(format!("requests.{name}"), amount);
         if matches!(name.as_str(), "cpu" | "memory" | "ephemeral-storage") {
             amounts.insert(name, amount);
         }
     }
+    for (name, amount) in pod::amounts(object, "limits") {
+        amounts.insert(format!("limits.{name}"), amount);
+    }
     amounts
+}
+
+/// What a quota counts and not every container of a pod says, with the containers.
+fn unspecified(pod: &Value, hard: &Amounts) -> Option<String> {
+    let said = |container: &Value, resource: &str| {
+        let (part, name) = resource.split_once('.').unwrap_or(("requests", resource));
+        at(container, &["resources", part, name]).is_some()
+    };
+    let mut texts = Vec::new();
+    for resource in hard
+        .keys()
+        .filter(|name| SPECIFIED.contains(&name.as_str()))
+    {
+        let parts = ["containers", "initContainers"].into_iter();
+        let containers = parts.flat_map(|part| list(pod, &["spec", part]));
+        let silent = containers.filter(|container| !said(container, resource));
+        let mut silent: Vec<&str> = silent.map(|each| text(each, &["name"])).collect();
+        silent.sort_unstable();
+        if !silent.is_empty() {
+            texts.push(format!("{resource} for: {}", silent.join(",")));
+        }
+    }
+    (!texts.is_empty()).then(|| texts.join("; "))
 }

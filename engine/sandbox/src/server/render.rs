@@ -69,7 +69,7 @@ impl Rendering {
     ) -> String {
         match self {
             Self::Whole => {
-                let items: Vec<String> = objects.map(|object| whole(kind, object)).collect();
+                let items: Vec<String> = objects.map(|object| item(kind, object)).collect();
                 let name = format!("{}List", kind.kind);
                 items_of(&name, &kind.api_version(), &meta, &items)
             }
@@ -94,6 +94,21 @@ fn items_of(kind: &str, api_version: &str, meta: &Value, items: &[String]) -> St
     format!(
         "{{\"kind\":\"{kind}\",\"apiVersion\":\"{api_version}\",\"metadata\":{meta},\"items\":[{items}]}}"
     )
+}
+
+/// An object in a list: the list says of what kind it is, but for users' kinds.
+fn item(kind: &Kind, object: &Value) -> String {
+    if kind.custom.is_some() {
+        return whole(kind, object);
+    }
+    let renamed = (kind.group == "events.k8s.io").then(|| shown(kind, object));
+    let fields = renamed.as_ref().unwrap_or(object).as_object();
+    let fields = fields.into_iter().flatten();
+    let fields = fields.filter(|(name, _)| !matches!(name.as_str(), "apiVersion" | "kind"));
+    let fields: Vec<String> = fields
+        .map(|(name, value)| format!("\"{name}\":{value}"))
+        .collect();
+    format!("{{{}}}", fields.join(","))
 }
 
 fn whole(kind: &Kind, object: &Value) -> String {

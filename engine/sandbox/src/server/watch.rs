@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::options::number;
 use super::read::{revision, selector};
 use super::render::Rendering;
 use super::{Call, Server};
 use crate::failure::Failure;
 use crate::kinds::Kind;
+use crate::object::set;
 use crate::request::{Response, WatchId, WatchPoll};
 use crate::selector::Selector;
 use crate::store::Event;
 
 const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 const BOOKMARK_EVERY_MS: i64 = 60_000;
+const LAST_BOOKMARK_MS: i64 = 2_000;
 
 /// A client's watch.
 #[derive(Debug)]
@@ -40,13 +43,10 @@ impl Server {
         if self.fortune.per_mille(self.options.faults.compacted) {
             self.store.compact();
         }
-        let wanted = revision(call.request.param("resourceVersion").unwrap_or_default())?;
-        let streams = call.request.flag("sendInitialEvents")
-            && call.request.param("sendInitialEvents").is_some();
-        let timeout = call
-            .request
-            .param("timeoutSeconds")
-            .and_then(|text| text.parse::<i64>().ok());
+        let wanted = revision(call.request.param("resourceVersion").unwrap_or_default());
+        let wanted = wanted.map_err(|words| Failure::new(500, "", words))?;
+        let streams = call.request.flag("sendInitialEvents");
+        let timeout = number(call, "timeoutSeconds")?.filter(|seconds| *seconds > 0);
         let mut watch = Watch {
             kind: Arc::clone(&call.kind),
             namespace: call.namespace.clone(),
@@ -58,8 +58,7 @@ impl Server {
                 wanted
             },
             initial: Vec::new(),
-            bookmarks: call.request.flag("allowWatchBookmarks")
-                && call.request.param("allowWatchBookmarks").is_some(),
+            bookmarks: call.request.flag("allowWatchBookmarks"),
             announces: streams,
             headed: false,
             bookmarked_ms: self.now_ms,
@@ -116,17 +115,16 @@ impl Server {
             lines.push(watch.bookmark(true));
         }
         let Ok(events) = self.store.since(watch.told) else {
-            lines.push(expired(watch.told, self.store.revision()));
+            lines.push(expired());
             return (lines, true);
         };
         for event in events {
             if let Some(kind) = watch.concern(event) {
-                lines.push(watch.line(kind, &event.object, now_ms));
+                lines.push(watch.line(kind, &told(event, kind), now_ms));
             }
         }
-        watch.told = self.store.revision();
-        let quiet = lines.is_empty() && now_ms - watch.bookmarked_ms >= BOOKMARK_EVERY_MS;
-        if watch.bookmarks && quiet {
+        watch.told = self.store.revision().max(watch.told);
+        if watch.bookmarks && lines.is_empty() && watch.wants_bookmark(now_ms) {
             watch.bookmarked_ms = now_ms;
             lines.push(watch.bookmark(false));
         }
@@ -135,6 +133,13 @@ impl Server {
 }
 
 impl Watch {
+    /// Bookmarks come regularly, and shortly before the end.
+    fn wants_bookmark(&self, now_ms: i64) -> bool {
+        let last = self.ends_ms.map(|end| end - LAST_BOOKMARK_MS);
+        let is_last = last.is_some_and(|last| self.bookmarked_ms < last && last <= now_ms);
+        is_last || now_ms - self.bookmarked_ms >= BOOKMARK_EVERY_MS
+    }
+
     /// What an event is to this watch; `None` if it does not see it.
     fn concern(&self, event: &Event) -> Option<&'static str> {
         let elsewhere = self
@@ -164,7 +169,7 @@ impl Watch {
     }
 
     fn bookmark(&self, announces: bool) -> Vec<u8> {
-        let mut meta = json!({"resourceVersion": self.told.to_string(), "creationTimestamp": null});
+        let mut meta = json!({"resourceVersion": self.told.to_string()});
         if announces {
             meta["annotations"] = json!({INITIAL_EVENTS_END: "true"});
         }
@@ -191,7 +196,23 @@ fn line(kind: &str, object: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn expired(told: u64, newest: u64) -> Vec<u8> {
-    let failure = Failure::expired(&format!("too old resource version: {told} ({newest})"));
+/// What an event tells: of what does not fit a selector any more, the last form that did.
+fn told(event: &Event, kind: &str) -> Arc<Value> {
+    match (kind, &event.previous, &event.current) {
+        ("DELETED", Some(previous), Some(_)) => {
+            let mut last = Value::clone(previous);
+            set(
+                &mut last,
+                &["metadata", "resourceVersion"],
+                event.revision.to_string(),
+            );
+            Arc::new(last)
+        }
+        _ => Arc::clone(&event.object),
+    }
+}
+
+fn expired() -> Vec<u8> {
+    let failure = Failure::expired("The resourceVersion for the provided watch is too old.");
     line("ERROR", &failure.status().to_string())
 }

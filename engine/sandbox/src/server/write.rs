@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::body::answer;
+use super::body::{answer, expect_place, misplaced};
 use super::change;
 use super::part::{Part, keep_identity, preconditions, restrict, same_intent};
 use super::{Call, Server};
 use crate::apply;
+use crate::check;
 use crate::clock;
 use crate::failure::Failure;
 use crate::kinds::{Kind, rules};
@@ -53,8 +54,8 @@ impl Server {
         faults(kind, &object, None)?;
         self.check_quota(call, &object)?;
         let key = key(kind, &object);
-        if self.store.get(&key).is_some() {
-            return Err(Failure::already_exists(kind, &key.name));
+        if let Some(old) = self.store.get(&key) {
+            return Err(Failure::already_exists(kind, &key.name, is_deleting(old)));
         }
         if call.is_dry_run() {
             return Ok(Arc::new(object));
@@ -113,14 +114,12 @@ impl Server {
 
     pub(super) fn update(&mut self, call: &Call) -> Result<Response, Failure> {
         let (object, warnings) = change::decode(call)?;
-        let old = self.existing(call)?;
-        if name(&object) != name(&old) {
-            let (new, old) = (name(&object), name(&old));
-            let message = format!(
-                "the name of the object ({new}) does not match the name on the URL ({old})"
-            );
-            return Err(Failure::bad_request(message));
+        expect_place(call, &object)?;
+        if call.kind.replaces_nothing() && self.store.get(&call.key()).is_none() {
+            let object = self.insert(call, object, Author::Writer)?;
+            return Ok(answer(call, 201, &object, warnings));
         }
+        let old = self.existing(call)?;
         let object = self.replace(call, &old, object, Author::Writer)?;
         Ok(answer(call, 200, &object, warnings))
     }
@@ -225,16 +224,13 @@ pub(super) fn key(kind: &Kind, object: &Value) -> Key {
     }
 }
 
-fn misplaced() -> Failure {
-    Failure::bad_request(
-        "the namespace of the provided object does not match the namespace sent on the request",
-    )
-}
-
 fn faults(kind: &Kind, object: &Value, old: Option<&Value>) -> Result<(), Failure> {
-    let causes = rules::check(kind, object, old);
+    let causes = check::faults(kind, object, old);
     if causes.is_empty() {
         return Ok(());
+    }
+    if &*kind.storage == "events" {
+        return Err(Failure::unfit("", &kind.kind, name(object), &causes));
     }
     Err(Failure::invalid(kind, name(object), &causes))
 }

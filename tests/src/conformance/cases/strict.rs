@@ -76,9 +76,12 @@ pub async fn wrong_types(api: Api) {
 pub async fn patches(api: Api) {
     api.post("configmaps", &config("one")).await.expect(201);
     let strict = "configmaps/one?fieldValidation=Strict";
-    api.patch(strict, MERGE, &json!({"extra": 1})).await.refused_with(422, "Invalid", "strict decoding error: unknown field \"extra\"");
+    // The real server's words hold the whole object, its fields in the order of its source.
+    let patch = json!({"extra": 1});
+    api.silent("PATCH", strict, MERGE, Some(&patch)).await.refused_with(422, "Invalid", "strict decoding error: unknown field \"extra\"");
     api.patch(strict, STRATEGIC, &json!({"extra": 1})).await.refused_with(422, "Invalid", "strict decoding error: unknown field \"extra\"");
-    api.patch(strict, JSON_PATCH, &json!([{"op": "add", "path": "/extra", "value": 1}])).await.refused_with(422, "Invalid", "strict decoding error: unknown field \"extra\"");
+    let patch = json!([{"op": "add", "path": "/extra", "value": 1}]);
+    api.silent("PATCH", strict, JSON_PATCH, Some(&patch)).await.refused_with(422, "Invalid", "strict decoding error: unknown field \"extra\"");
     let mut object = config("one");
     object["extra"] = json!(1);
     api.put(strict, &object).await.refused_with(400, "BadRequest", "strict decoding error: unknown field \"extra\"");

@@ -187,7 +187,17 @@ pub(crate) fn cells(kind: &Kind, object: &Value, now_ms: i64) -> Vec<Value> {
         }
         _ => vec![named, age()],
     };
-    cells.into_iter().map(Value::from).collect()
+    let cells = headings(kind).iter().zip(cells);
+    cells.map(|(heading, cell)| typed(heading, cell)).collect()
+}
+
+/// A cell as a number or a truth value, where the real server has it so.
+fn typed(heading: &str, cell: String) -> Value {
+    match heading.trim_start_matches('+') {
+        "Data" | "Value" | "Count" => cell.parse::<i64>().unwrap_or_default().into(),
+        "Global-Default" => (cell == "true").into(),
+        _ => cell.into(),
+    }
 }
 
 fn or_none(text: &str) -> String {

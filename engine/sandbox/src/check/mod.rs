@@ -1,0 +1,60 @@
+//! What the real server refuses of an object, in its words.
+
+mod claim;
+mod container;
+mod definition;
+mod event;
+mod lease;
+mod meta;
+mod names;
+mod pod;
+mod rbac;
+mod secret;
+mod service;
+
+pub(crate) use meta::manager_faults;
+
+use serde_json::Value;
+
+use crate::cause::Cause;
+use crate::kinds::Kind;
+use crate::object::at;
+
+/// The faults of an object, and of the change that made it.
+pub(crate) fn faults(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+    let mut causes = meta::faults(kind, object, old);
+    causes.extend(own(kind, object, old));
+    causes
+}
+
+fn own(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+    match &*kind.storage {
+        "pods" => pod::faults(object, old),
+        "services" => service::faults(object, old),
+        "secrets" => secret::faults(object, old),
+        "configmaps" => secret::config_faults(object, old),
+        "events" => event::faults(kind, object),
+        "leases.coordination.k8s.io" => lease::faults(object),
+        "persistentvolumeclaims" => claim::faults(object, old),
+        "priorityclasses.scheduling.k8s.io" => rbac::class_faults(object, old),
+        "rolebindings.rbac.authorization.k8s.io"
+        | "clusterrolebindings.rbac.authorization.k8s.io" => rbac::binding_faults(object, old),
+        "customresourcedefinitions.apiextensions.k8s.io" => definition::faults(object),
+        _ => kind.custom.as_ref().map_or_else(Vec::new, |custom| {
+            crate::apply::invalid(object, &custom.schema)
+        }),
+    }
+}
+
+/// The causes of words about a field's text.
+fn worded(field: &str, text: &str, words: Vec<String>) -> impl Iterator<Item = Cause> {
+    let invalid = move |words: String| Cause::invalid(field, &text.into(), &words);
+    words.into_iter().map(invalid)
+}
+
+/// A field that may not change at all.
+fn frozen(old: &Value, new: &Value, path: &[&str]) -> Option<Cause> {
+    let changed = at(old, path) != at(new, path);
+    let value = at(new, path).cloned().unwrap_or_default();
+    changed.then(|| Cause::invalid(&path.join("."), &value, "field is immutable"))
+}
