@@ -1,5 +1,5 @@
-//! The edge to Kubernetes against a whole API server: the sandbox; or, with `BERTH_TEST_KUBECONFIG`
-//! naming one (and `cargo test --test edge -- --ignored`), a real one. Both must pass the same.
+//! The edge to Kubernetes against a whole API server, the sandbox or a real one: both must pass the
+//! same.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -22,6 +22,8 @@ use berth_core::reconciler::{
     Effect, EffectId, Outcome, Role, WatchEvent, WatchKey, What, anchor_name,
 };
 use berth_sandbox::http::Sandbox;
+use berth_tests::controlplane::{self, ControlPlane};
+use berth_tests::e2e::built;
 use http::Request;
 use kube::config::Kubeconfig;
 use serde_json::{Value, json};
@@ -519,10 +521,12 @@ async fn the_edge_works_against_the_sandbox() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs a real API server: name its kubeconfig in BERTH_TEST_KUBECONFIG"]
-async fn the_edge_works_against_a_real_server() {
-    let path = std::env::var_os("BERTH_TEST_KUBECONFIG").unwrap();
-    let path = Path::new(&path);
-    let edge = Edge::over(path, "r").await;
-    all(edge.with_the_listed_rights_only(path).await).await;
+async fn the_edge_works_against_kube_apiserver() {
+    let Some(programs) = built("the edge on kube-apiserver") else {
+        return;
+    };
+    let whole = controlplane::Options::whole();
+    let plane = ControlPlane::start(&programs, &whole).await.unwrap();
+    let edge = Edge::over(&plane.kubeconfig(), "r").await;
+    all(edge.with_the_listed_rights_only(&plane.kubeconfig()).await).await;
 }
