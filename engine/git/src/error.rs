@@ -252,10 +252,13 @@ pub enum RemoteError {
         /// What was said.
         words: String,
     },
-    /// The git program cannot be run.
+    /// It was given up, as [`crate::Stop`] said.
+    #[error("given up, as this program ends")]
+    Stopped,
+    /// The git program, or one that it needs, cannot be run.
     #[error("the git program cannot be run: {words}")]
     Program {
-        /// The system's words.
+        /// The system's words, or git's.
         words: String,
     },
 }
@@ -272,6 +275,7 @@ impl RemoteError {
             Self::Timeout { .. } => "RemoteTimeout",
             Self::TooLarge { .. } => "RemoteTooLarge",
             Self::Busy { .. } => "MirrorBusy",
+            Self::Stopped => "Stopped",
             Self::Program { .. } => "GitProgram",
         }
     }
@@ -280,26 +284,31 @@ impl RemoteError {
     pub const fn help(&self) -> &'static str {
         match self {
             Self::Auth { .. } => {
-                "check the token file, the key or the credential helper, and its rights on this repository"
+                "check the token file, key or credential helper, and what its account may do in this repository"
             }
             Self::HostKey { .. } => {
                 "verify the host's key and add it to the known_hosts file; if it changed, ask why first"
             }
             Self::Certificate { .. } => {
-                "give the certificate authority's file, or have the server's certificate renewed"
+                "name the file of its authority with --ca-file; have it replaced if it has expired or is for another host"
             }
             Self::NotFound { .. } => {
                 "check the URL, and that these credentials may see the repository"
             }
             Self::Unreachable { .. } => "check the URL and the network; it is tried again",
             Self::Timeout { .. } => {
-                "check the network and the server, or raise the timeout; it is tried again"
+                "check the network and the server, or raise --git-timeout; it is tried again"
             }
-            Self::TooLarge { .. } => "keep data out of the state repository, or raise the limit",
+            Self::TooLarge { .. } => {
+                "keep data out of the state repository, or raise --git-max-fetch"
+            }
             Self::Busy { .. } => {
                 "let one daemon use a mirror; a lock left behind goes at a start after ten minutes"
             }
-            Self::Program { .. } => "install git and put it on the PATH",
+            Self::Stopped => "start it again",
+            Self::Program { .. } => {
+                "install git, and for ssh an OpenSSH client, on the PATH; ssh wants its user in /etc/passwd"
+            }
         }
     }
 }

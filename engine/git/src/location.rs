@@ -4,16 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::error::GitError;
-
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(pub(crate) String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
+use crate::secret::Secret;
 
 /// A location that was parsed, and refused if a program could take it for anything else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +24,7 @@ pub(crate) struct Remote {
     /// Host and port; empty for `file`.
     pub(crate) host: String,
     pub(crate) user: Option<String>,
-    /// The password that stood in an http(s) URL, percent-encoded as it stood there.
+    /// The password that stood in an http(s) URL.
     pub(crate) password: Option<Secret>,
 }
 
@@ -160,7 +151,7 @@ fn url(text: &str, scheme: &str, rest: &str) -> Result<Remote, &'static str> {
         scheme,
         host: host.to_owned(),
         user: user.map(str::to_owned),
-        password: password.map(|password| Secret(password.to_owned())),
+        password: password.map(Secret::of_url),
     })
 }
 

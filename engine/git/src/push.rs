@@ -54,7 +54,9 @@ impl PushError {
         matches!(
             self,
             Self::Failed(GitError::Remote(
-                RemoteError::Timeout { .. } | RemoteError::Unreachable { .. }
+                RemoteError::Timeout { .. }
+                    | RemoteError::Unreachable { .. }
+                    | RemoteError::Stopped
             ))
         )
     }

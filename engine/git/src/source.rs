@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::error::GitError;
 use crate::location::Location;
 use crate::reference::Reference;
+use crate::stop::Stop;
 
 /// One repository and the reference of it that is read.
 #[derive(Debug, Clone)]
@@ -16,6 +17,7 @@ pub struct Source {
     pub(crate) auth: Auth,
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) limits: Limits,
+    pub(crate) stop: Stop,
 }
 
 /// How Berth makes itself known to a remote. Files are read anew for each use, so that they may be
@@ -80,6 +82,7 @@ impl Source {
             auth: Auth::Default,
             ca_file: None,
             limits: Limits::default(),
+            stop: Stop::default(),
         })
     }
 
@@ -102,6 +105,17 @@ impl Source {
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// The same source; what speaks to its remote is given up when this says so.
+    #[must_use]
+    pub fn with_stop(self, stop: Stop) -> Self {
+        Self { stop, ..self }
+    }
+
+    /// How much is read at most, and how long a remote is waited for.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The reference that is read.

@@ -9,6 +9,7 @@ use gix::refs::transaction::{PreviousValue, RefEdit};
 use gix::refs::{FullName, Target};
 
 use crate::error::GitError;
+use crate::leftovers::Mirror;
 
 /// Bytes of one tree object: about a million entries.
 const MAX_TREE: u64 = 64 << 20;
@@ -42,6 +43,7 @@ pub(crate) fn open_mirror(folder: &Path) -> Result<gix::Repository, GitError> {
         gix::init_bare(folder).map_err(GitError::store("create the mirror"))?;
     }
     remove_stale_locks(folder, 0);
+    Mirror::of(folder).clean();
     open(folder)
 }
 

@@ -3,25 +3,34 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tempfile::NamedTempFile;
-
-use crate::credentials;
+use crate::credentials::{self, Login};
 use crate::error::GitError;
+use crate::leftovers::Mirror;
 use crate::location::{Remote, Scheme};
 use crate::program::{self, Bounds, Output};
 use crate::source::{Auth, Source};
+use crate::stop::Stop;
 use crate::words;
 
 /// Settings that hold whatever the user's or the system's configuration says.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 19] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
+    "core.askPass=",
     "core.bigFileThreshold=16m",
+    "credential.interactive=false",
     "http.sslVerify=true",
+    "http.followRedirects=initial",
+    "http.lowSpeedLimit=1",
     "submodule.recurse=false",
     "fetch.recurseSubmodules=false",
     "fetch.writeCommitGraph=false",
+    "fetch.prune=false",
+    "fetch.pruneTags=false",
+    "fetch.uriProtocols=",
+    "transfer.bundleURI=false",
     "push.gpgSign=false",
+    "push.pushOption=",
     "gc.autoDetach=false",
     "maintenance.autoDetach=false",
 ];
@@ -33,12 +42,13 @@ pub(crate) struct Wire {
     auth: Auth,
     ca_file: Option<PathBuf>,
     bounds: Bounds,
+    stop: Stop,
 }
 
-/// A command, and the file of credentials that lives as long as it.
+/// A command, and the login that lives as long as it.
 struct Prepared {
     command: Command,
-    _credentials: Option<NamedTempFile>,
+    login: Option<Login>,
 }
 
 impl Wire {
@@ -52,6 +62,7 @@ impl Wire {
                 timeout: limits.timeout,
                 file: limits.max_fetch,
             },
+            stop: source.stop.clone(),
         }
     }
 
@@ -66,7 +77,12 @@ impl Wire {
             "--no-recurse-submodules",
             "--no-show-forced-updates",
         ];
-        let output = self.run(mirror, &options, &[&format!("+{from}:{to}")])?;
+        let output = self.run(mirror, &options, &[&format!("+{from}:{to}")]);
+        if !output.as_ref().is_ok_and(|output| output.success) {
+            // What was half received would fill the disk, attempt by attempt.
+            Mirror::of(mirror).clean();
+        }
+        let output = output?;
         if !output.success && !words::is_missing_reference(&output.stderr) {
             return Err(words::failure(&output.stderr).into());
         }
@@ -83,21 +99,30 @@ impl Wire {
         Ok(output.stdout.lines().filter_map(name).collect())
     }
 
-    /// Runs git with the options, `--`, the URL and the last arguments.
+    /// Runs git with the options, `--`, the URL and the last arguments. Its words come without the
+    /// secret, even if the remote said it.
     pub(crate) fn run(
         &self,
         mirror: &Path,
         options: &[&str],
         last: &[&str],
     ) -> Result<Output, GitError> {
-        let mut prepared = self.prepare(mirror)?;
-        prepared
-            .command
+        let _used = Mirror::of(mirror).used()?;
+        let Prepared { mut command, login } = self.prepare(mirror)?;
+        command
             .args(options)
             .arg("--")
             .arg(&self.remote.url)
             .args(last);
-        Ok(program::run(prepared.command, &self.bounds)?)
+        let output = program::run(command, &self.bounds, &self.stop)?;
+        Ok(match login {
+            Some(Login { secret, .. }) => Output {
+                stdout: secret.hide(output.stdout),
+                stderr: secret.hide(output.stderr),
+                ..output
+            },
+            None => output,
+        })
     }
 
     fn prepare(&self, mirror: &Path) -> Result<Prepared, GitError> {
@@ -106,29 +131,62 @@ impl Wire {
         for setting in SETTINGS {
             command.args(["-c", setting]);
         }
-        if let Some(file) = &self.ca_file {
-            let file = credentials::utf8(file, "the CA file")?;
-            command.arg("-c").arg(format!("http.sslCAInfo={file}"));
-        }
-        let protocols = match self.remote.scheme {
-            Scheme::File => "file",
-            Scheme::Ssh | Scheme::Https | Scheme::Http => "https:http:ssh",
-        };
+        // A program that outlives a killed daemon ends by itself.
+        let patience = self.bounds.timeout.as_secs() + 5;
         command
-            .env("GIT_ALLOW_PROTOCOL", protocols)
+            .arg("-c")
+            .arg(format!("http.lowSpeedTime={patience}"));
+        // A setting for a URL would win over the general one. In the environment, as a URL may hold
+        // the `=` at which an argument is split.
+        command
+            .env("GIT_CONFIG_COUNT", "1")
+            .env(
+                "GIT_CONFIG_KEY_0",
+                format!("http.{}.sslVerify", self.remote.url),
+            )
+            .env("GIT_CONFIG_VALUE_0", "true");
+        self.trust(&mut command, mirror)?;
+        if self.remote.is_loopback() {
+            // A proxy is for the world outside.
+            command.env("NO_PROXY", "*").env("no_proxy", "*");
+        }
+        command
+            .env("GIT_ALLOW_PROTOCOL", self.protocols())
             .env("GIT_SSH_VARIANT", "ssh")
             .env("GIT_SSH_COMMAND", credentials::ssh_command(&self.auth)?);
-        let credentials = credentials::store_file(&self.remote, &self.auth)?;
-        if let Some(file) = &credentials {
-            let file = credentials::plain(file.path(), "the temporary folder")?;
+        let folder = std::path::absolute(mirror).map_err(GitError::store("find the mirror"))?;
+        let login = credentials::login(&self.remote, &self.auth, &folder)?;
+        if let Some(login) = &login {
+            let file = credentials::quoted(login.file.path())?;
             command.args(["-c", "credential.helper="]);
             command
                 .arg("-c")
                 .arg(format!("credential.helper=store --file={file}"));
         }
-        Ok(Prepared {
-            command,
-            _credentials: credentials,
-        })
+        Ok(Prepared { command, login })
+    }
+
+    /// With a CA file, no other authority is trusted: neither the system's nor a configuration's,
+    /// over which these variables win.
+    fn trust(&self, command: &mut Command, mirror: &Path) -> Result<(), GitError> {
+        let Some(file) = &self.ca_file else {
+            return Ok(());
+        };
+        let file = credentials::present(file, "the CA file")?;
+        let nobody = Mirror::of(mirror).empty_folder()?;
+        command
+            .env("GIT_SSL_CAINFO", file)
+            .env("GIT_SSL_CAPATH", nobody);
+        Ok(())
+    }
+
+    /// What git may speak, wherever a redirect, or an `insteadOf` of the user, leads: nothing less
+    /// safe than what was asked for.
+    fn protocols(&self) -> &'static str {
+        match self.remote.scheme {
+            Scheme::File => "file",
+            Scheme::Ssh | Scheme::Https => "https:ssh",
+            Scheme::Http => "http:https:ssh",
+        }
     }
 }

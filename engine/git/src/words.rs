@@ -11,46 +11,89 @@ pub(crate) fn is_missing_reference(words: &str) -> bool {
 /// The cause of a failure; the first that fits, as later words often follow from earlier ones.
 pub(crate) fn failure(stderr: &str) -> RemoteError {
     let words = excerpt(stderr);
-    if has(
-        stderr,
-        &[
-            "Host key verification failed",
-            "REMOTE HOST IDENTIFICATION HAS CHANGED",
-        ],
-    ) {
+    let said = unquoted(stderr);
+    if has(&said, &HOST_KEY) {
         RemoteError::HostKey { words }
-    } else if has(stderr, &["certificate", "SSL_ERROR", "SSL peer"]) {
+    } else if has(&said, &CERTIFICATE) {
         RemoteError::Certificate { words }
-    } else if has(stderr, &AUTH) {
+    } else if has(&said, &AUTH) {
         RemoteError::Auth { words }
-    } else if has(stderr, &["died of signal 25", "File too large"]) {
+    } else if has(&said, &["died of signal 25", "File too large"]) {
         RemoteError::TooLarge { words }
-    } else if has(stderr, &[".lock': File exists"]) {
+    } else if has(&said, &[": File exists"]) {
         RemoteError::Busy { words }
-    } else if has(stderr, &NOT_FOUND) {
+    } else if has(&said, &PROGRAM) {
+        RemoteError::Program { words }
+    } else if has(&said, &NOT_FOUND) {
         RemoteError::NotFound { words }
     } else {
         RemoteError::Unreachable { words }
     }
 }
 
-const AUTH: [&str; 8] = [
+const HOST_KEY: [&str; 2] = [
+    "Host key verification failed",
+    "REMOTE HOST IDENTIFICATION HAS CHANGED",
+];
+
+const CERTIFICATE: [&str; 4] = ["certificate", "ca cert file", "SSL_ERROR", "SSL peer"];
+
+const AUTH: [&str; 9] = [
     "detected dubious ownership",
     "Authentication failed",
     "could not read Username",
     "could not read Password",
     "Permission denied",
     "Access denied",
+    "Too many authentication failures",
     "returned error: 401",
     "returned error: 403",
 ];
 
-const NOT_FOUND: [&str; 4] = [
+const PROGRAM: [&str; 4] = [
+    "cannot run ssh",
+    "cannot run index-pack",
+    "is not a git command",
+    "No user exists for uid",
+];
+
+const NOT_FOUND: [&str; 5] = [
     "not found",
+    "could not be found",
     "does not appear to be a git repository",
     "does not exist",
     "returned error: 404",
 ];
+
+/// The words without what they quote: a repository's name could spell anything.
+fn unquoted(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\'') {
+        plain.push_str(before);
+        let opens = before.is_empty() || before.ends_with([' ', '(', '\n']);
+        let line = after.split('\n').next().unwrap_or_default();
+        rest = match closing(line) {
+            Some(end) if opens => &after[end + 1..],
+            _ => after,
+        };
+    }
+    plain.push_str(rest);
+    plain
+}
+
+/// The first quotation mark that ends a word.
+fn closing(line: &str) -> Option<usize> {
+    let ends = |at: usize| {
+        line[at + 1..]
+            .chars()
+            .next()
+            .is_none_or(|c| " :.,;)\r".contains(c))
+    };
+    line.match_indices('\'')
+        .map(|(at, _)| at)
+        .find(|at| ends(*at))
+}
 
 fn has(words: &str, signs: &[&str]) -> bool {
     signs.iter().any(|sign| words.contains(sign))
@@ -122,6 +165,22 @@ mod tests {
                 "RemoteUnreachable",
             ),
             (
+                "error: cannot run ssh: No such file or directory\nfatal: unable to fork",
+                "GitProgram",
+            ),
+            (
+                "git: 'remote-https' is not a git command. See 'git --help'.",
+                "GitProgram",
+            ),
+            (
+                "remote: ERROR: The project you were looking for could not be found.\nfatal: Could not read from remote repository.",
+                "RemoteNotFound",
+            ),
+            (
+                "fatal: unable to access 'https://h/r/': gnutls_handshake() failed: The TLS connection was non-properly terminated.",
+                "RemoteUnreachable",
+            ),
+            (
                 "error: index-pack died of signal 25\nfatal: index-pack failed",
                 "RemoteTooLarge",
             ),
@@ -133,6 +192,18 @@ mod tests {
         for (words, reason) in table {
             assert_eq!(failure(words).reason(), reason, "{words}");
         }
+    }
+
+    #[test]
+    fn a_name_spells_no_cause() {
+        for name in ["certificate", "Permission denied", "it's not found"] {
+            let words = format!("fatal: unable to access 'https://h/{name}/': Empty reply");
+            assert_eq!(failure(&words).reason(), "RemoteUnreachable", "{name}");
+        }
+        let words = "fatal: repository 'https://h/certificate/' not found";
+        assert_eq!(failure(words).reason(), "RemoteNotFound");
+        let words = "it doesn't work: SSL certificate problem, isn't it";
+        assert_eq!(failure(words).reason(), "RemoteCertificate");
     }
 
     #[test]

@@ -1,0 +1,70 @@
+//! What programs that were killed leave in a mirror, and how it is taken away.
+
+use std::fs::{DirEntry, File};
+use std::path::{Path, PathBuf};
+
+use crate::credentials;
+use crate::error::GitError;
+
+/// Held by whoever runs git in a mirror; only while nobody does is anything taken away.
+const LOCK: &str = "berth.lock";
+/// How names of packs and objects that are being written begin.
+const RECEIVED: &str = "tmp_";
+
+/// The folder of a mirror.
+pub(crate) struct Mirror<'a>(&'a Path);
+
+impl<'a> Mirror<'a> {
+    pub(crate) fn of(folder: &'a Path) -> Self {
+        Self(folder)
+    }
+
+    /// Marks the mirror as used, until this is dropped or the program ends, however it does.
+    pub(crate) fn used(&self) -> Result<File, GitError> {
+        let doing = "mark the mirror as used";
+        let file = self.lock_file().map_err(GitError::store(doing))?;
+        file.lock_shared().map_err(GitError::store(doing))?;
+        Ok(file)
+    }
+
+    /// Takes away half received objects and forgotten files of credentials, unless the mirror is
+    /// used. What is not removed is left for the next time.
+    pub(crate) fn clean(&self) {
+        let Ok(lock) = self.lock_file() else { return };
+        if lock.try_lock().is_err() {
+            return;
+        }
+        remove(self.0, credentials::PREFIX);
+        // `pack`, and a folder for each first byte of an id.
+        for folder in entries(&self.0.join("objects")) {
+            remove(&folder.path(), RECEIVED);
+        }
+    }
+
+    /// A folder in which there is nothing.
+    pub(crate) fn empty_folder(&self) -> Result<PathBuf, GitError> {
+        let folder = self.0.join("berth.empty");
+        std::fs::create_dir_all(&folder).map_err(GitError::store("make a folder in the mirror"))?;
+        std::path::absolute(folder).map_err(GitError::store("find the mirror"))
+    }
+
+    fn lock_file(&self) -> std::io::Result<File> {
+        File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(self.0.join(LOCK))
+    }
+}
+
+fn remove(folder: &Path, prefix: &str) {
+    for entry in entries(folder) {
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = DirEntry> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten()
+}
