@@ -86,6 +86,11 @@ impl Reconciler {
         self.to_record().then(|| self.record_at())
     }
 
+    /// The loop ends: what waits to be recorded is due at once, but for the pause after a failure.
+    pub fn hurry(&mut self) {
+        self.options.status_interval = Some(Duration::ZERO);
+    }
+
     /// Whether something waits to be recorded.
     pub(super) fn to_record(&self) -> bool {
         !self.book.pending.is_empty() || self.book.general || self.book.drift
@@ -191,8 +196,10 @@ impl Reconciler {
                 let wait = retry::delay(self.options.seed, "record", self.book.tries)
                     .min(Duration::from_mins(1));
                 self.book.not_before = now.plus(wait);
-                // Somebody else pushed, or our own push went through unheard.
-                if matches!(other, Outcome::Outpaced | Outcome::Unknown(_)) {
+                // Somebody else pushed, or an earlier push of ours went through unheard. One that may
+                // have gone through is no reason to stop: what is not known to be pushed is not
+                // durable, and the next push finds out, once Git is there.
+                if matches!(other, Outcome::Outpaced) {
                     self.outside.stale = true;
                 }
             }
