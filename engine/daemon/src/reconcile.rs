@@ -9,6 +9,7 @@ use berth_core::desired::Desired;
 use berth_core::reconciler::{Effect, Input, Outcome, Reconciler, Role, What};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::Ping;
@@ -16,8 +17,10 @@ use crate::run::carry::Carrier;
 
 /// Messages that are taken in before the next step, at most.
 const BURST: usize = 1024;
-/// How long effects that are under way may take once the daemon is asked to end.
-const FAREWELL: Duration = Duration::from_secs(25);
+/// How long the last status may take once the daemon is asked to end.
+const LAST_PUSH: Duration = Duration::from_secs(5);
+/// How long effects that are under way may then take; Kubernetes gives 30 s in all.
+const FAREWELL: Duration = Duration::from_secs(20);
 /// A status that is due and not given (the Lease ran out) is not asked for in a tight loop.
 const LEAST_PAUSE: Duration = Duration::from_millis(50);
 
@@ -189,29 +192,39 @@ impl Loop {
         });
     }
 
-    /// Waits for what is under way; then nothing but the status is written.
+    /// Waits for what is under way; then nothing but the status is written. A remote that hangs is
+    /// given up: what is not pushed is learnt from the cluster again.
     async fn farewell(&mut self) {
-        let rest = async {
-            loop {
-                while let Some(done) = self.flights.join_next().await {
-                    self.landed(done);
-                }
-                // The anchor names the last status commit: left behind, a roll-back could pass.
-                self.step(|what| matches!(what, What::Record { .. } | What::Keep { .. }));
-                if self.flights.is_empty() {
-                    // A remote gets the status only so often: its turn may be still to come.
-                    let Some(due) = self.reconciler.record_due() else {
-                        break;
-                    };
-                    let pause = self.carrier.clock.until(due).max(LEAST_PAUSE);
-                    tokio::time::sleep(pause).await;
-                }
+        self.reconciler.hurry();
+        if timeout(LAST_PUSH, self.last_status()).await.is_ok() {
+            return;
+        }
+        tracing::warn!("the last status was not pushed in time; the next start does it");
+        self.carrier.status.give_up();
+        if timeout(FAREWELL, self.answers()).await.is_err() {
+            tracing::warn!("some effects were not answered");
+        }
+    }
+
+    async fn answers(&mut self) {
+        while let Some(done) = self.flights.join_next().await {
+            self.landed(done);
+        }
+    }
+
+    async fn last_status(&mut self) {
+        loop {
+            self.answers().await;
+            // The anchor names the last status commit: left behind, a roll-back could pass.
+            self.step(|what| matches!(what, What::Record { .. } | What::Keep { .. }));
+            if self.flights.is_empty() {
+                // After a failure its turn is still to come.
+                let Some(due) = self.reconciler.record_due() else {
+                    return;
+                };
+                let pause = self.carrier.clock.until(due).max(LEAST_PAUSE);
+                tokio::time::sleep(pause).await;
             }
-        };
-        if tokio::time::timeout(FAREWELL, rest).await.is_err() {
-            tracing::warn!(
-                "some effects were not answered, or the last status was not pushed in time"
-            );
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Which repository, which reference of it, and as whom.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use berth_core::ids::DigestWriter;
-use berth_git::{Auth, GitError, Source};
+use berth_git::{Auth, GitError, Limits, Source};
 
 use crate::error::CommandError;
 
@@ -51,6 +52,12 @@ pub struct AccessArgs {
     /// The authorities that https trusts, as PEM
     #[arg(long, env = "BERTH_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    /// How long a fetch or a push may take, in seconds
+    #[arg(long, env = "BERTH_GIT_TIMEOUT", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    git_timeout: u32,
+    /// How much a fetch may bring, in MiB
+    #[arg(long, env = "BERTH_GIT_MAX_FETCH", value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..))]
+    git_max_fetch: u32,
     /// Where remotes are mirrored [default: ~/.cache/berth]
     #[arg(long, env = "BERTH_MIRRORS", value_name = "DIR")]
     mirrors: Option<PathBuf>,
@@ -68,7 +75,7 @@ impl AccessArgs {
     /// A source at this location, with these credentials.
     pub fn source(&self, location: &str, reference: &str) -> Result<Source, CommandError> {
         let source = Source::new(location, reference).map_err(bad_argument)?;
-        let source = source.with_auth(self.auth());
+        let source = source.with_auth(self.auth()).with_limits(self.limits());
         Ok(match &self.ca_file {
             Some(file) => source.with_ca_file(file.clone()),
             None => source,
@@ -81,6 +88,14 @@ impl AccessArgs {
         digest.field(source.to_string().as_bytes());
         let all = self.mirrors.clone().unwrap_or_else(default_mirrors);
         all.join(digest.finish().short())
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            timeout: Duration::from_secs(self.git_timeout.into()),
+            max_fetch: u64::from(self.git_max_fetch) << 20,
+            ..Limits::default()
+        }
     }
 
     fn auth(&self) -> Auth {

@@ -15,7 +15,7 @@ use berth_cluster::wire::{Caller, Elector};
 use berth_core::desired::Desired;
 use berth_core::ids::Name;
 use berth_core::reconciler::{self, Reconciler, Role};
-use berth_git::{Repository, Source, StatusBranch};
+use berth_git::{Repository, Source, StatusBranch, Stop};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -97,9 +97,10 @@ async fn turn(
         .await
         .map_err(|error| not_connected(&error))?;
     tracing::info!(server = client.server(), cluster = %settings.cluster, identity = settings.identity, "connected");
-    let status = open_status(&settings)?;
+    let (reads, writes) = (Stop::new(), Stop::new());
+    let status = open_status(&settings, &writes)?;
     let (told, mut snapshots) = mpsc::channel(4);
-    let _following = follow(&settings, status.clone(), told, metrics.clone())?;
+    let _following = follow(&settings, reads, told, metrics.clone())?;
     let Some(first) = first(&mut snapshots, &mut pings, stop).await else {
         return Ok(());
     };
@@ -128,7 +129,7 @@ async fn turn(
             namespace: namespace.to_string(),
         },
         cluster: settings.cluster.clone(),
-        status: StatusEdge::new(status),
+        status: StatusEdge::new(status, writes),
         clock,
         crash: Crash::from_env(),
         metrics,
@@ -162,26 +163,29 @@ fn options(settings: &Settings, seed: u64) -> reconciler::Options {
     }
 }
 
-fn open_status(settings: &Settings) -> Result<StatusBranch, CommandError> {
+fn open_status(settings: &Settings, stop: &Stop) -> Result<StatusBranch, CommandError> {
     let (source, mirror) = &settings.status;
-    StatusBranch::open(source, mirror, settings.cluster.as_str()).map_err(git_failed)
+    let source = source.clone().with_stop(stop.clone());
+    StatusBranch::open(&source, mirror, settings.cluster.as_str()).map_err(git_failed)
 }
 
 fn follow(
     settings: &Settings,
-    status: StatusBranch,
+    stop: Stop,
     snapshots: mpsc::Sender<Arc<Desired>>,
     metrics: Metrics,
 ) -> Result<crate::source::follow::Following, CommandError> {
     let (source, mirror) = settings.repository.clone();
+    let source = source.with_stop(stop.clone());
     let repository = Repository::open(source, &mirror).map_err(git_failed)?;
     let follower = Follower {
         reader: Reader::new(repository),
-        status,
+        status: open_status(settings, &stop)?,
         cluster: settings.cluster.clone(),
         interval: settings.interval,
         snapshots,
         metrics,
+        stop,
     };
     follower.start().map_err(git_failed)
 }

@@ -7,11 +7,14 @@ use crate::source::follow::chain;
 use berth_core::ids::{CommitId, Timestamp};
 use berth_core::ledger::{Ledger, LedgerError};
 use berth_core::reconciler::{Outcome, ServerWords};
-use berth_git::{GitError, Person, PushError, RemoteError, StatusBranch};
+use berth_git::{GitError, Person, PushError, RemoteError, StatusBranch, Stop};
 
 /// The branch, shared by tasks; one at a time uses it.
 #[derive(Clone)]
-pub struct StatusEdge(Arc<Mutex<StatusBranch>>);
+pub struct StatusEdge {
+    branch: Arc<Mutex<StatusBranch>>,
+    stop: Stop,
+}
 
 /// What goes into one commit.
 pub struct Commit {
@@ -26,9 +29,17 @@ pub struct Commit {
 }
 
 impl StatusEdge {
-    /// Shares the branch.
-    pub fn new(branch: StatusBranch) -> Self {
-        Self(Arc::new(Mutex::new(branch)))
+    /// Shares the branch; `stop` is that of its source.
+    pub fn new(branch: StatusBranch, stop: Stop) -> Self {
+        Self {
+            branch: Arc::new(Mutex::new(branch)),
+            stop,
+        }
+    }
+
+    /// Gives up what is under way, and whatever comes later: what is not pushed is not published.
+    pub fn give_up(&self) {
+        self.stop.stop();
     }
 
     /// Commits and pushes.
@@ -57,7 +68,7 @@ impl StatusEdge {
         &self,
         work: impl FnOnce(&StatusBranch) -> T + Send + 'static,
     ) -> Result<T, String> {
-        let shared = Arc::clone(&self.0);
+        let shared = Arc::clone(&self.branch);
         let done = tokio::task::spawn_blocking(move || {
             work(&shared.lock().unwrap_or_else(PoisonError::into_inner))
         });

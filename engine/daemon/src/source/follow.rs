@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use berth_core::desired::{Desired, Loader};
 use berth_core::ids::{Name, UnitId};
 use berth_core::ledger::Applied;
-use berth_git::{GitError, LocalWatch, StatusBranch};
+use berth_git::{GitError, LocalWatch, StatusBranch, Stop};
 use tokio::sync::mpsc;
 
 use super::reader::Reader;
@@ -20,7 +21,7 @@ use crate::run::status;
 /// A local repository is looked at this often, beside the watch that sees a change at once.
 const LOCAL: Duration = Duration::from_mins(1);
 /// Pauses after failures end here.
-const LONGEST: Duration = Duration::from_mins(5);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// What is followed, and how.
 pub struct Follower {
@@ -36,11 +37,16 @@ pub struct Follower {
     pub snapshots: mpsc::Sender<Arc<Desired>>,
     /// Counts.
     pub metrics: Metrics,
+    /// Gives up what both of them fetch.
+    pub stop: Stop,
 }
 
-/// A running follower; dropped, it ends after the commit that it reads.
+/// A running follower; dropped, it gives up a fetch that is under way, and ends after the commit
+/// that it reads.
 pub struct Following {
     wake: SyncSender<Wake>,
+    stop: Stop,
+    thread: Option<JoinHandle<()>>,
     _watch: Option<LocalWatch>,
 }
 
@@ -51,8 +57,11 @@ enum Wake {
 
 impl Drop for Following {
     fn drop(&mut self) {
+        self.stop.stop();
         // Full or closed: it wakes or has ended anyway.
         let _ = self.wake.try_send(Wake::End);
+        // No program of it outlives us. One that panicked has said so.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
@@ -77,9 +86,12 @@ impl Follower {
         } else {
             self.interval
         };
-        std::thread::spawn(move || self.follow(&woken, usual));
+        let stop = self.stop.clone();
+        let thread = std::thread::spawn(move || self.follow(&woken, usual));
         Ok(Following {
             wake,
+            stop,
+            thread: Some(thread),
             _watch: watch,
         })
     }
@@ -177,8 +189,8 @@ fn pause(woken: &Receiver<Wake>, usual: Duration, failures: u32) -> bool {
     }
 }
 
-/// One second after the first failure, twice as long after each further one; never more often than
-/// a remote is asked anyway.
+/// One second after the first failure, twice as long after each further one, up to a bound: a remote
+/// that is back is seen soon.
 fn backoff(usual: Duration, failures: u32) -> Duration {
     if failures == 0 {
         return usual;
