@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
@@ -33,7 +33,7 @@ pub struct Sandbox {
 #[derive(Debug)]
 struct Shared {
     server: Mutex<Server>,
-    token: Option<String>,
+    token: Mutex<Option<String>>,
     /// The revision after the newest change: whoever waits looks again.
     changed: watch::Sender<u64>,
 }
@@ -44,7 +44,7 @@ impl Sandbox {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             server: Mutex::new(server),
-            token,
+            token: Mutex::new(token),
             changed: watch::Sender::new(0),
         });
         let router = Router::new()
@@ -77,13 +77,15 @@ impl Sandbox {
         self.shared.changed.subscribe()
     }
 
+    /// From now on requests must carry this token, as after a rotation.
+    pub fn rotate(&self, token: String) {
+        *self.shared.token() = Some(token);
+    }
+
     /// A kubeconfig for kubectl and other clients.
     pub fn kubeconfig(&self) -> String {
-        let user = self
-            .shared
-            .token
-            .as_ref()
-            .map_or_else(|| "{}".to_owned(), |token| format!("{{token: {token:?}}}"));
+        let token = self.shared.token().clone();
+        let user = token.map_or_else(|| "{}".to_owned(), |token| format!("{{token: {token:?}}}"));
         format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: sandbox\n\
              clusters:\n- name: sandbox\n  cluster: {{server: \"http://{}\"}}\n\
@@ -101,6 +103,10 @@ impl Drop for Sandbox {
 }
 
 impl Shared {
+    fn token(&self) -> MutexGuard<'_, Option<String>> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn with<T>(&self, look: impl FnOnce(&mut Server) -> T) -> T {
         let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = look(&mut server);
@@ -155,7 +161,8 @@ async fn serve(State(shared): State<Arc<Shared>>, request: HttpRequest) -> HttpR
 }
 
 fn is_authorized(shared: &Shared, headers: &HeaderMap) -> bool {
-    let Some(token) = &shared.token else {
+    let token = shared.token();
+    let Some(token) = &*token else {
         return true;
     };
     let given = headers

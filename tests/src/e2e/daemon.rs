@@ -25,6 +25,8 @@ pub struct Flags {
     pub crash: Option<String>,
     /// More arguments.
     pub more: Vec<String>,
+    /// The variables of a pod, which name the API server in place of `--kubeconfig`.
+    pub pod: Option<Vec<(String, String)>>,
 }
 
 #[derive(Debug, Default)]
@@ -48,12 +50,14 @@ impl Daemon {
             .args(["run", "--repo", &flags.repository])
             .arg(format!("--ref={}", flags.reference))
             .args(["--cluster", "lab", "--identity", &flags.identity])
-            .arg("--kubeconfig")
-            .arg(&flags.kubeconfig)
             .args(["--log-format", "json"])
             .args(&flags.more)
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        match &flags.pod {
+            Some(variables) => command.envs(variables.iter().cloned()),
+            None => command.arg("--kubeconfig").arg(&flags.kubeconfig),
+        };
         if let Some(crash) = &flags.crash {
             command.env("BERTH_CRASH", crash);
         }

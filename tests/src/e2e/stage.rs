@@ -175,6 +175,7 @@ impl Stage {
             identity: "first".to_owned(),
             crash: None,
             more: Vec::new(),
+            pod: None,
         }
     }
 

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kube::Config;
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError, NamedAuthInfo};
+use kube::config::{
+    AuthInfo, Cluster, Context, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedAuthInfo,
+    NamedCluster, NamedContext,
+};
 use tokio::time::timeout;
 
 use super::ConnectError;
@@ -16,6 +19,9 @@ pub struct Options {
     /// The kubeconfig. Without one: `KUBECONFIG`; else, in a pod, its service account; else
     /// `~/.kube/config`.
     pub kubeconfig: Option<PathBuf>,
+    /// Where the service account of the pod is mounted: `token`, which is read again when it is
+    /// rotated, and `ca.crt`.
+    pub service_account: PathBuf,
     /// The context in it; `None` is the current one.
     pub context: Option<String>,
     /// Let the kubeconfig run programs for credentials (`exec`, `auth-provider`). Off unless asked
@@ -29,6 +35,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             kubeconfig: None,
+            service_account: SERVICE_ACCOUNT.into(),
             context: None,
             allow_exec: false,
             timeout: Duration::from_secs(30),
@@ -36,15 +43,16 @@ impl Default for Options {
     }
 }
 
+/// Where Kubernetes mounts it.
+pub const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A program for credentials may wait for a person at a browser, but not for ever.
 const PROGRAM_TIMEOUT: Duration = Duration::from_mins(1);
 
 pub(super) async fn load(options: &Options) -> Result<Config, ConnectError> {
     let mut config = if options.kubeconfig.is_none() && is_in_pod() {
-        Config::incluster().map_err(|error| ConnectError::Unusable {
-            cause: error.to_string(),
-        })?
+        from_pod(options).await?
     } else {
         from_file(options).await?
     };
@@ -61,6 +69,69 @@ pub(super) async fn load(options: &Options) -> Result<Config, ConnectError> {
 fn is_in_pod() -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     set("KUBERNETES_SERVICE_HOST") && !set("KUBECONFIG")
+}
+
+/// Of the service account and the variables of the pod; no proxy of the world outside is used.
+async fn from_pod(options: &Options) -> Result<Config, ConnectError> {
+    let unusable = |cause: String| ConnectError::NoServiceAccount {
+        folder: display(&options.service_account),
+        cause,
+    };
+    let file = |name: &str| {
+        let path = options.service_account.join(name);
+        std::fs::File::open(&path)
+            .map_err(|error| unusable(format!("`{name}`: {error}")))
+            .map(|_| display(&path))
+    };
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let host = variable("KUBERNETES_SERVICE_HOST");
+    // An IPv6 address is bare in the variable.
+    let host = if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host
+    };
+    let port: u16 = variable("KUBERNETES_SERVICE_PORT")
+        .parse()
+        .map_err(|_| unusable("KUBERNETES_SERVICE_PORT is no port".into()))?;
+    let cluster = Cluster {
+        server: Some(format!("https://{host}:{port}")),
+        certificate_authority: Some(file("ca.crt")?),
+        ..Cluster::default()
+    };
+    let user = AuthInfo {
+        token_file: Some(file("token")?),
+        ..AuthInfo::default()
+    };
+    let name = || "pod".to_owned();
+    let kubeconfig = Kubeconfig {
+        clusters: vec![NamedCluster {
+            name: name(),
+            cluster: Some(cluster),
+            ..NamedCluster::default()
+        }],
+        auth_infos: vec![NamedAuthInfo {
+            name: name(),
+            auth_info: Some(user),
+            ..NamedAuthInfo::default()
+        }],
+        contexts: vec![NamedContext {
+            name: name(),
+            context: Some(Context {
+                cluster: name(),
+                user: Some(name()),
+                ..Context::default()
+            }),
+            ..NamedContext::default()
+        }],
+        current_context: Some(name()),
+        ..Kubeconfig::default()
+    };
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .map_err(|error| unusable(redact(&error.to_string())))?;
+    config.proxy_url = None;
+    Ok(config)
 }
 
 async fn from_file(options: &Options) -> Result<Config, ConnectError> {

@@ -20,6 +20,14 @@ pub enum ConnectError {
         /// What is wrong, without the values in it.
         cause: String,
     },
+    /// The pod's service account cannot be used.
+    #[error("the service account in {folder} cannot be used: {cause}")]
+    NoServiceAccount {
+        /// Where it should be mounted.
+        folder: String,
+        /// What is missing.
+        cause: String,
+    },
     /// The context does not exist, or none is named.
     #[error("the kubeconfig has no context `{context}`")]
     NoContext {
@@ -110,6 +118,7 @@ impl ConnectError {
         match self {
             Self::NoKubeconfig { .. } => "NoKubeconfig",
             Self::BadKubeconfig { .. } => "BadKubeconfig",
+            Self::NoServiceAccount { .. } => "NoServiceAccount",
             Self::NoContext { .. } => "NoContext",
             Self::ExecPlugin { .. } => "ExecPlugin",
             Self::AuthProvider { .. } => "AuthProvider",
@@ -140,6 +149,11 @@ impl ConnectError {
             }
             Self::BadKubeconfig { path, .. } => {
                 format!("`kubectl config view --kubeconfig {path}` reads it too and says where")
+            }
+            Self::NoServiceAccount { .. } => {
+                "mount it (automountServiceAccountToken: true), or name a kubeconfig by \
+                 --kubeconfig"
+                    .into()
             }
             Self::NoContext { known, .. } if known.is_empty() => "it has no contexts at all".into(),
             Self::NoContext { known, .. } => {

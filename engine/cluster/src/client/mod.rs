@@ -4,7 +4,7 @@ mod config;
 mod error;
 mod send;
 
-pub use config::Options;
+pub use config::{Options, SERVICE_ACCOUNT};
 pub use error::ConnectError;
 pub use send::{Lost, Reply};
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use berth_cluster::client::{Client, Options};
+use berth_cluster::client::{Client, Options, SERVICE_ACCOUNT};
 use berth_core::ids::Name;
 
 use crate::error::CommandError;
@@ -17,6 +17,9 @@ pub struct ClusterArgs {
     /// The context in it
     #[arg(long, env = "BERTH_CONTEXT", value_name = "NAME")]
     context: Option<String>,
+    /// Where the pod's service account is mounted
+    #[arg(long, env = "BERTH_SERVICE_ACCOUNT", value_name = "DIR", default_value = SERVICE_ACCOUNT)]
+    service_account: PathBuf,
     /// Let the kubeconfig run programs for its credentials
     #[arg(long, env = "BERTH_ALLOW_EXEC")]
     allow_exec: bool,
@@ -27,6 +30,7 @@ impl ClusterArgs {
     pub fn options(&self) -> Options {
         Options {
             kubeconfig: self.kubeconfig.clone(),
+            service_account: self.service_account.clone(),
             context: self.context.clone(),
             allow_exec: self.allow_exec,
             ..Options::default()

@@ -207,6 +207,23 @@ impl Cluster {
         }
     }
 
+    /// Where the sandbox listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.sandbox().address()
+    }
+
+    /// From now on the sandbox asks for this token.
+    pub fn rotate(&self, token: &str) {
+        self.sandbox().rotate(token);
+    }
+
+    fn sandbox(&self) -> &Embedded {
+        match &self.server {
+            Server::Sandbox(embedded) => embedded,
+            Server::Real(_) => panic!("a real control plane has its own TLS and its own tokens"),
+        }
+    }
+
     /// The control plane of a stage that is alone on a real one.
     pub fn plane(&mut self) -> &mut ControlPlane {
         match &mut self.server {

@@ -50,6 +50,14 @@ impl Embedded {
         embedded
     }
 
+    pub(super) fn address(&self) -> std::net::SocketAddr {
+        self.sandbox.address()
+    }
+
+    pub(super) fn rotate(&self, token: &str) {
+        self.sandbox.rotate(token.to_owned());
+    }
+
     pub(super) fn kubeconfig(&self) -> String {
         self.sandbox.kubeconfig()
     }
