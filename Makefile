@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help demo test bench lint fmt deny schema picture controlplane need-git need-cargo
+.PHONY: help demo test bench lint fmt deny schema picture controlplane need-git need-cargo need-ssh
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -14,10 +14,14 @@ need-cargo: need-git
 	@command -v $(CARGO) >/dev/null || { echo "make: cargo is missing; install Rust as https://rustup.rs says, then run this again" >&2; exit 1; }
 	@command -v cc >/dev/null || { echo "make: a C compiler is missing; install one (Debian: apt-get install gcc libc6-dev)" >&2; exit 1; }
 
+need-ssh:
+	@command -v ssh >/dev/null || { echo "make: ssh is missing; install it (Debian: apt-get install openssh-client)" >&2; exit 1; }
+	@PATH="$$PATH:/usr/sbin" command -v sshd >/dev/null || { echo "make: sshd is missing, which the tests start on the loopback; install it (Debian: apt-get install openssh-server)" >&2; exit 1; }
+
 demo: need-cargo ## The main job on the embedded sandbox: commits become pods become status commits
 	$(CARGO) run --locked --quiet -p berth -- demo $(ARGS)
 
-test: need-cargo ## Format, lints and every test
+test: need-cargo need-ssh ## Format, lints and every test
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets --quiet -- -D warnings
 	$(CARGO) test --locked --workspace --no-fail-fast

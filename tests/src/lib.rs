@@ -12,4 +12,5 @@
 pub mod conformance;
 pub mod controlplane;
 pub mod e2e;
+pub mod remotes;
 pub mod simulation;

@@ -1,0 +1,227 @@
+//! The daemon from end to end with a remote: commits become pods become status commits, whatever
+//! becomes of Git in between.
+
+use std::time::{Duration, Instant};
+
+use berth_tests::e2e::{BRANCH, Flags, Setting, Stage};
+use berth_tests::remotes::{Forge, Transport, Weather};
+
+use crate::scene::{each_file, no_secret};
+
+/// A stage whose daemon reads and writes the repository through a forge.
+struct Harbour {
+    stage: Stage,
+    forge: Forge,
+    transport: Transport,
+}
+
+impl Harbour {
+    /// Nothing is started yet.
+    async fn new(transport: Transport) -> Self {
+        let stage = Stage::build(Setting {
+            daemon: false,
+            ..Setting::default()
+        })
+        .await;
+        stage.repository.replace(
+            "clusters/lab.yaml",
+            "  podDefaults: default\n",
+            "  podDefaults: default\n  status: {interval: 1s}\n",
+        );
+        stage.repository.commit("Report every second");
+        let forge = Forge::of(stage.repository.root(), stage.folder());
+        Self {
+            stage,
+            forge,
+            transport,
+        }
+    }
+
+    async fn started(transport: Transport) -> Self {
+        let mut harbour = Self::new(transport).await;
+        harbour.start();
+        harbour
+    }
+
+    fn start(&mut self) {
+        self.stage.patience = Duration::from_mins(4);
+        let flags = self.flags();
+        self.stage.start_with(&flags);
+    }
+
+    fn flags(&self) -> Flags {
+        let mirrors = self.stage.folder().join("mirrors").display().to_string();
+        let more = [
+            "--poll-seconds",
+            "1",
+            "--git-timeout",
+            "5",
+            "--mirrors",
+            &mirrors,
+        ];
+        let mut more: Vec<_> = more.map(str::to_owned).into();
+        more.extend(self.forge.flags(self.transport));
+        Flags {
+            repository: self.forge.url(self.transport),
+            more,
+            ..self.stage.flags()
+        }
+    }
+
+    fn weather(&self, weather: Weather) {
+        let proxy = self.forge.proxy(self.transport);
+        proxy.set(weather);
+        if weather != Weather::Fair {
+            proxy.cut_all();
+        }
+    }
+
+    /// No secret is in the log, on any branch, in the cluster or in the mirror.
+    fn check(&mut self) {
+        self.stage.check();
+        let log = self.stage.daemon.as_ref().unwrap().log();
+        no_secret(&log.join("\n"));
+        no_secret(&self.stage.repository.git(&["log", "--all", "-p"]));
+        for resource in ["configmaps", "events", "pods", "leases"] {
+            for object in self.stage.cluster.objects(resource) {
+                no_secret(&object.to_string());
+            }
+        }
+        each_file(&self.stage.folder().join("mirrors"), &mut |file| {
+            no_secret(&String::from_utf8_lossy(&std::fs::read(file).unwrap()));
+        });
+    }
+}
+
+/// Commits become pods become commits. Git is away while one pod fails, another one ends and is
+/// taken away, and a user commits; then it is back.
+async fn story(transport: Transport, away: Weather) {
+    let mut harbour = Harbour::started(transport).await;
+    let stage = &mut harbour.stage;
+    stage.add("before", 1, "20ms", &[]);
+    stage.state("before", "Completed").await;
+    stage.add("ends", 1, "15s", &[]);
+    stage.add("fails", 1, "15s", &[("exit", "attempt=1:1;0")]);
+    stage.state("ends", "Running").await;
+    stage.state("fails", "Running").await;
+    harbour.weather(away);
+    let stage = &mut harbour.stage;
+    let tip = stage.repository.tip(BRANCH);
+    stage.add("during", 1, "20ms", &[]);
+    stage
+        .until("a pod ended without Git", |scene| {
+            scene.of("ends")[0].phase == "Succeeded"
+        })
+        .await;
+    let pod = stage.scene.of("ends")[0].name.clone();
+    stage
+        .cluster
+        .delete(&format!("/api/v1/namespaces/vision/pods/{pod}"));
+    let spill = |stage: &Stage| {
+        let name = "berth-lab.spill";
+        stage.cluster.object("configmaps", "berth", name)
+    };
+    stage
+        .wait("outcomes are kept in the cluster, the pod goes", |stage| {
+            (stage.scene.of("ends")[0].gone && spill(stage).is_some()).then_some(())
+        })
+        .await;
+    stage
+        .until("the second attempt ends without Git", |scene| {
+            let attempt = scene.attempt("fails", 2);
+            attempt.len() == 1 && attempt[0].phase == "Succeeded"
+        })
+        .await;
+    assert_eq!(stage.repository.tip(BRANCH), tip, "Git was not away");
+    assert!(stage.scene.of("during").is_empty(), "Git was not away");
+    harbour.weather(Weather::Fair);
+    let stage = &mut harbour.stage;
+    for name in ["ends", "fails", "during"] {
+        stage.state(name, "Completed").await;
+    }
+    stage
+        .wait("the cluster keeps nothing any more", |stage| {
+            spill(stage).is_none().then_some(())
+        })
+        .await;
+    let status = &stage.scene.status;
+    assert_eq!(status.attempts("ends"), [(1, "completed")]);
+    assert_eq!(status.attempts("fails"), [(1, "failed"), (2, "completed")]);
+    assert_eq!(stage.scene.of("ends").len(), 1, "{}", stage.describe());
+    assert_eq!(stage.scene.of("fails").len(), 2, "{}", stage.describe());
+    assert_eq!(stage.scene.of("during").len(), 1, "{}", stage.describe());
+    stage.stop().await;
+    harbour.check();
+}
+
+#[tokio::test]
+async fn over_ssh_nothing_is_lost_while_git_hangs() {
+    story(Transport::Ssh, Weather::HangAfter(0)).await;
+}
+
+#[tokio::test]
+async fn over_https_nothing_is_lost_while_git_breaks() {
+    story(Transport::Https, Weather::ResetAfter(0)).await;
+}
+
+#[tokio::test]
+async fn sigterm_ends_a_daemon_whose_git_hangs() {
+    for transport in Transport::ALL {
+        let mut harbour = Harbour::started(transport).await;
+        harbour.stage.add("bert", 1, "10m", &[]);
+        harbour.stage.state("bert", "Running").await;
+        harbour.weather(Weather::HangAfter(0));
+        // It polls, and it has something to push.
+        harbour.stage.add("unseen", 1, "20ms", &[]);
+        let pod = harbour.stage.scene.running("bert")[0].name.clone();
+        let pod = format!("/api/v1/namespaces/vision/pods/{pod}");
+        let before = harbour.forge.proxy(transport).accepted();
+        harbour.stage.cluster.delete(&pod);
+        harbour.forge.proxy(transport).wait_accepted(before + 2);
+        let began = Instant::now();
+        harbour.stage.stop().await;
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(15), "{transport}: {took:?}");
+        harbour.check();
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_mended_without_a_restart() {
+    let mut harbour = Harbour::new(Transport::Https).await;
+    let token = std::fs::read(harbour.forge.token_file()).unwrap();
+    std::fs::write(harbour.forge.token_file(), "wr0ng-t0ken-4712").unwrap();
+    harbour.start();
+    harbour.stage.said(&["RemoteAuth", "token file"]).await;
+    std::fs::write(harbour.forge.token_file(), token).unwrap();
+    harbour.stage.add("hello", 1, "20ms", &[]);
+    harbour.stage.state("hello", "Completed").await;
+    assert!(!harbour.stage.daemon.as_ref().unwrap().says(&["wr0ng"]));
+    harbour.stage.stop().await;
+    harbour.check();
+}
+
+#[tokio::test]
+async fn another_writer_is_noticed_and_read() {
+    let mut harbour = Harbour::started(Transport::Ssh).await;
+    let stage = &mut harbour.stage;
+    stage.add("first", 1, "20ms", &[]);
+    stage.state("first", "Completed").await;
+    let tree = format!("{BRANCH}^{{tree}}");
+    let others = stage
+        .repository
+        .git(&["commit-tree", "-p", BRANCH, "-m", "other", &tree]);
+    let branch = format!("refs/heads/{BRANCH}");
+    stage
+        .repository
+        .git(&["update-ref", &branch, others.trim()]);
+    stage.add("second", 1, "20ms", &[]);
+    stage.said(&["PushRejected"]).await;
+    stage.state("second", "Completed").await;
+    let log = stage.repository.log(BRANCH);
+    assert!(log.iter().any(|(id, _)| id == others.trim()), "{log:?}");
+    assert_eq!(stage.scene.of("first").len(), 1, "{}", stage.describe());
+    assert_eq!(stage.scene.of("second").len(), 1, "{}", stage.describe());
+    stage.stop().await;
+    harbour.check();
+}
