@@ -79,10 +79,12 @@ fn decoded(text: &str) -> String {
             .get(..2)
             .and_then(|digits| std::str::from_utf8(digits).ok());
         let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        (rest, _) = match byte.filter(|_| *first == b'%') {
-            Some(byte) => (&tail[2..], bytes.push(byte)),
-            None => (tail, bytes.push(*first)),
+        let (byte, behind) = match byte.filter(|_| *first == b'%') {
+            Some(byte) => (byte, &tail[2..]),
+            None => (*first, tail),
         };
+        bytes.push(byte);
+        rest = behind;
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -55,13 +55,11 @@ fn framed(output: &[u8]) -> Vec<u8> {
     let (head, body) = output.split_at(end);
     let head = String::from_utf8_lossy(head);
     let status = head.lines().find_map(|line| line.strip_prefix("Status: "));
-    let mut framed = format!("HTTP/1.1 {}\r\n", status.unwrap_or("200 OK"));
-    for line in head.lines().filter(|line| !line.is_empty()) {
-        framed.push_str(&format!("{line}\r\n"));
-    }
-    framed.push_str(&format!(
-        "Content-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    ));
-    [framed.as_bytes(), body].concat()
+    let status = format!("HTTP/1.1 {}", status.unwrap_or("200 OK"));
+    let length = format!("Content-Length: {}", body.len());
+    let headers = head.lines().filter(|line| !line.is_empty());
+    let mut lines: Vec<&str> = vec![&status];
+    lines.extend(headers);
+    lines.extend([&length, "Connection: close", "\r\n"]);
+    [lines.join("\r\n").as_bytes(), body].concat()
 }

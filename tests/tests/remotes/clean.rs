@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use berth_tests::e2e::{self, documents};
+use berth_tests::e2e::{self, Names, documents};
 use berth_tests::remotes::{Answer, Authority, TOKEN, Transport};
 
 use crate::scene::{Scene, no_secret};
@@ -20,8 +20,8 @@ impl Place {
     fn new() -> Self {
         let scene = Scene::new();
         scene.repository.remove("a.yaml");
-        for (path, text) in documents::FIRST {
-            scene.repository.write(path, text);
+        for (path, text) in documents::first(&Names::fresh()) {
+            scene.repository.write(path, &text);
         }
         scene.repository.commit("Documents");
         let home = scene.folder.path().join("home");

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use berth_tests::e2e::{BRANCH, Flags, Setting, Stage};
+use berth_tests::e2e::{BRANCH, Flags, On, Setting, Stage};
 use berth_tests::remotes::{Forge, Transport, Weather};
 
 use crate::scene::{each_file, no_secret};
@@ -20,7 +20,7 @@ impl Harbour {
     async fn new(transport: Transport) -> Self {
         let stage = Stage::build(Setting {
             daemon: false,
-            ..Setting::default()
+            ..Setting::usual(On::Sandbox)
         })
         .await;
         stage.repository.replace(
@@ -82,9 +82,11 @@ impl Harbour {
         let log = self.stage.daemon.as_ref().unwrap().log();
         no_secret(&log.join("\n"));
         no_secret(&self.stage.repository.git(&["log", "--all", "-p"]));
-        for resource in ["configmaps", "events", "pods", "leases"] {
-            for object in self.stage.cluster.objects(resource) {
-                no_secret(&object.to_string());
+        for namespace in self.stage.names().namespaces() {
+            for resource in ["configmaps", "pods"] {
+                for object in self.stage.cluster.objects(resource, &namespace) {
+                    no_secret(&object.to_string());
+                }
             }
         }
         each_file(&self.stage.folder().join("mirrors"), &mut |file| {
@@ -114,12 +116,10 @@ async fn story(transport: Transport, away: Weather) {
         })
         .await;
     let pod = stage.scene.of("ends")[0].name.clone();
-    stage
-        .cluster
-        .delete(&format!("/api/v1/namespaces/vision/pods/{pod}"));
+    stage.cluster.delete(&stage.pod_path(&pod));
     let spill = |stage: &Stage| {
-        let name = "berth-lab.spill";
-        stage.cluster.object("configmaps", "berth", name)
+        let (own, name) = (stage.names().own(), "berth-lab.spill");
+        stage.cluster.object("configmaps", &own, name)
     };
     stage
         .wait("outcomes are kept in the cluster, the pod goes", |stage| {
@@ -174,7 +174,7 @@ async fn sigterm_ends_a_daemon_whose_git_hangs() {
         // It polls, and it has something to push.
         harbour.stage.add("unseen", 1, "20ms", &[]);
         let pod = harbour.stage.scene.running("bert")[0].name.clone();
-        let pod = format!("/api/v1/namespaces/vision/pods/{pod}");
+        let pod = harbour.stage.pod_path(&pod);
         let before = harbour.forge.proxy(transport).accepted();
         harbour.stage.cluster.delete(&pod);
         harbour.forge.proxy(transport).wait_accepted(before + 2);

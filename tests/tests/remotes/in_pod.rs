@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use berth_tests::e2e::{Flags, Setting, Stage};
+use berth_tests::e2e::{Flags, On, Setting, Stage};
 use berth_tests::remotes::{Authority, Front};
 
 use crate::scene::each_file;
@@ -22,11 +22,11 @@ struct Pod {
 impl Pod {
     async fn new() -> Self {
         let stage = Stage::build(Setting {
-            token: Some(FIRST.to_owned()),
             daemon: false,
-            ..Setting::default()
+            ..Setting::usual(On::Sandbox)
         })
         .await;
+        stage.cluster.rotate(FIRST);
         let authority = Authority::new(stage.folder(), "cluster");
         let front = Front::before(stage.cluster.address(), authority.good()).await;
         let account = stage.folder().join("serviceaccount");
@@ -44,8 +44,7 @@ impl Pod {
         let address = self.front.address();
         let variable = |name: &str, value: String| (name.to_owned(), value);
         Flags {
-            kubeconfig: None,
-            variables: vec![
+            pod: Some(vec![
                 variable("KUBERNETES_SERVICE_HOST", address.ip().to_string()),
                 variable("KUBERNETES_SERVICE_PORT", address.port().to_string()),
                 variable("BERTH_SERVICE_ACCOUNT", self.account.display().to_string()),
@@ -53,7 +52,7 @@ impl Pod {
                 variable("HOME", self.stage.folder().display().to_string()),
                 // What a pod of a company has, and what does not lead to the API server.
                 variable("HTTPS_PROXY", "http://127.0.0.1:9".to_owned()),
-            ],
+            ]),
             ..self.stage.flags()
         }
     }

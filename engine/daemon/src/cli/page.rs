@@ -93,3 +93,21 @@ fn the_committed_commands_are_those_of_the_command_line() {
         path.display()
     );
 }
+
+#[test]
+fn the_variables_that_the_pages_name_are_those_of_the_command_line() {
+    let page = reference();
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    for file in ["deploy/berth.yaml", "remotes.md"] {
+        let text = std::fs::read_to_string(docs.join(file)).unwrap();
+        let letter = |c: char| c.is_ascii_uppercase() || c == '_';
+        let words = text.split(|c| !letter(c));
+        let named: Vec<&str> = words
+            .filter(|word| word.len() > 6 && word.starts_with("BERTH_"))
+            .collect();
+        assert!(!named.is_empty(), "{file} names none");
+        for name in named {
+            assert!(page.contains(&format!("`{name}`")), "{file}: {name}");
+        }
+    }
+}
