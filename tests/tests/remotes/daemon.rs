@@ -1,6 +1,7 @@
 //! The daemon from end to end with a remote: commits become pods become status commits, whatever
 //! becomes of Git in between.
 
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use berth_tests::e2e::{BRANCH, Flags, On, Setting, Stage};
@@ -186,13 +187,36 @@ async fn sigterm_ends_a_daemon_whose_git_hangs() {
     }
 }
 
+/// Where the daemon serves HTTP, as its log says.
+fn address(stage: &Stage) -> String {
+    let log = stage.daemon.as_ref().unwrap().log();
+    let line = log.iter().find(|line| line.contains("serves /metrics"));
+    let line: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
+    line["address"].as_str().unwrap().to_owned()
+}
+
+/// What the daemon answers over HTTP.
+fn ask(address: &str, path: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 #[tokio::test]
 async fn a_wrong_token_is_mended_without_a_restart() {
     let mut harbour = Harbour::new(Transport::Https).await;
     let token = std::fs::read(harbour.forge.token_file()).unwrap();
     std::fs::write(harbour.forge.token_file(), "wr0ng-t0ken-4712").unwrap();
-    harbour.start();
+    let mut flags = harbour.flags();
+    let anywhere = ["--http-listen", "127.0.0.1:0"].map(str::to_owned);
+    flags.more.extend(anywhere);
+    harbour.stage.start_with(&flags);
     harbour.stage.said(&["RemoteAuth", "token file"]).await;
+    let ready = ask(&address(&harbour.stage), "/readyz");
+    assert!(ready.contains("the first snapshot (RemoteAuth)"), "{ready}");
     std::fs::write(harbour.forge.token_file(), token).unwrap();
     harbour.stage.add("hello", 1, "20ms", &[]);
     harbour.stage.state("hello", "Completed").await;

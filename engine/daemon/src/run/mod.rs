@@ -29,7 +29,7 @@ use crate::error::CommandError;
 use crate::http::{self, Ping};
 use crate::metrics::Metrics;
 use crate::reconcile::Loop;
-use crate::source::follow::Follower;
+use crate::source::follow::{FIRST, Follower};
 use crate::source::reader::Reader;
 
 /// What the daemon is told, resolved.
@@ -63,13 +63,16 @@ struct Beside {
 pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), CommandError> {
     let (metrics, registry) = Metrics::new();
     let (door, pings) = mpsc::channel::<Ping>(8);
-    let (say, missing) = watch::channel(vec!["the first snapshot".to_owned()]);
+    let (say, missing) = watch::channel(vec![FIRST.to_owned()]);
     let mut beside = Beside {
         stop: CancellationToken::new(),
         tasks: Vec::new(),
     };
     if let Some(address) = settings.http {
         let listener = http::bind(address).await?;
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!(%address, "serves /metrics, /livez and /readyz");
+        }
         let end = beside.stop.clone().cancelled_owned();
         beside.tasks.push(tokio::spawn(http::serve(
             listener, registry, door, missing, end,
@@ -100,7 +103,7 @@ async fn turn(
     let (reads, writes) = (Stop::new(), Stop::new());
     let status = open_status(&settings, &writes)?;
     let (told, mut snapshots) = mpsc::channel(4);
-    let _following = follow(&settings, reads, told, metrics.clone())?;
+    let _following = follow(&settings, reads, told, missing.clone(), metrics.clone())?;
     let Some(first) = first(&mut snapshots, &mut pings, stop).await else {
         return Ok(());
     };
@@ -173,6 +176,7 @@ fn follow(
     settings: &Settings,
     stop: Stop,
     snapshots: mpsc::Sender<Arc<Desired>>,
+    missing: watch::Sender<Vec<String>>,
     metrics: Metrics,
 ) -> Result<crate::source::follow::Following, CommandError> {
     let (source, mirror) = settings.repository.clone();
@@ -184,6 +188,7 @@ fn follow(
         cluster: settings.cluster.clone(),
         interval: settings.interval,
         snapshots,
+        missing,
         metrics,
         stop,
     };

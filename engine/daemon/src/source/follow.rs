@@ -11,7 +11,7 @@ use berth_core::desired::{Desired, Loader};
 use berth_core::ids::{Name, UnitId};
 use berth_core::ledger::Applied;
 use berth_git::{GitError, LocalWatch, StatusBranch, Stop};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::reader::Reader;
 use super::{Files, resolve};
@@ -22,6 +22,9 @@ use crate::run::status;
 const LOCAL: Duration = Duration::from_mins(1);
 /// Pauses after failures end here.
 const LONGEST: Duration = Duration::from_mins(1);
+
+/// What the daemon waits for at first, in its own words.
+pub const FIRST: &str = "the first snapshot";
 
 /// What is followed, and how.
 pub struct Follower {
@@ -35,6 +38,8 @@ pub struct Follower {
     pub interval: Duration,
     /// Where snapshots go.
     pub snapshots: mpsc::Sender<Arc<Desired>>,
+    /// What the daemon waits for: until the first snapshot, why there is none.
+    pub missing: watch::Sender<Vec<String>>,
     /// Counts.
     pub metrics: Metrics,
     /// Gives up what both of them fetch.
@@ -170,6 +175,14 @@ impl Follower {
 
     fn failed(&self, error: &GitError, failures: u32) -> u32 {
         self.metrics.git_failed();
+        let first = |missing: &mut Vec<String>| match missing.as_mut_slice() {
+            [one] if one.starts_with(FIRST) => {
+                *one = format!("{FIRST} ({})", error.reason());
+                true
+            }
+            _ => false,
+        };
+        self.missing.send_if_modified(first);
         let chain = chain(error);
         tracing::warn!(
             reason = error.reason(),
