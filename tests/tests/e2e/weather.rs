@@ -198,8 +198,7 @@ async fn a_node_that_never_comes_back_holds_the_trial_until_it_is_deleted(on: On
     let mut stage = running(on, &[]).await;
     let node = stage.scene.running("bert")[0].node.clone();
     let node_path = format!("/api/v1/nodes/{node}");
-    let lost = json!({"metadata": {"annotations": {"sandbox.berth.dev/state": "lost"}}});
-    stage.cluster.patch(&node_path, &lost);
+    stage.cluster.lose(&node);
     stage.cluster.delete(&pod_path(&stage, "bert"));
     stage
         .until("its status says what it waits for", |scene| {

@@ -10,7 +10,7 @@ pub(super) mod shared;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::names::Names;
 use super::scene::Seen;
@@ -196,6 +196,15 @@ impl Cluster {
         match &self.server {
             Server::Sandbox(embedded) => embedded.ask(method, path, media, body),
             Server::Real(real) => real.ask(method, path, media, body),
+        }
+    }
+
+    /// Nobody hears from a node any more; what runs there stands as it was seen last.
+    pub fn lose(&self, node: &str) {
+        let lost = json!({"metadata": {"annotations": {"sandbox.berth.dev/state": "lost"}}});
+        self.patch(&format!("/api/v1/nodes/{node}"), &lost);
+        if let Server::Real(real) = &self.server {
+            real.silence(node);
         }
     }
 

@@ -18,6 +18,8 @@ use crate::e2e::wake::Wake;
 /// Requests of tests are told from Berth's by it.
 const AGENT: &str = "kubectl-by-hand";
 const JSON: &str = "application/json";
+/// What controllers do takes seconds.
+const PATIENCE: std::time::Duration = std::time::Duration::from_mins(2);
 
 /// One stage's share.
 #[derive(Debug)]
@@ -81,15 +83,31 @@ impl Real {
         let path = format!("/api/v1/nodes?labelSelector={POOL}%3D{}", self.names.pool());
         self.admin
             .until(&path, |list| {
-                let nodes_of = list["items"].as_array().map_or(&[][..], Vec::as_slice);
                 let ready = |node: &&Value| node["spec"]["taints"].is_null() && is_ready(node);
-                nodes_of.iter().filter(ready).count() == nodes as usize
+                items(list).iter().filter(ready).count() == nodes as usize
             })
             .await;
     }
 
     pub(super) fn admin_kubeconfig(&self) -> PathBuf {
         self.kubeconfig.clone()
+    }
+
+    /// Marks the pods of a lost node as the node controller does when it finds out by itself; here
+    /// KWOK has told it. A pod so marked does not end by KWOK's hand.
+    pub(super) fn silence(&self, node: &str) {
+        let list = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{node}");
+        let silent = json!({"status": {"conditions": [
+            {"type": "Ready", "status": "False", "reason": "NodeNotReady"},
+        ]}});
+        for pod in items(&self.ask("GET", &list, "", None)) {
+            let meta = &pod["metadata"];
+            let name = meta["name"].as_str().unwrap_or_default();
+            let namespace = meta["namespace"].as_str().unwrap_or_default();
+            let path = format!("{}/{name}/status", collection("pods", namespace));
+            let media = "application/strategic-merge-patch+json";
+            self.ask("PATCH", &path, media, Some(&silent));
+        }
     }
 
     pub(super) fn pods_since(&self, cursor: &mut u64) -> Vec<Seen> {
@@ -208,12 +226,14 @@ impl Admin {
     /// Waits until an object or a list is as wanted; a watch cannot tell, as it may be about
     /// anything.
     pub(super) async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) {
+        let end = tokio::time::Instant::now() + PATIENCE;
         loop {
             let now = self.send("GET", path, "", None).await;
             let now = now.unwrap_or_else(|error| panic!("GET {path}: {error}"));
             if wanted(&now) {
                 return;
             }
+            assert!(tokio::time::Instant::now() < end, "{path} stays {now}");
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     }
@@ -336,8 +356,13 @@ fn node(names: &Names, number: u32) -> Value {
     })
 }
 
-fn is_ready(node: &Value) -> bool {
-    let conditions = node["status"]["conditions"].as_array();
+fn items(list: &Value) -> &[Value] {
+    list["items"].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Of a node or a pod.
+fn is_ready(object: &Value) -> bool {
+    let conditions = object["status"]["conditions"].as_array();
     let ready = |one: &Value| one["type"] == "Ready" && one["status"] == "True";
     conditions.is_some_and(|all| all.iter().any(ready))
 }
