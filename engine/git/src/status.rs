@@ -176,7 +176,7 @@ impl StatusBranch {
         }
         let read = |file: tree::TreeFile| {
             let bytes = store::blob(&self.repo, id::of_blob(file.blob), self.limits.max_file)?;
-            Ok((file.path, bytes))
+            Ok((file.path.to_string(), bytes))
         };
         let files = listing
             .files

@@ -1,7 +1,8 @@
 //! What a commit holds, and what changed between two: one walk over one or two trees.
 
 use berth_core::ids::BlobId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use gix::ObjectId;
 use gix::objs::Kind;
@@ -18,8 +19,8 @@ const MAX_PATH: usize = 4096;
 /// A file of a snapshot that was not read yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeFile {
-    /// From the root, with `/`; without control characters.
-    pub path: String,
+    /// From the root, with `/`; without control characters. Copies of a listing share it.
+    pub path: Arc<str>,
     /// Its content.
     pub blob: BlobId,
     /// Bytes, at most [`Limits::max_file`].
@@ -78,9 +79,9 @@ pub struct Listing {
 impl Listing {
     /// Brings this listing of `from` to that of `to`, by what [`crate::Repository::changed`] said.
     pub fn apply(&mut self, changes: Changes) {
-        let stale: std::collections::BTreeSet<_> = changes.gone.into_iter().collect();
-        self.files.retain(|file| !stale.contains(&file.path));
-        self.refused.retain(|entry| !stale.contains(&entry.path));
+        let gone: BTreeSet<&str> = changes.gone.iter().map(String::as_str).collect();
+        self.files.retain(|file| !gone.contains(&*file.path));
+        self.refused.retain(|entry| !gone.contains(&*entry.path));
         self.files.extend(changes.written);
         self.refused.extend(changes.refused);
         self.sort();
@@ -277,7 +278,7 @@ impl Walk<'_> {
             "the size of all documents",
         )?;
         self.changes.written.push(TreeFile {
-            path: path.to_owned(),
+            path: path.into(),
             blob: id::blob(&id)?,
             size,
         });

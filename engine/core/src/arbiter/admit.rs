@@ -43,9 +43,7 @@ pub fn admit(
     for asked in asks.iter().filter(|asked| asked.holds) {
         *used.entry(&asked.ask.queue).or_default() += u64::from(asked.ask.slots);
         // Its pods are on their way; what they find no room for, they take later.
-        for _ in 0..asked.unbound {
-            supply.place(asked.ask, 1);
-        }
+        supply.place_some(asked.ask, asked.unbound);
     }
     let mut waiting: Vec<usize> = (0..asks.len())
         .filter(|index| !asks[*index].holds)

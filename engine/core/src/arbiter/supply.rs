@@ -60,11 +60,28 @@ impl Supply {
     /// Places so many pods of this ask, as tightly as they go; what was placed is taken. Nothing
     /// is taken unless all found room. Pods without slots need none.
     pub fn place(&mut self, ask: &Ask, pods: u32) -> bool {
-        let Some(each) = &ask.each else {
+        if ask.each.is_none() {
             return true;
-        };
-        let Ok(rooms) = &mut self.0 else {
+        }
+        let Some((chosen, 0)) = self.choose(ask, pods) else {
             return false;
+        };
+        self.take(ask, chosen);
+        true
+    }
+
+    /// Places as many of so many pods as find room, as [`place`](Self::place) one by one would.
+    pub fn place_some(&mut self, ask: &Ask, pods: u32) {
+        if let Some((chosen, _)) = self.choose(ask, pods) {
+            self.take(ask, chosen);
+        }
+    }
+
+    /// Rooms for so many pods, with how many go into each, and how many find none. `None` if
+    /// nothing is known, or nothing is needed.
+    fn choose(&self, ask: &Ask, pods: u32) -> Option<(Vec<(usize, u64)>, u64)> {
+        let (Some(each), Ok(rooms)) = (&ask.each, &self.0) else {
+            return None;
         };
         let mut left = u64::from(pods);
         let mut chosen: Vec<(usize, u64)> = Vec::new();
@@ -85,9 +102,13 @@ impl Supply {
             left -= here;
             chosen.push((index, here));
         }
-        if left > 0 {
-            return false;
-        }
+        Some((chosen, left))
+    }
+
+    fn take(&mut self, ask: &Ask, chosen: Vec<(usize, u64)>) {
+        let (Some(each), Ok(rooms)) = (&ask.each, &mut self.0) else {
+            return;
+        };
         for (index, count) in chosen {
             let millis = each.millis.saturating_mul(count);
             rooms[index].take(&[SlotRequest {
@@ -95,7 +116,6 @@ impl Supply {
                 millis,
             }]);
         }
-        true
     }
 }
 

@@ -32,6 +32,9 @@ pub(super) struct File {
     given: bool,
 }
 
+/// A path whose file is new, another one or gone, and what stood there before.
+pub(super) type Changed = (Arc<str>, Option<File>);
+
 /// The documents of a file in their order, or why it cannot be parsed.
 pub(super) type Parsed = Result<Vec<Result<Valid, Invalid>>, Vec<Diagnostic>>;
 
@@ -59,30 +62,52 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// The files that are not parsed yet.
-    pub fn unread<'a>(&'a self, listing: &'a [ListedFile]) -> impl Iterator<Item = &'a ListedFile> {
-        listing.iter().filter(|file| {
-            holds_document(&file.path)
-                && self
-                    .by_path
-                    .get(&file.path)
-                    .is_none_or(|known| !known.is(file))
-        })
+    /// The files that are not parsed yet, and the paths that are no longer listed. Both are walked
+    /// side by side: a look at all, but no search for each.
+    pub fn compare<'a>(&self, listing: &'a [ListedFile]) -> (Vec<&'a ListedFile>, Vec<Arc<str>>) {
+        let mut listed: Vec<&ListedFile> = listing.iter().collect();
+        if !listed.is_sorted_by(|one, next| one.path <= next.path) {
+            listed.sort_by(|one, other| one.path.cmp(&other.path));
+        }
+        let (mut unread, mut gone) = (Vec::new(), Vec::new());
+        let mut known = self.by_path.iter().peekable();
+        for file in listed {
+            let same = |path: &Arc<str>| Arc::ptr_eq(path, &file.path) || *path == file.path;
+            while let Some((path, _)) =
+                known.next_if(|(path, _)| !same(path) && ***path < *file.path)
+            {
+                gone.push(Arc::clone(path));
+            }
+            match known.next_if(|(path, _)| same(path)) {
+                Some((_, read)) if read.is(file) => {}
+                Some(_) => unread.push(file),
+                None if holds_document(&file.path) => unread.push(file),
+                None => {}
+            }
+        }
+        gone.extend(known.map(|(path, _)| Arc::clone(path)));
+        (unread, gone)
     }
 
-    /// Takes in a snapshot: parses what is new, forgets what is gone.
+    /// Takes in a snapshot: parses what is new, forgets what is gone. Gives what changed.
     pub fn refresh(
         &mut self,
         listing: &[ListedFile],
         blobs: &BTreeMap<BlobId, Arc<[u8]>>,
         author: Option<&Arc<str>>,
-    ) {
-        let mut before = std::mem::take(&mut self.by_path);
-        for file in listing.iter().filter(|file| holds_document(&file.path)) {
-            let known = before.remove(&file.path).filter(|known| known.is(file));
-            let read = known.unwrap_or_else(|| self.read(file, blobs.get(&file.blob), author));
-            self.by_path.insert(Arc::clone(&file.path), read);
+    ) -> Vec<Changed> {
+        let (unread, gone) = self.compare(listing);
+        let mut changed = Vec::new();
+        for path in gone {
+            let before = self.by_path.remove(&path);
+            changed.push((path, before));
         }
+        for file in unread {
+            let read = self.read(file, blobs.get(&file.blob), author);
+            let before = self.by_path.insert(Arc::clone(&file.path), read);
+            changed.push((Arc::clone(&file.path), before));
+        }
+        changed
     }
 
     fn read(

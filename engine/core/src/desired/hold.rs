@@ -8,6 +8,7 @@ use super::judge::Pass;
 use super::model::{Scope, Unit};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::ids::{DigestWriter, DocumentKind, Name, UnitId};
+use crate::kinds::experiment::Memo;
 use crate::kinds::{Cluster, Document};
 
 impl Pass<'_> {
@@ -76,6 +77,7 @@ impl Pass<'_> {
             input: input.finish(),
             held: Some(why.to_owned()),
             scope,
+            memo: Memo::default(),
         })
     }
 
@@ -102,7 +104,8 @@ impl Pass<'_> {
     }
 
     fn settled_cluster(&self) -> Option<Arc<Cluster>> {
-        self.units.values().find_map(|unit| match &unit.document {
+        let mut clusters = self.units.of_kind(DocumentKind::Cluster);
+        clusters.find_map(|(_, unit)| match &unit.document {
             Document::Cluster(cluster) => Some(Arc::clone(cluster)),
             _ => None,
         })

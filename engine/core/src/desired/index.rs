@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::files::{At, Files, Valid};
+use super::files::{At, Changed, File, Files, Valid};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ids::{DocumentKind, Name, UnitId};
 use crate::kinds::{Document, Invalid};
@@ -40,6 +40,37 @@ impl Index {
         let faulty = &index.faulty;
         index.valid.retain(|id, _| !faulty.contains(id));
         index
+    }
+
+    /// Takes in files that changed, of which all was valid and is valid, and of which nothing but
+    /// experiments was and is said. Gives the ids that they said or say; `None` if it is not so: then
+    /// this index is of no use any more.
+    pub fn update(&mut self, files: &Files, changed: &[Changed]) -> Option<BTreeSet<UnitId>> {
+        let mut touched = BTreeSet::new();
+        for before in changed.iter().filter_map(|(_, before)| before.as_ref()) {
+            for id in experiments(before)? {
+                self.valid.remove(&id);
+                touched.insert(id);
+            }
+        }
+        for (path, _) in changed {
+            let Some(file) = files.by_path.get(path) else {
+                continue;
+            };
+            for (number, id) in experiments(file)?.into_iter().enumerate() {
+                let path = Arc::clone(path);
+                if self.valid.insert(id.clone(), At { path, number }).is_some() {
+                    return None;
+                }
+                touched.insert(id);
+            }
+        }
+        // Another file may say the same id, invalidly or twice.
+        let alone = touched.is_disjoint(&self.faulty);
+        // What went may be held by a file that cannot be parsed.
+        let settled =
+            self.holding.is_empty() || touched.iter().all(|id| self.valid.contains_key(id));
+        (alone && settled).then_some(touched)
     }
 
     fn file(&mut self, files: &Files, path: &Arc<str>, documents: &[Result<Valid, Invalid>]) {
@@ -96,6 +127,17 @@ impl Index {
             .chain(faulty)
             .map(|id| &id.name)
     }
+}
+
+/// The ids of a file's documents in their order, if all are valid and experiments: nothing refers
+/// to experiments.
+fn experiments(file: &File) -> Option<Vec<UnitId>> {
+    let documents = file.parsed.as_ref().ok()?.iter();
+    let id = |document: &Result<Valid, Invalid>| {
+        let id = document.as_ref().ok()?.document.id();
+        (id.kind == DocumentKind::Experiment).then_some(id)
+    };
+    documents.map(id).collect()
 }
 
 /// Where a document says its name.

@@ -7,8 +7,10 @@ use super::files::{At, Files, form};
 use super::index::{Index, name_place};
 use super::model::{Scope, Unit};
 use super::past::{OldForms, Past};
+use super::units::Units;
 use crate::diagnostic::{Code, Diagnostic, Severity, closest};
 use crate::ids::{BlobId, Digest, DigestWriter, DocumentKind, Name, UnitId};
+use crate::kinds::experiment::Memo;
 use crate::kinds::{Cluster, Document, PodDefaults, Queue, check};
 use crate::ledger::Applied;
 use crate::reconciler::CommitFacts;
@@ -21,7 +23,7 @@ pub(super) struct Pass<'a> {
     pub commit: &'a CommitFacts,
     /// Why documents are not valid, by id.
     pub bad: BTreeMap<UnitId, String>,
-    pub units: BTreeMap<UnitId, Arc<Unit>>,
+    pub units: Units,
     pub frozen: BTreeMap<UnitId, String>,
     pub findings: Vec<Diagnostic>,
     pub old: OldForms,
@@ -62,6 +64,18 @@ impl Pass<'_> {
             }
         }
         Some(cluster)
+    }
+
+    /// Settles one experiment of a snapshot that says the same as the one before of all that
+    /// experiments refer to.
+    pub fn experiment_alone(&mut self, cluster: &Arc<Cluster>, id: &UnitId) {
+        self.bad.remove(id);
+        self.units.remove(id);
+        self.frozen.remove(id);
+        let index = self.index;
+        if let Some(at) = index.valid.get(id) {
+            self.experiment(cluster, id, at);
+        }
     }
 
     /// Settles all documents of a kind: the valid ones by `settle`, then those that are not.
@@ -285,6 +299,7 @@ impl Pass<'_> {
             input,
             held: None,
             scope,
+            memo: Memo::default(),
         })
     }
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::files::{Files, ListedFile, holds_document, top};
+use super::files::{Changed, Files, ListedFile, holds_document, top};
 use super::index::Index;
 use super::judge::Pass;
 use super::model::Desired;
 use super::past::{OldForms, Past};
+use super::units::Units;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, SourceTable};
 use crate::ids::{BlobId, CommitId, DocumentKind, Name, UnitId};
 use crate::ledger::Applied;
@@ -20,6 +21,15 @@ use crate::yaml;
 pub struct Loader {
     files: Files,
     previous: Option<Desired>,
+    /// How the snapshot before came about, unless files were read since that came to nothing.
+    settled: Option<Settled>,
+}
+
+/// What a snapshot was judged by.
+struct Settled {
+    index: Index,
+    bad: BTreeMap<UnitId, String>,
+    refused: Vec<(Arc<str>, String)>,
 }
 
 /// What `berth validate` has to say of a snapshot.
@@ -59,11 +69,8 @@ impl Loader {
         ledger_forms: &BTreeMap<UnitId, Applied>,
     ) -> Vec<BlobId> {
         let small = |file: &&ListedFile| file.size <= yaml::MAX_BYTES as u64;
-        let unread = self
-            .files
-            .unread(listing)
-            .filter(small)
-            .map(|file| file.blob);
+        let (unread, _) = self.files.compare(listing);
+        let unread = unread.into_iter().filter(small).map(|file| file.blob);
         let forms = ledger_forms.values().filter(|_| self.previous.is_none());
         let mut blobs: Vec<BlobId> = unread.chain(forms.map(|applied| applied.blob)).collect();
         blobs.sort_unstable();
@@ -92,7 +99,13 @@ impl Loader {
             .previous
             .as_ref()
             .map(|_| commit.author.as_str().into());
-        self.files.refresh(listing, blobs, author.as_ref());
+        let changed = self.files.refresh(listing, blobs, author.as_ref());
+        if let Some(settled) = self.settled.take().filter(|it| it.refused == refused)
+            && cluster.is_none_or(|name| self.is_about(name))
+            && let Some(desired) = self.follow(commit, settled, &changed, blobs, ledger_forms)
+        {
+            return Ok(desired);
+        }
         let mut index = Index::of(&self.files);
         refuse(&mut self.files, &mut index, refused);
         if self.files.by_path.is_empty() && index.holding.is_empty() {
@@ -105,7 +118,10 @@ impl Loader {
         let cluster = cluster.or(known).or(ledger_cluster.map(|id| &id.name));
         let name = match choose(&index, cluster) {
             Ok(name) => name,
-            Err(finding) => return Err(all_findings(&self.files.sources, index, vec![*finding])),
+            Err(finding) => {
+                index.findings.push(*finding);
+                return Err(in_order(&self.files.sources, index.findings));
+            }
         };
         let before = Past {
             previous: self.previous.as_ref(),
@@ -119,27 +135,100 @@ impl Loader {
             past: before,
             commit,
             bad,
-            units: BTreeMap::new(),
+            units: Units::default(),
             frozen: BTreeMap::new(),
             findings: Vec::new(),
             old: OldForms::default(),
         };
-        let settled = pass.run(&name);
-        let (units, frozen, findings) = (pass.units, pass.frozen, pass.findings);
-        let findings = all_findings(&self.files.sources, index, findings);
-        let Some(cluster) = settled else {
+        let cluster = pass.run(&name);
+        let (bad, units, frozen) = (pass.bad, pass.units, pass.frozen);
+        let mut findings = pass.findings;
+        findings.append(&mut index.findings);
+        let findings = in_order(&self.files.sources, findings);
+        let Some(cluster) = cluster else {
             return Err(missing_cluster(findings, &name));
         };
         let desired = Desired {
             commit: commit.clone(),
             cluster,
-            units: Arc::new(units),
+            units,
             frozen,
             findings,
             sources: self.files.sources.clone(),
         };
+        self.settled = Some(Settled {
+            index,
+            bad,
+            refused: refused.to_vec(),
+        });
         self.previous = Some(desired.clone());
         Ok(desired)
+    }
+
+    /// Forgets how the snapshot before came about: the next one is judged as a whole.
+    #[cfg(test)]
+    pub(super) fn judge_all(&mut self) {
+        self.settled = None;
+    }
+
+    /// Whether the snapshot before was about this cluster.
+    fn is_about(&self, cluster: &Name) -> bool {
+        let previous = self.previous.as_ref();
+        previous.is_some_and(|previous| previous.cluster.name() == cluster)
+    }
+
+    /// Takes in a snapshot that differs from the one before only in experiments, and is not at fault
+    /// in what differs: only they are judged. `None`: all has to be judged.
+    fn follow(
+        &mut self,
+        commit: &CommitFacts,
+        mut settled: Settled,
+        changed: &[Changed],
+        blobs: &BTreeMap<BlobId, Arc<[u8]>>,
+        ledger_forms: &BTreeMap<UnitId, Applied>,
+    ) -> Option<Desired> {
+        let previous = self.previous.as_ref()?;
+        let cluster = &previous.cluster;
+        let id = UnitId::plain(DocumentKind::Cluster, cluster.name().clone());
+        // An invalid cluster holds everything.
+        previous.units.get(&id).filter(|unit| unit.held.is_none())?;
+        let touched = settled.index.update(&self.files, changed)?;
+        let mut pass = Pass {
+            files: &mut self.files,
+            index: &settled.index,
+            past: Past {
+                previous: Some(previous),
+                ledger: ledger_forms,
+                blobs,
+            },
+            commit,
+            bad: std::mem::take(&mut settled.bad),
+            units: previous.units.clone(),
+            frozen: previous.frozen.clone(),
+            findings: Vec::new(),
+            old: OldForms::default(),
+        };
+        for id in &touched {
+            pass.experiment_alone(cluster, id);
+        }
+        let (bad, units, frozen) = (pass.bad, pass.units, pass.frozen);
+        let mut findings = pass.findings;
+        let others = previous.findings.iter().filter(|finding| {
+            let unit = finding.unit.as_ref();
+            unit.is_none_or(|unit| !touched.contains(unit))
+        });
+        findings.extend(others.cloned());
+        let desired = Desired {
+            commit: commit.clone(),
+            cluster: Arc::clone(cluster),
+            units,
+            frozen,
+            findings: in_order(&self.files.sources, findings),
+            sources: self.files.sources.clone(),
+        };
+        self.settled = Some(Settled { bad, ..settled });
+        self.previous = Some(desired.clone());
+        Some(desired)
     }
 
     /// Everything that is wrong with a snapshot, for all clusters in it, without a ledger.
@@ -150,6 +239,7 @@ impl Loader {
         blobs: &BTreeMap<BlobId, Arc<[u8]>>,
     ) -> Validation {
         self.files.refresh(listing, blobs, None);
+        self.settled = None;
         let mut index = Index::of(&self.files);
         refuse(&mut self.files, &mut index, refused);
         let mut findings = Vec::new();
@@ -169,8 +259,9 @@ impl Loader {
         for name in clusters {
             findings.extend(self.findings_for(&index, &name));
         }
+        findings.append(&mut index.findings);
         Validation {
-            findings: all_findings(&self.files.sources, index, findings),
+            findings: in_order(&self.files.sources, findings),
             sources: self.files.sources.clone(),
             documents: self.files.count(),
         }
@@ -199,7 +290,7 @@ impl Loader {
             past: before,
             commit: &commit,
             bad,
-            units: BTreeMap::new(),
+            units: Units::default(),
             frozen: BTreeMap::new(),
             findings: Vec::new(),
             old: OldForms::default(),
@@ -282,10 +373,8 @@ fn refuse(files: &mut Files, index: &mut Index, refused: &[(Arc<str>, String)]) 
     }
 }
 
-/// All findings in the order of paths and lines, none twice.
-fn all_findings(sources: &SourceTable, index: Index, more: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut findings = index.findings;
-    findings.extend(more);
+/// Findings in the order of paths and lines, none twice.
+fn in_order(sources: &SourceTable, mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let order = |finding: &Diagnostic| {
         let place = finding.place.map(|place| {
             let path = sources

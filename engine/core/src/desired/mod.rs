@@ -15,6 +15,7 @@ mod model;
 mod past;
 #[cfg(test)]
 mod tests;
+mod units;
 
 pub use files::{ListedFile, place_of};
 pub use loader::{Loader, Validation};

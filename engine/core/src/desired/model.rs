@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::units::Units;
 use crate::diagnostic::{Diagnostic, SourceTable};
-use crate::ids::{Digest, UnitId};
+use crate::ids::{Digest, DocumentKind, UnitId};
+use crate::kinds::experiment::Memo;
 use crate::kinds::{Cluster, Document, PodDefaults, Queue};
 use crate::ledger::Applied;
 use crate::object::Place;
@@ -16,7 +18,7 @@ use crate::reconciler::CommitFacts;
 pub struct Desired {
     pub(super) commit: CommitFacts,
     pub(super) cluster: Arc<Cluster>,
-    pub(super) units: Arc<BTreeMap<UnitId, Arc<Unit>>>,
+    pub(super) units: Units,
     pub(super) frozen: BTreeMap<UnitId, String>,
     pub(super) findings: Vec<Diagnostic>,
     pub(super) sources: SourceTable,
@@ -38,9 +40,37 @@ impl Desired {
         self.units.get(id).map(|unit| &**unit)
     }
 
+    /// One unit, to keep.
+    pub(crate) fn shared_unit(&self, id: &UnitId) -> Option<&Arc<Unit>> {
+        self.units.get(id)
+    }
+
     /// All units in the order of their ids; held ones too.
     pub fn units(&self) -> impl Iterator<Item = &Unit> {
-        self.units.values().map(|unit| &**unit)
+        self.units.iter().map(|(_, unit)| &**unit)
+    }
+
+    /// All units of one kind, in the order of their ids; held ones too.
+    pub fn units_of(&self, kind: DocumentKind) -> impl Iterator<Item = &Unit> {
+        self.units.of_kind(kind).map(|(_, unit)| &**unit)
+    }
+
+    /// How many documents of each kind are in force.
+    pub fn count(&self) -> BTreeMap<DocumentKind, u32> {
+        let mut count = BTreeMap::new();
+        for (id, _) in self.units.iter() {
+            *count.entry(id.kind).or_default() += 1;
+        }
+        count
+    }
+
+    /// The units that are not the very same here as in an earlier snapshot (none: all of them):
+    /// what they were there, and what they are here.
+    pub fn differences<'a>(
+        &'a self,
+        before: Option<&'a Self>,
+    ) -> Vec<(Option<&'a Unit>, Option<&'a Unit>)> {
+        self.units.differences(before.map(|before| &before.units))
     }
 
     /// Documents that are in the repository, and of which no form can be used (the new one is
@@ -81,6 +111,8 @@ pub struct Unit {
     pub held: Option<String>,
     /// What it refers to.
     pub scope: Scope,
+    /// What follows from all this, once somebody asked.
+    pub memo: Memo,
 }
 
 /// What a document refers to.

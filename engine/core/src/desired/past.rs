@@ -76,7 +76,7 @@ impl<'a> Past<'a> {
         let before = self
             .previous
             .into_iter()
-            .flat_map(|desired| desired.units.keys());
+            .flat_map(|desired| desired.units.iter().map(|(id, _)| id));
         before.chain(self.ledger.keys()).collect()
     }
 }

@@ -450,6 +450,19 @@ fn two_documents_of_one_name_in_one_file_are_both_shown() {
     assert_eq!(names(&desired), ["b"]);
 }
 
+/// All that a snapshot says, with the places as people read them.
+fn whole(desired: &Desired) -> Vec<String> {
+    let units = desired.units().map(|unit| {
+        let path = desired.sources().get(unit.place.source).map(|it| &it.path);
+        format!("{:?} {path:?} {:?}", unit, unit.place.span)
+    });
+    let findings = desired.findings().iter();
+    let findings = findings.map(|finding| crate::reconciler::line(desired, finding));
+    let frozen = desired.frozen().iter();
+    let frozen = frozen.map(|(id, why)| format!("{id} is frozen: {why}"));
+    units.chain(findings).chain(frozen).collect()
+}
+
 mod properties {
     use proptest::prelude::*;
 
@@ -526,6 +539,23 @@ mod properties {
                     }
                     (went_on, began) => prop_assert_eq!(went_on.is_ok(), began.is_ok()),
                 }
+            }
+        }
+
+        /// A loader that judges only what changed says what one says that judges everything again.
+        #[test]
+        fn judging_a_change_equals_judging_all(changes in prop::collection::vec(change(), 1..24)) {
+            let (mut swift, mut thorough) = (Repository::default(), Repository::default());
+            let mut layout = layout();
+            for step in changes {
+                apply(&mut layout, step);
+                thorough.loader.judge_all();
+                let loaded = [&mut swift, &mut thorough].map(|repository| {
+                    write(repository, &layout);
+                    repository.load().map(|desired| whole(&desired))
+                });
+                let [swift, thorough] = loaded.map(|loaded| loaded.map_err(|findings| codes(&findings)));
+                prop_assert_eq!(swift, thorough);
             }
         }
 

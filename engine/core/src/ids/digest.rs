@@ -32,13 +32,13 @@ macro_rules! hex_id {
 
             /// The first eight hex digits, for people and names.
             pub fn short(&self) -> String {
-                self.to_string().chars().take(8).collect()
+                hex(&self.0[..4])
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                f.write_str(&hex(&self.0))
             }
         }
 
@@ -105,6 +105,13 @@ impl DigestWriter {
     pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
     }
+}
+
+/// Two lower-case hex digits a byte.
+fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 15)]);
+    let pairs = bytes.iter().map(|byte| [digit(byte >> 4), digit(*byte)]);
+    pairs.flatten().collect()
 }
 
 fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {

@@ -1,6 +1,6 @@
 //! What a kind sees of the cluster and of its own past when it decides.
 
-use super::Grant;
+use super::{Grant, Recipe};
 use crate::ids::{Name, ObjectKey};
 use crate::ledger::UnitLedger;
 use crate::observed::Fact;
@@ -43,4 +43,6 @@ pub struct View<'a> {
     pub expected: &'a dyn Fn(&ObjectKey) -> bool,
     /// The server refused to create this object, in its words.
     pub refused: &'a dyn Fn(&ObjectKey) -> Option<String>,
+    /// The recipe of an object as it was worked out before from this very unit.
+    pub made: &'a dyn Fn(&ObjectKey) -> Option<Recipe>,
 }

@@ -107,16 +107,23 @@ fn put_list(base: &[Node], over: &[Node], shape: &Shape) -> Vec<Node> {
     let (kind, item_shape) = items(shape);
     let replaces = |item: &Node| directive(item) == Some("replace") && item.entries().len() == 1;
     let starts_over = kind == Items::Atomic || over.iter().any(replaces);
-    let mut merged = if starts_over {
+    let merged = if starts_over {
         Vec::new()
     } else {
         base.to_vec()
     };
+    let mut merged: Keyed = merged
+        .into_iter()
+        .map(|item| (kind.key_of(&item, item_shape), item))
+        .collect();
     for item in over.iter().filter(|item| !replaces(item)) {
         put_item(&mut merged, item, kind, item_shape, strategy_of(shape));
     }
-    merged
+    merged.into_iter().map(|(_, item)| item).collect()
 }
+
+/// Items of a list, each with what names it.
+type Keyed = Vec<(Option<Vec<(String, String)>>, Node)>;
 
 /// The strategy of the items of a list: a list of unions says so itself.
 fn strategy_of(shape: &Shape) -> PatchStrategy {
@@ -130,26 +137,30 @@ fn strategy_of(shape: &Shape) -> PatchStrategy {
 }
 
 fn put_item(
-    merged: &mut Vec<Node>,
+    merged: &mut Keyed,
     item: &Node,
     kind: Items<'_>,
     shape: &Shape,
     strategy: PatchStrategy,
 ) {
     let key = kind.key_of(item, shape);
-    let found = key.and_then(|key| {
-        merged
-            .iter()
-            .position(|other| kind.key_of(other, shape).as_ref() == Some(&key))
-    });
-    let Some(index) = found else {
+    let found = key
+        .is_some()
+        .then(|| merged.iter().position(|(known, _)| *known == key));
+    let Some(index) = found.flatten() else {
         // Atomic lists keep their nulls: nothing is merged within them.
-        merged.extend(put(None, item, shape, strategy));
+        let made = put(None, item, shape, strategy);
+        merged.extend(made.map(|node| (key, node)));
         return;
     };
-    match put(merged.get(index), item, shape, strategy) {
+    match put(
+        merged.get(index).map(|(_, node)| node),
+        item,
+        shape,
+        strategy,
+    ) {
         Some(node) => {
-            if let Some(slot) = merged.get_mut(index) {
+            if let Some((_, slot)) = merged.get_mut(index) {
                 *slot = node;
             }
         }

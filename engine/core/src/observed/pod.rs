@@ -127,12 +127,11 @@ fn cut(text: &str) -> Box<str> {
 
 /// A hash of the spec but for the node, which the scheduler sets.
 fn spec_hash(spec: &Value) -> u64 {
-    let mut spec = spec.clone();
-    if let Some(map) = spec.as_object_mut() {
-        map.remove("nodeName");
-    }
+    let fields = spec.as_object().into_iter().flatten();
+    let unbound: BTreeMap<&String, &Value> =
+        fields.filter(|(name, _)| *name != "nodeName").collect();
     let mut writer = DigestWriter::new("pod-spec/v1");
-    writer.field(spec.to_string().as_bytes());
+    writer.field(&serde_json::to_vec(&unbound).unwrap_or_default());
     let digest = writer.finish();
     let mut first = [0; 8];
     first.copy_from_slice(&digest.as_bytes()[..8]);

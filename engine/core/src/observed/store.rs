@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::coverage::Stand;
-use super::{Coverage, Fact, NodeFact, Occupant, Ownership};
+use super::{Coverage, Fact, NodeFact, Occupant, Ownership, PodRole, SlotRequest};
 use crate::ids::{ObjectKey, ObjectKind, ResourceVersion, Timestamp, Uid, UnitId};
 use crate::reconciler::{WatchEvent, WatchKey};
 
@@ -45,7 +45,7 @@ pub struct Observed {
     occupants: BTreeMap<(Box<str>, Box<str>), (u64, Occupant)>,
     stands: BTreeMap<WatchKey, Stand>,
     outstanding: BTreeMap<ObjectKey, Option<Timestamp>>,
-    departed: BTreeMap<Uid, ObjectKey>,
+    departed: BTreeMap<ObjectKey, BTreeSet<Uid>>,
 }
 
 impl Observed {
@@ -73,7 +73,7 @@ impl Observed {
             }
             WatchEvent::ObjectGone(object, version) => {
                 self.stand(key).pass(version);
-                self.departed.retain(|_, known| *known != object);
+                self.departed.remove(&object);
                 match self.facts.get(&object) {
                     Some((_, fact)) if fact.version <= version => self.remove(&object),
                     _ => Vec::new(),
@@ -122,7 +122,8 @@ impl Observed {
     /// An answer said that this life of the object is over. A uid never comes back, so that late
     /// messages about it are not believed.
     pub fn departed(&mut self, key: &ObjectKey, uid: &Uid) -> Vec<Touched> {
-        self.departed.insert(uid.clone(), key.clone());
+        let gone = self.departed.entry(key.clone()).or_default();
+        gone.insert(uid.clone());
         match self.facts.get(key) {
             Some((_, fact)) if fact.uid == *uid => self.remove(key),
             _ => Vec::new(),
@@ -269,7 +270,7 @@ impl Observed {
                     .collect();
                 touched.extend(gone.iter().flat_map(|key| self.remove(key)));
                 self.departed
-                    .retain(|_, key| key.kind != *kind || key.namespace != *namespace);
+                    .retain(|key, _| key.kind != *kind || key.namespace != *namespace);
             }
             WatchKey::Nodes => {
                 let gone: Vec<Box<str>> = self
@@ -295,7 +296,8 @@ impl Observed {
     }
 
     fn insert(&mut self, mut fact: Fact, generation: u64) -> Vec<Touched> {
-        if self.departed.contains_key(&fact.uid) {
+        let gone = self.departed.get(&fact.key);
+        if gone.is_some_and(|gone| gone.contains(&fact.uid)) {
             return Vec::new();
         }
         if let Some((told, old)) = self.facts.get_mut(&fact.key) {
@@ -305,18 +307,32 @@ impl Observed {
             }
             keep_end(old, &mut fact);
         }
-        let mut touched = self.remove(&fact.key);
+        let old = self.take_out(&fact.key);
         self.index(&fact);
+        let mut touched: Vec<Touched> = old.iter().map(of_fact).collect();
         touched.push(of_fact(&fact));
-        self.facts.insert(fact.key.clone(), (generation, fact));
         touched.dedup();
+        if old.as_ref().and_then(placed) != placed(&fact) {
+            touched.push(Touched::Capacity);
+        }
+        self.facts.insert(fact.key.clone(), (generation, fact));
         touched
     }
 
     fn remove(&mut self, key: &ObjectKey) -> Vec<Touched> {
-        let Some((_, fact)) = self.facts.remove(key) else {
+        let Some(fact) = self.take_out(key) else {
             return Vec::new();
         };
+        let mut touched = vec![of_fact(&fact)];
+        if placed(&fact).is_some() {
+            touched.push(Touched::Capacity);
+        }
+        touched
+    }
+
+    /// Takes a fact out of everything.
+    fn take_out(&mut self, key: &ObjectKey) -> Option<Fact> {
+        let (_, fact) = self.facts.remove(key)?;
         if let Ownership::Ours(unit) = &fact.ownership {
             if let Some(keys) = self.by_unit.get_mut(unit) {
                 keys.remove(key);
@@ -328,7 +344,7 @@ impl Observed {
                 self.leave(node, unit);
             }
         }
-        vec![of_fact(&fact)]
+        Some(fact)
     }
 
     fn index(&mut self, fact: &Fact) {
@@ -369,6 +385,16 @@ impl Observed {
     }
 }
 
+/// What the arbiter looks at of a pod that is bound or has ended.
+#[derive(PartialEq)]
+struct Placed<'a> {
+    owner: &'a Ownership,
+    role: Option<&'a PodRole>,
+    node: Option<&'a str>,
+    ended: bool,
+    requests: &'a [SlotRequest],
+}
+
 /// How a pod ended does not change afterwards: a delete of a finished pod did not stop it.
 fn keep_end(old: &Fact, new: &mut Fact) {
     if old.uid != new.uid {
@@ -380,6 +406,19 @@ fn keep_end(old: &Fact, new: &mut Fact) {
         new.end.clone_from(&old.end);
         new.phase = old.phase;
     }
+}
+
+/// `None` for a pod that takes nothing yet, and for what is no pod.
+fn placed(fact: &Fact) -> Option<Placed<'_>> {
+    let pod = fact.pod.as_ref()?;
+    let ended = pod.end.is_some();
+    (pod.node.is_some() || ended).then_some(Placed {
+        owner: &fact.ownership,
+        role: pod.role.as_ref(),
+        node: pod.node.as_deref(),
+        ended,
+        requests: &pod.requests,
+    })
 }
 
 fn node_of(fact: &Fact) -> Option<&str> {

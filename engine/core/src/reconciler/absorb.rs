@@ -1,16 +1,16 @@
 //! Taking inputs in: they change what is known and say what is dirty; nothing is decided here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::flight::Flight;
+use super::book::Unseen;
 use super::identity::Place;
 use super::state::{Reconciler, UnitState};
 use super::{Input, Role};
 use crate::arbiter::{Allowance, Guard, QueueRules};
 use crate::desired::{Desired, Unit};
 use crate::diagnostic::Diagnostic;
-use crate::ids::{Name, ResourceVersion, Timestamp, UnitId};
+use crate::ids::{DocumentKind, Name, ResourceVersion, Timestamp, UnitId};
 use crate::kinds::Document;
 use crate::kinds::queue::Capacity;
 use crate::ledger::{Ledger, UnitFile};
@@ -66,7 +66,6 @@ impl Reconciler {
         for one in touched {
             match one {
                 Touched::Unit(unit) => {
-                    self.capacity_moved = true;
                     self.units.entry(unit.clone()).or_default();
                     self.dirty.insert(unit);
                 }
@@ -83,19 +82,16 @@ impl Reconciler {
     fn snapshot(&mut self, desired: &Arc<Desired>) {
         self.lineage.tell(desired.commit());
         let old = self.desired.replace(Arc::clone(desired));
-        for unit in desired.units() {
-            let before = old.as_ref().and_then(|old| old.unit(&unit.id));
-            if before.is_none_or(|before| changed(before, unit)) {
-                self.superseded(&unit.id);
+        for (before, unit) in desired.differences(old.as_deref()) {
+            match (before, unit) {
+                (Some(before), Some(unit)) if !changed(before, unit) => {}
+                (Some(either), _) | (None, Some(either)) => self.superseded(&either.id),
+                (None, None) => {}
             }
         }
         self.dirty.extend(desired.frozen().keys().cloned());
         if let Some(old) = &old {
             self.dirty.extend(old.frozen().keys().cloned());
-            let gone = old.units().filter(|unit| desired.unit(&unit.id).is_none());
-            for unit in gone {
-                self.superseded(&unit.id);
-            }
         } else {
             self.dirty.extend(self.units.keys().cloned());
             if self.reanchored {
@@ -120,16 +116,21 @@ impl Reconciler {
     }
 
     fn findings(&mut self, desired: &Desired) {
-        let mut by_unit: BTreeMap<&UnitId, Vec<String>> = BTreeMap::new();
+        let mut by_unit: BTreeMap<UnitId, Vec<String>> = BTreeMap::new();
         for finding in desired.findings() {
             if let Some(unit) = &finding.unit {
                 by_unit
-                    .entry(unit)
+                    .entry(unit.clone())
                     .or_default()
                     .push(line(desired, finding));
             }
         }
-        for (id, state) in &mut self.units {
+        // Only what something was said of, or is said of now, can change.
+        let now: BTreeSet<UnitId> = by_unit.keys().cloned().collect();
+        for id in self.found.union(&now) {
+            let Some(state) = self.units.get_mut(id) else {
+                continue;
+            };
             let findings = by_unit.remove(id).unwrap_or_default();
             if state.findings != findings {
                 state.findings = findings;
@@ -137,6 +138,7 @@ impl Reconciler {
                 self.book.pending.insert(id.clone());
             }
         }
+        self.found = now;
         self.book.general = true;
     }
 
@@ -145,8 +147,8 @@ impl Reconciler {
         let Some(desired) = &self.desired else {
             return;
         };
-        for rules in desired.units() {
-            if let Document::Queue(queue) = &rules.document {
+        for unit in desired.units_of(DocumentKind::Queue) {
+            if let Document::Queue(queue) = &unit.document {
                 let namespace = queue.spec.namespace.to_string();
                 self.book.general |= self.book.progress.namespaces.insert(namespace);
             }
@@ -159,8 +161,7 @@ impl Reconciler {
             self.book.progress.commit = Some(commit.id);
             self.book.general = true;
         }
-        let held = self.units.iter().filter(|(_, state)| state.held.is_some());
-        self.dirty.extend(held.map(|(id, _)| id.clone()));
+        self.dirty.extend(self.held.iter().cloned());
         self.dirty.extend(self.pruning.iter().cloned());
     }
 
@@ -201,11 +202,13 @@ impl Reconciler {
             state.outcomes.clear();
             state.durable = 0;
         }
+        self.losable.clear();
         let book = &mut self.book;
         book.tip = ledger.tip;
         book.content = ledger.content;
         book.pending.clear();
         book.general = true;
+        book.unseen = Some(Unseen::New);
         let namespaces = std::mem::take(&mut book.progress.namespaces);
         book.progress = ledger.progress;
         book.progress.namespaces.extend(namespaces);
@@ -220,19 +223,17 @@ impl Reconciler {
             state.durable = known.revision;
             state.known = Some(known);
         }
-        self.dirty.extend(self.units.keys().cloned());
+        let all: Vec<UnitId> = self.units.keys().cloned().collect();
+        for id in &all {
+            self.count(id);
+        }
+        self.dirty.extend(all);
         self.reanchored |= unproven;
         if unproven && self.desired.is_some() {
             self.unproven = self.units.keys().cloned().collect();
         }
         self.capacity_moved = true;
         self.follow();
-    }
-}
-
-impl super::flight::Flights {
-    fn drop_reload(&mut self) {
-        self.retain(|flight| !matches!(flight, Flight::Reload));
     }
 }
 
@@ -258,7 +259,10 @@ fn queues(desired: &Desired) -> BTreeMap<Name, QueueRules> {
         )),
         _ => None,
     };
-    desired.units().filter_map(queue).collect()
+    desired
+        .units_of(DocumentKind::Queue)
+        .filter_map(queue)
+        .collect()
 }
 
 /// `path:line:column: code: cause; help`

@@ -41,7 +41,7 @@ impl Reconciler {
 
     fn audit_unit(&self, id: &UnitId, now: Timestamp) -> Option<String> {
         let state = self.units.get(id)?;
-        let fresh = self.want(id, now);
+        let fresh = self.want_with(id, now, &|_| None);
         let ledger = fresh.ledger.as_ref();
         let known = state.known.as_ref().map(|known| &known.ledger);
         if ledger.is_some() && ledger != known {

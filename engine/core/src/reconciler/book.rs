@@ -22,6 +22,9 @@ pub(super) struct Book {
     pub progress: Progress,
     /// When the last commit was pushed.
     pub last: Option<Timestamp>,
+    /// The ledger was read, and not everything that lives was seen since: what would be said now of
+    /// units would be half of the truth.
+    pub unseen: Option<Unseen>,
     /// Since when pushing fails.
     pub failing: Option<Timestamp>,
     pub tries: u32,
@@ -37,4 +40,13 @@ pub(super) struct Book {
     /// What the spill holds: units and their revision.
     pub spilled: BTreeMap<UnitId, u64>,
     pub spill_not_before: Timestamp,
+}
+
+/// How long it is waited for a whole view before anything is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unseen {
+    /// Not looked yet.
+    New,
+    /// Until then at the latest.
+    Until(Timestamp),
 }

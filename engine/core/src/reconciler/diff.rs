@@ -9,6 +9,9 @@ use crate::kinds::{Recipe, Upkeep};
 use crate::object::covers;
 use crate::observed::{Fact, Ownership};
 
+/// What is done to let an object go, and why.
+type Parting = (Aim, String, What);
+
 impl Reconciler {
     /// The next effects of one unit, at most `room`. True if there was room for all.
     pub(super) fn diff(
@@ -21,30 +24,42 @@ impl Reconciler {
         if self.frozen(id).is_some() {
             return true;
         }
-        let first = out.len();
-        let Some(state) = self.units.get(id) else {
+        let Some(state) = self.units.get_mut(id) else {
             return true;
         };
-        let recipes = state.want.objects.clone();
+        // Nothing below changes what the unit wants; it is lent out meanwhile.
+        let recipes = std::mem::take(&mut state.want.objects);
+        let all = self.diff_objects(id, &recipes, now, room, out);
+        if let Some(state) = self.units.get_mut(id) {
+            state.want.objects = recipes;
+        }
+        all
+    }
+
+    fn diff_objects(
+        &mut self,
+        id: &UnitId,
+        recipes: &[Recipe],
+        now: Timestamp,
+        room: usize,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let first = out.len();
         if !self.suspended() {
-            for recipe in &recipes {
+            for recipe in recipes {
                 if out.len() - first >= room {
                     return false;
                 }
                 out.extend(self.keep(id, recipe, now));
             }
         }
-        let held = self.remove_unwanted(
-            id,
-            &recipes,
-            now,
-            room.saturating_sub(out.len() - first),
-            out,
-        );
+        let left = room.saturating_sub(out.len() - first);
+        let held = self.remove_unwanted(id, recipes, now, left, out);
         let state = self.units.entry(id.clone()).or_default();
         if state.held != held {
             state.held = held;
             self.book.pending.insert(id.clone());
+            self.count(id);
         }
         out.len() - first < room
     }
@@ -163,26 +178,29 @@ impl Reconciler {
         room: usize,
         out: &mut Vec<Effect>,
     ) -> Option<String> {
-        let facts: Vec<Fact> = self.observed.of_unit(id).into_iter().cloned().collect();
-        let first = out.len();
         let mut held = None;
-        for fact in facts {
-            if out.len() - first >= room {
+        let mut given = Vec::new();
+        for fact in self.observed.of_unit(id) {
+            if given.len() >= room {
                 break;
             }
             if fact.hold || self.flights.busy(&fact.key) || self.backs_off(&fact.key, now) {
                 continue;
             }
             let is_wanted = wanted.iter().any(|recipe| recipe.key == fact.key);
-            match self.remove(id, &fact, is_wanted) {
-                Ok(effect) => out.extend(effect),
+            match self.parting(id, fact, is_wanted) {
+                Ok(parting) => given.extend(parting.map(|it| (fact.key.clone(), it))),
                 Err(words) => held = Some(words),
             }
+        }
+        for (key, (aim, why, what)) in given {
+            out.push(self.give(id, &key, aim, why, what));
         }
         held
     }
 
-    fn remove(&mut self, id: &UnitId, fact: &Fact, wanted: bool) -> Result<Option<Effect>, String> {
+    /// How an object goes, if it should.
+    fn parting(&self, id: &UnitId, fact: &Fact, wanted: bool) -> Result<Option<Parting>, String> {
         let (key, uid, version) = (&fact.key, &fact.uid, fact.version);
         let ended = fact.pod.as_ref().is_some_and(|pod| pod.end.is_some());
         let state = self.units.get(id);
@@ -201,13 +219,7 @@ impl Reconciler {
                 uid: uid.clone(),
                 version,
             };
-            return Ok(Some(self.give(
-                id,
-                key,
-                Aim::Delete { uid: uid.clone() },
-                why,
-                what,
-            )));
+            return Ok(Some((Aim::Delete { uid: uid.clone() }, why, what)));
         }
         // Also a pod that never ends by itself has an outcome: one that was deleted before it was
         // bound, or whose node is gone.
@@ -218,13 +230,7 @@ impl Reconciler {
                 uid: uid.clone(),
                 version,
             };
-            return Ok(Some(self.give(
-                id,
-                key,
-                Aim::Release { uid: uid.clone() },
-                why,
-                what,
-            )));
+            return Ok(Some((Aim::Release { uid: uid.clone() }, why, what)));
         }
         Ok(None)
     }

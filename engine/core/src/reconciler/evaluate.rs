@@ -1,12 +1,13 @@
 //! From dirty units to wants and grants.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::state::Reconciler;
+use super::state::{Reconciler, remember};
 use super::{ServerWords, What};
 use crate::arbiter::{Asked, Supply, admit};
 use crate::ids::{ObjectKey, Timestamp, UnitId};
-use crate::kinds::{self, Ask, AttemptKey, Grant, NodeState, View, Want};
+use crate::kinds::{self, Ask, AttemptKey, Grant, NodeState, Recipe, View, Want};
 use crate::ledger::{Known, Run, RunState, UnitLedger, UnitStatus};
 use crate::observed::{Coverage, Fact, Observed};
 use crate::reconciler::WatchKey;
@@ -25,10 +26,7 @@ impl Reconciler {
             for unit in &dirty {
                 self.evaluate_unit(unit, now);
             }
-            if self.capacity_moved {
-                self.capacity_moved = false;
-                self.arbitrate();
-            }
+            self.arbitrate();
             if self.dirty.is_empty() {
                 break;
             }
@@ -48,6 +46,7 @@ impl Reconciler {
                 state.held = Some(words);
                 self.book.pending.insert(id.clone());
             }
+            self.count(id);
             return;
         }
         for _ in 0..ROUNDS {
@@ -59,8 +58,28 @@ impl Reconciler {
         self.todo.insert(id.clone());
     }
 
-    /// What the unit should have, by the kind's own word.
-    pub(super) fn want(&self, id: &UnitId, now: Timestamp) -> Want {
+    /// What the unit should have, by the kind's own word. Recipes of the same unit are kept.
+    fn want(&self, id: &UnitId, now: Timestamp) -> Want {
+        let desired = self.desired.as_ref();
+        let unit = desired.and_then(|desired| desired.shared_unit(id));
+        let state = self.units.get(id).filter(|state| {
+            let before = state.made_of.as_ref();
+            before.zip(unit).is_some_and(|(a, b)| Arc::ptr_eq(a, b))
+        });
+        let made = |key: &ObjectKey| {
+            let mut objects = state?.want.objects.iter();
+            objects.find(|recipe| recipe.key == *key).cloned()
+        };
+        self.want_with(id, now, &made)
+    }
+
+    /// What the unit should have, with what is left of before.
+    pub(super) fn want_with(
+        &self,
+        id: &UnitId,
+        now: Timestamp,
+        made: &dyn Fn(&ObjectKey) -> Option<Recipe>,
+    ) -> Want {
         let (Some(identity), Some(desired)) = (&self.identity, &self.desired) else {
             return Want::default();
         };
@@ -81,6 +100,7 @@ impl Reconciler {
             node: &|name: &str| node_state(&self.observed, name),
             expected: &|key: &ObjectKey| self.observed.outstanding(key),
             refused: &|key: &ObjectKey| self.retries.get(key).and_then(|retry| retry.words.clone()),
+            made,
         };
         if !id.kind.has_queue() {
             return self.want_rule(id, now);
@@ -172,7 +192,9 @@ impl Reconciler {
             .units
             .get(id)
             .is_none_or(|state| state.want.asks != want.asks);
-        self.capacity_moved |= asks_changed;
+        if asks_changed {
+            self.asked_anew.insert(id.clone());
+        }
         remember(&mut self.asking, id, !want.asks.is_empty());
         remember(&mut self.pruning, id, want.prunes);
         if let Some(guard) = &mut self.guard {
@@ -183,7 +205,10 @@ impl Reconciler {
         }
         let unproven = self.is_unproven(id);
         let sequence = self.sequence;
+        let desired = self.desired.as_ref();
+        let made_of = desired.and_then(|desired| desired.shared_unit(id));
         let state = self.units.entry(id.clone()).or_default();
+        state.made_of = made_of.cloned();
         let mut ledger = want.ledger.take();
         if unproven {
             let entry = ledger.or_else(|| state.known.as_ref().map(|known| known.ledger.clone()));
@@ -218,6 +243,8 @@ impl Reconciler {
         if again || state.status() != old {
             self.book.pending.insert(id.clone());
         }
+        self.count(id);
+        self.weigh_outcomes(id);
         for pod in fresh {
             self.tell_end(id, &pod);
         }
@@ -247,13 +274,25 @@ impl Reconciler {
         self.queue_tell(unit, tell);
     }
 
+    /// Answers what is asked, if something moved that the answers hang on. What holds or was granted
+    /// keeps it whatever happens: only while something waits is everything looked at.
     fn arbitrate(&mut self) {
+        if !self.capacity_moved && self.asked_anew.is_empty() {
+            return;
+        }
         let seen = |watch: &WatchKey| match watch {
             WatchKey::Ours(..) => *self.observed.coverage(watch) != Coverage::Incomplete,
             WatchKey::Nodes | WatchKey::Occupants => true,
         };
         // What runs must be known before anything else is let go.
         if !self.watches().iter().all(seen) {
+            return;
+        }
+        self.capacity_moved = false;
+        for id in std::mem::take(&mut self.asked_anew) {
+            self.carry_grants_over(&id);
+        }
+        if self.waiting.is_empty() {
             return;
         }
         let asks: Vec<(&UnitId, &Ask)> = self
@@ -273,7 +312,42 @@ impl Reconciler {
                 self.dirty.insert(id.clone());
             }
         }
+        let waits = |(_, of_unit): &(&UnitId, &BTreeMap<AttemptKey, Grant>)| {
+            of_unit.values().any(|grant| *grant != Grant::Granted)
+        };
+        self.waiting = grants
+            .iter()
+            .filter(waits)
+            .map(|(id, _)| id.clone())
+            .collect();
         self.grants = grants;
+    }
+
+    /// A unit asks otherwise than before: what holds has its grant, what was granted keeps it, and
+    /// what is new waits.
+    fn carry_grants_over(&mut self, id: &UnitId) {
+        let asks = self.units.get(id).map(|state| state.want.asks.as_slice());
+        let before = self.grants.remove(id);
+        let (mut grants, mut waits) = (BTreeMap::new(), false);
+        for ask in asks.unwrap_or_default() {
+            let old = before.as_ref().and_then(|all| all.get(&ask.attempt));
+            let grant = if ask.holds {
+                Some(&Grant::Granted)
+            } else {
+                old
+            };
+            waits |= grant != Some(&Grant::Granted);
+            if let Some(grant) = grant {
+                grants.insert(ask.attempt.clone(), grant.clone());
+            }
+        }
+        remember(&mut self.waiting, id, waits);
+        if before.unwrap_or_default() != grants {
+            self.dirty.insert(id.clone());
+        }
+        if !grants.is_empty() {
+            self.grants.insert(id.clone(), grants);
+        }
     }
 
     pub(super) fn answers(&self, asks: &[(&UnitId, &Ask)]) -> Vec<Grant> {
@@ -321,14 +395,6 @@ pub(super) fn sentence(words: &ServerWords) -> String {
         "the server refused ({} {}): {message}",
         words.code, words.reason
     )
-}
-
-fn remember(set: &mut BTreeSet<UnitId>, id: &UnitId, is: bool) {
-    if is {
-        set.insert(id.clone());
-    } else {
-        set.remove(id);
-    }
 }
 
 fn mark_unknown(mut ledger: UnitLedger, now: Timestamp) -> UnitLedger {

@@ -33,6 +33,13 @@ pub(super) enum Flight {
     SpillGone,
 }
 
+impl Flight {
+    /// Whether it counts among the calls that may be under way at once.
+    const fn is_call(&self) -> bool {
+        matches!(self, Self::Object { .. } | Self::Tell)
+    }
+}
+
 /// What one status commit carries.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Batch {
@@ -47,6 +54,8 @@ pub(super) struct Batch {
 pub(super) struct Flights {
     all: BTreeMap<EffectId, Flight>,
     busy: BTreeMap<ObjectKey, EffectId>,
+    /// How many of all call the cluster for objects.
+    calls: usize,
     next: u64,
 }
 
@@ -58,6 +67,7 @@ impl Flights {
         if let Flight::Object { key, .. } = &flight {
             self.busy.insert(key.clone(), id);
         }
+        self.calls += usize::from(flight.is_call());
         self.all.insert(id, flight);
         id
     }
@@ -68,6 +78,7 @@ impl Flights {
         if let Flight::Object { key, .. } = &flight {
             self.busy.remove(key);
         }
+        self.calls -= usize::from(flight.is_call());
         Some(flight)
     }
 
@@ -78,13 +89,13 @@ impl Flights {
 
     /// Calls to the cluster under way.
     pub(super) fn count(&self) -> usize {
-        let called = |flight: &&Flight| matches!(flight, Flight::Object { .. } | Flight::Tell);
-        self.all.values().filter(called).count()
+        self.calls
     }
 
-    /// Drops flights whose answer does not matter any more.
-    pub(super) fn retain(&mut self, keep: impl Fn(&Flight) -> bool) {
-        self.all.retain(|_, flight| keep(flight));
+    /// Readings of what is kept outside are over: a late answer does not matter any more.
+    pub(super) fn drop_reload(&mut self) {
+        self.all
+            .retain(|_, flight| !matches!(flight, Flight::Reload));
     }
 
     /// Whether a flight of this sort is under way.

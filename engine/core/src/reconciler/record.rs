@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::book::Unseen;
 use super::flight::{Batch, Flight};
 use super::state::Reconciler;
 use super::{Anchor, Effect, Outcome, What, retry};
@@ -20,7 +21,23 @@ const LINES: usize = 50;
 /// A ConfigMap holds 1 MiB (Kubernetes, `MaxSecretSize` and its like); this leaves room.
 const SPILL_BYTES: usize = 900 * 1024;
 
+/// After so long, what is known of a part of the cluster is recorded without the rest.
+const WHOLE_VIEW: Duration = Duration::from_secs(10);
+
 impl Reconciler {
+    /// After a start, the watches tell one by one what lives: until all have, nothing is recorded,
+    /// so that a restart writes nothing.
+    pub(super) fn look_whether_seen(&mut self, now: Timestamp) {
+        if self.book.unseen.is_some() && self.ready() {
+            self.book.unseen = None;
+        }
+        match self.book.unseen {
+            Some(Unseen::New) => self.book.unseen = Some(Unseen::Until(now.plus(WHOLE_VIEW))),
+            Some(Unseen::Until(end)) if end <= now => self.book.unseen = None,
+            _ => {}
+        }
+    }
+
     /// The next status commit, if something changed and it is time.
     pub(super) fn record(&mut self, now: Timestamp) -> Option<Effect> {
         let nothing = self.book.pending.is_empty() && !self.book.general && !self.book.drift;
@@ -77,7 +94,11 @@ impl Reconciler {
             .or_else(of_cluster)
             .unwrap_or_default();
         let next = self.book.last.map(|last| last.plus(interval));
-        self.book.not_before.max(next.unwrap_or_default())
+        let seen = match self.book.unseen {
+            Some(Unseen::Until(end)) => end,
+            _ => Timestamp::default(),
+        };
+        self.book.not_before.max(next.unwrap_or_default()).max(seen)
     }
 
     /// When what waits to be recorded is given; `None` if nothing waits. Whoever ends the loop
@@ -211,6 +232,7 @@ impl Reconciler {
             if let Some(state) = self.units.get_mut(id) {
                 state.durable = state.durable.max(*revision);
             }
+            self.weigh_outcomes(id);
             if self
                 .book
                 .spilled
@@ -239,11 +261,7 @@ impl Reconciler {
         if !long {
             return self.drop_spill();
         }
-        let waits = self
-            .units
-            .values()
-            .any(super::state::UnitState::outcome_pending);
-        if !waits {
+        if self.losable.is_empty() {
             return None;
         }
         let (units, data) = self.spill_data();
@@ -266,16 +284,10 @@ impl Reconciler {
         let mut units = BTreeMap::new();
         let mut data = BTreeMap::new();
         let mut room = SPILL_BYTES;
-        let old = self
-            .units
-            .iter()
-            .filter(|(id, _)| self.book.spilled.contains_key(id));
-        let new = self
-            .units
-            .iter()
-            .filter(|(id, state)| state.outcome_pending() && !self.book.spilled.contains_key(id));
-        for (id, state) in old.chain(new) {
-            let Some(known) = &state.known else {
+        let spilled = &self.book.spilled;
+        let new = self.losable.iter().filter(|id| !spilled.contains_key(id));
+        for id in spilled.keys().chain(new) {
+            let Some(known) = self.unit_ledger(id) else {
                 continue;
             };
             let text = UnitFile::write(
@@ -329,6 +341,7 @@ impl Reconciler {
                     if let Some(state) = self.units.get_mut(id) {
                         state.durable = state.durable.max(*revision);
                     }
+                    self.weigh_outcomes(id);
                     self.todo.insert(id.clone());
                 }
                 self.book.spilled = units;

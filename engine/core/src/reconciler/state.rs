@@ -10,7 +10,7 @@ use super::lineage::Lineage;
 use super::retry::{Fight, Retry};
 use super::{Counters, DriftEntry, Identity, Options, Role, WatchKey, What};
 use crate::arbiter::{Guard, QueueRules};
-use crate::desired::Desired;
+use crate::desired::{Desired, Unit};
 use crate::ids::{Name, ObjectKey, ObjectKind, ResourceVersion, Timestamp, UnitId};
 use crate::kinds::{AttemptKey, Grant, Want};
 use crate::ledger::{Known, UnitStatus};
@@ -27,6 +27,8 @@ pub(super) struct UnitState {
     pub outcomes: BTreeMap<ObjectKey, u64>,
     /// What it should have, as it was worked out last.
     pub want: Want,
+    /// The unit that it was worked out from.
+    pub made_of: Option<Arc<Unit>>,
     /// When `want` asked to be looked at again.
     pub due: Option<Timestamp>,
     /// Why deletions wait.
@@ -35,6 +37,8 @@ pub(super) struct UnitState {
     pub trouble: BTreeMap<ObjectKey, String>,
     /// What the snapshot's findings say of it.
     pub findings: Vec<String>,
+    /// The state in which it is counted.
+    counted: Option<String>,
 }
 
 /// The reconciler of one cluster. See the module's documentation for what it guarantees.
@@ -53,12 +57,25 @@ pub struct Reconciler {
     pub(super) dirty: BTreeSet<UnitId>,
     pub(super) todo: BTreeSet<UnitId>,
     pub(super) wakes: BTreeSet<(Timestamp, UnitId)>,
+    /// Units with asks.
     pub(super) asking: BTreeSet<UnitId>,
+    /// Those of them whose asks changed since the arbiter looked.
+    pub(super) asked_anew: BTreeSet<UnitId>,
+    /// Those of them with an ask that neither holds nor was granted.
+    pub(super) waiting: BTreeSet<UnitId>,
     pub(super) pruning: BTreeSet<UnitId>,
     pub(super) reanchored: bool,
     pub(super) unproven: BTreeSet<UnitId>,
     pub(super) grants: BTreeMap<UnitId, BTreeMap<AttemptKey, Grant>>,
     pub(super) capacity_moved: bool,
+    /// Units of which the snapshot's findings say something.
+    pub(super) found: BTreeSet<UnitId>,
+    /// Units whose deletions wait.
+    pub(super) held: BTreeSet<UnitId>,
+    /// Units with an outcome that is neither pushed nor spilled.
+    pub(super) losable: BTreeSet<UnitId>,
+    /// How many units are in each state.
+    states: BTreeMap<String, u32>,
     /// The latest time at which something was worked out; clocks jump back.
     pub(super) latest: Timestamp,
     pub(super) flights: Flights,
@@ -93,11 +110,17 @@ impl Reconciler {
             todo: BTreeSet::new(),
             wakes: BTreeSet::new(),
             asking: BTreeSet::new(),
+            asked_anew: BTreeSet::new(),
+            waiting: BTreeSet::new(),
             pruning: BTreeSet::new(),
             reanchored: false,
             unproven: BTreeSet::new(),
             grants: BTreeMap::new(),
             capacity_moved: false,
+            found: BTreeSet::new(),
+            held: BTreeSet::new(),
+            losable: BTreeSet::new(),
+            states: BTreeMap::new(),
             latest: Timestamp::default(),
             flights: Flights::default(),
             retries: BTreeMap::new(),
@@ -167,6 +190,11 @@ impl Reconciler {
             .map(|(id, state)| (id, state.status()))
     }
 
+    /// How many units are in each state, of those that have something to tell.
+    pub fn states(&self) -> &BTreeMap<String, u32> {
+        &self.states
+    }
+
     /// What is to be said of one unit.
     pub fn unit_status(&self, unit: &UnitId) -> Option<UnitStatus> {
         self.units.get(unit).map(UnitState::status)
@@ -190,6 +218,37 @@ impl Reconciler {
         self.leads(now) && self.halt.is_none()
     }
 
+    /// Counts a unit anew, after what is known of it, what it should have, or why it is held changed.
+    pub(super) fn count(&mut self, id: &UnitId) {
+        let Some(state) = self.units.get_mut(id) else {
+            return;
+        };
+        remember(&mut self.held, id, state.held.is_some());
+        let word = state.known.as_ref().map(|_| state.word());
+        let word = word.filter(|word| !word.is_empty());
+        if state.counted.as_deref() == word {
+            return;
+        }
+        let word = word.map(str::to_owned);
+        if let Some(word) = &word {
+            *self.states.entry(word.clone()).or_default() += 1;
+        }
+        if let Some(old) = std::mem::replace(&mut state.counted, word)
+            && let Some(count) = self.states.get_mut(&old)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.states.remove(&old);
+            }
+        }
+    }
+
+    /// Notes whether a unit's outcomes could still be lost, after they or what is durable changed.
+    pub(super) fn weigh_outcomes(&mut self, id: &UnitId) {
+        let pending = self.units.get(id).is_some_and(UnitState::outcome_pending);
+        remember(&mut self.losable, id, pending);
+    }
+
     pub(super) fn wake(&mut self, unit: &UnitId, at: Timestamp) {
         self.wakes.insert((at, unit.clone()));
     }
@@ -204,10 +263,16 @@ impl UnitState {
         if let Some(words) = words {
             status.message = Some(words.clone());
         }
-        if self.held.is_some() {
-            status.state = "Held".into();
-        }
+        status.state = self.word().into();
         status
+    }
+
+    /// The state, in a word.
+    fn word(&self) -> &str {
+        match &self.held {
+            Some(_) => "Held",
+            None => &self.want.status.state,
+        }
     }
 
     /// Whether this pod's outcome is pushed or spilled.
@@ -222,5 +287,14 @@ impl UnitState {
         self.outcomes
             .values()
             .any(|revision| *revision > self.durable)
+    }
+}
+
+/// Makes a unit a member of a set, or not.
+pub(super) fn remember(set: &mut BTreeSet<UnitId>, id: &UnitId, is: bool) {
+    if !is {
+        set.remove(id);
+    } else if !set.contains(id) {
+        set.insert(id.clone());
     }
 }

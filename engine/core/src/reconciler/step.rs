@@ -1,5 +1,6 @@
 //! One step: what can be done now, bounded.
 
+use std::ops::Bound;
 use std::time::Duration;
 
 use super::flight::Flight;
@@ -41,6 +42,7 @@ impl Reconciler {
         }
         self.awake(now);
         self.evaluate(now);
+        self.look_whether_seen(now);
         let throttled = self.throttled.is_some_and(|until| now < until);
         if !throttled {
             self.throttled = None;
@@ -78,9 +80,7 @@ impl Reconciler {
     /// When outcomes that wait for Git are kept in the cluster.
     fn spill_at(&self) -> Option<Timestamp> {
         let since = self.book.failing?;
-        let pending = super::state::UnitState::outcome_pending;
-        let waits = self.units.values().any(pending);
-        waits.then(|| since.plus(SPILL_AFTER).max(self.book.spill_not_before))
+        (!self.losable.is_empty()).then(|| since.plus(SPILL_AFTER).max(self.book.spill_not_before))
     }
 
     pub(super) fn leads(&self, now: Timestamp) -> bool {
@@ -108,8 +108,8 @@ impl Reconciler {
 
     /// Calls to the cluster, as many as may be under way.
     fn act(&mut self, now: Timestamp, out: &mut Vec<Effect>) {
-        let todo: Vec<UnitId> = self.todo.iter().cloned().collect();
-        for unit in todo {
+        let mut next = self.todo.first().cloned();
+        while let Some(unit) = next {
             let room = self.options.in_flight.saturating_sub(self.flights.count());
             if room == 0 {
                 return;
@@ -117,6 +117,8 @@ impl Reconciler {
             if self.diff(&unit, now, room, out) {
                 self.todo.remove(&unit);
             }
+            let after = (Bound::Excluded(unit), Bound::Unbounded);
+            next = self.todo.range(after).next().cloned();
         }
         while self.flights.count() < self.options.in_flight && !self.suspended() {
             let Some((unit, what)) = self.tells.pop_front() else {

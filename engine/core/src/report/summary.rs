@@ -11,11 +11,11 @@ use crate::reconciler::Reconciler;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Summary {
+struct Summary<'a> {
     version: u32,
     commit: Option<CommitId>,
     documents: BTreeMap<String, u32>,
-    states: BTreeMap<String, u32>,
+    states: &'a BTreeMap<String, u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<String>,
 }
@@ -26,9 +26,10 @@ pub fn summary(reconciler: &Reconciler) -> Result<String, LedgerError> {
     let mut documents: BTreeMap<String, u32> = BTreeMap::new();
     let mut errors = Vec::new();
     if let Some(desired) = reconciler.desired() {
-        for unit in desired.units() {
-            *documents.entry(unit.id.kind.to_string()).or_default() += 1;
-        }
+        let count = desired.count().into_iter();
+        documents = count
+            .map(|(kind, count)| (kind.to_string(), count))
+            .collect();
         let bad = desired
             .findings()
             .iter()
@@ -38,12 +39,6 @@ pub fn summary(reconciler: &Reconciler) -> Result<String, LedgerError> {
             .take(100)
             .collect();
     }
-    let mut states: BTreeMap<String, u32> = BTreeMap::new();
-    for (_, status) in reconciler.statuses() {
-        if !status.state.is_empty() {
-            *states.entry(status.state).or_default() += 1;
-        }
-    }
     let commit = reconciler.desired().map(|desired| desired.commit().id);
     to_yaml(
         SUMMARY,
@@ -51,7 +46,7 @@ pub fn summary(reconciler: &Reconciler) -> Result<String, LedgerError> {
             version: 1,
             commit,
             documents,
-            states,
+            states: reconciler.states(),
             errors,
         },
     )

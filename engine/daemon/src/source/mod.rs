@@ -30,7 +30,7 @@ impl Files {
     /// Of a commit.
     pub fn of_listing(listing: &Listing) -> Self {
         let listed = listing.files.iter().map(|file| ListedFile {
-            path: file.path.as_str().into(),
+            path: Arc::clone(&file.path),
             blob: file.blob,
             size: file.size,
         });

@@ -7,7 +7,7 @@ fn paths(repo: &Repository, commit: berth_core::ids::CommitId) -> Vec<String> {
         .unwrap()
         .files
         .into_iter()
-        .map(|file| file.path)
+        .map(|file| file.path.to_string())
         .collect()
 }
 
@@ -180,7 +180,7 @@ fn changes_bring_one_listing_to_the_other() {
         !changes
             .written
             .iter()
-            .any(|file| file.path == "keep/a.yaml")
+            .any(|file| &*file.path == "keep/a.yaml")
     );
     assert_eq!(changes.refused[0].why, Refusal::Symlink);
 }

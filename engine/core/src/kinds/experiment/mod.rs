@@ -5,7 +5,9 @@ mod document;
 pub mod hyperparameters;
 mod identity;
 mod lifecycle;
+mod memo;
 pub mod names;
+mod placing;
 mod recipes;
 pub mod render;
 pub mod size;
@@ -22,4 +24,6 @@ pub use document::{
     Resources, Rollout, Searcher, SearcherName, Success, ValueSource, Variable,
 };
 pub use identity::identity;
+pub use memo::Memo;
+use placing::Placing;
 pub use want::{want, want_withdrawn};

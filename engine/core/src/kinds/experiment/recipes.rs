@@ -1,7 +1,7 @@
 //! The objects of an attempt, as recipes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use berth_openapi::{Shape, facts};
 use serde_json::Value as Json;
@@ -28,8 +28,13 @@ pub struct Kitchen {
     /// Counted from 1.
     pub trial: u32,
     /// Digests of the layers.
-    pub layers: BTreeMap<String, String>,
+    pub layers: Arc<BTreeMap<String, String>>,
+    /// What all pods of the trial are made from, once one was rendered.
+    pub merged: Arc<OnceLock<Node>>,
 }
+
+/// Recipes that were worked out before from the same unit, by object.
+type Made<'a> = &'a dyn Fn(&ObjectKey) -> Option<Recipe>;
 
 impl Kitchen {
     /// The trial, to render it.
@@ -49,7 +54,7 @@ impl Kitchen {
         for number in [self.trial, role.attempt, role.rank, role.pods, role.slots] {
             writer.field(&number.to_le_bytes());
         }
-        for (name, digest) in &self.layers {
+        for (name, digest) in &*self.layers {
             writer.field(name.as_bytes());
             writer.field(digest.as_bytes());
         }
@@ -65,43 +70,53 @@ impl Kitchen {
             upkeep: Upkeep::Frozen,
             after,
             leaves: Arc::new([]),
-            body: Arc::new(move || kitchen.subject().pod(&role).to_json()),
+            body: Arc::new(move || kitchen.render(&role).to_json()),
         }
     }
 
+    fn render(&self, role: &PodRole) -> Node {
+        let subject = self.subject();
+        let merged = self.merged.get_or_init(|| subject.merged());
+        subject.pod_on(merged, role)
+    }
+
     /// The Service of an attempt; `None` for a single pod, which has no peers to find.
-    pub fn service(&self, attempt: u32, pods: u32) -> Option<Recipe> {
+    pub fn service(&self, attempt: u32, pods: u32, made: Made) -> Option<Recipe> {
         (pods > 1).then(|| {
             let key = self.subject().names().service(attempt);
-            converged(
-                key,
-                self.subject().service(attempt),
-                "io.k8s.api.core.v1.Service",
-            )
+            made(&key).unwrap_or_else(|| {
+                let kitchen = self.clone();
+                let body = move || kitchen.subject().service(attempt);
+                converged(key, body, "io.k8s.api.core.v1.Service")
+            })
         })
     }
 
     /// The `ConfigMap` of the trial.
-    pub fn config_map(&self) -> Recipe {
+    pub fn config_map(&self, made: Made) -> Recipe {
         let key = self.subject().names().config_map();
-        converged(
-            key,
-            self.subject().config_map(),
-            "io.k8s.api.core.v1.ConfigMap",
-        )
+        made(&key).unwrap_or_else(|| {
+            let kitchen = self.clone();
+            let body = move || kitchen.subject().config_map();
+            converged(key, body, "io.k8s.api.core.v1.ConfigMap")
+        })
     }
 }
 
-fn converged(key: ObjectKey, body: Json, type_name: &str) -> Recipe {
+fn converged(
+    key: ObjectKey,
+    body: impl Fn() -> Json + Send + Sync + 'static,
+    type_name: &str,
+) -> Recipe {
     let shape = facts().type_named(type_name).unwrap_or(&Shape::Any);
-    let node = Node::engine(&body);
+    let node = Node::engine(&body());
     Recipe {
         key,
         digest: digest("object/v1", &node, shape),
         upkeep: Upkeep::Converged,
         after: Vec::new(),
         leaves: leaves(&node, shape),
-        body: Arc::new(move || body.clone()),
+        body: Arc::new(body),
     }
 }
 

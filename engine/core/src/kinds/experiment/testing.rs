@@ -96,6 +96,7 @@ impl Repository {
             input: input.finish(),
             held: None,
             scope: self.scope(),
+            memo: super::Memo::default(),
         }
     }
 }

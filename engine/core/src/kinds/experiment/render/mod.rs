@@ -73,7 +73,17 @@ impl Subject<'_> {
 
     /// The body of one pod.
     pub fn pod(&self, role: &PodRole) -> Node {
-        pod::pod(self, role)
+        self.pod_on(&self.merged(), role)
+    }
+
+    /// What people say of the pods of this trial: the same for all of them.
+    pub fn merged(&self) -> Node {
+        pod::merged(self)
+    }
+
+    /// The body of one pod on top of [`merged`](Self::merged).
+    pub fn pod_on(&self, merged: &Node, role: &PodRole) -> Node {
+        pod::pod(self, merged, role)
     }
 
     /// The layer and line of every field of a pod whose path begins with `under`.

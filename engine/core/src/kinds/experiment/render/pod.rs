@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::build::{at, field_mut, items_mut, list, map, set, take, text};
-use super::layers::{merged, pod_shape};
+use super::layers::{self, pod_shape};
 use super::{HPARAMS_FOLDER, PodRole, Subject, environment, image};
 use crate::kinds::experiment::{Entrypoint, hyperparameters, size};
 use crate::object::{Node, Value, merge};
@@ -12,15 +12,17 @@ use crate::observed::marks::{FINALIZER, TASK};
 /// The folder that the program works in.
 const WORK: &str = "/run/berth/work";
 
-/// The body of one pod, every field with its place; without what the reconciler stamps.
-pub fn pod(subject: &Subject, role: &PodRole) -> Node {
-    let layers = merged(subject.document, subject.scope);
-    let layers = merge(
-        &layers,
-        &in_task(map([("env", environment::own(subject))])),
-        pod_shape(),
-    );
-    let mut pod = merge(&layers, &engine(subject, role), pod_shape());
+/// All that people say of the pods of a trial: their layers, and the document's variables.
+pub fn merged(subject: &Subject) -> Node {
+    let layers = layers::merged(subject.document, subject.scope);
+    let variables = in_task(map([("env", environment::own(subject))]));
+    merge(&layers, &variables, pod_shape())
+}
+
+/// The body of one pod on what people say, every field with its place; without what the reconciler
+/// stamps.
+pub fn pod(subject: &Subject, merged: &Node, role: &PodRole) -> Node {
+    let mut pod = merge(merged, &engine(subject, role), pod_shape());
     if let Some(spec) = field_mut(&mut pod, "spec") {
         sidecars_beside_the_task(spec);
         image::rewrite_all(spec, &subject.scope.cluster.spec.registry_rewrites);

@@ -94,6 +94,7 @@ impl World {
             node: &node,
             expected: &expected,
             refused: &refused,
+            made: &|_| None,
         };
         if self.withdrawn {
             let (queue, name) = (Name::new("vision").unwrap(), Name::new("resnet").unwrap());

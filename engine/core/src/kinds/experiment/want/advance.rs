@@ -1,10 +1,12 @@
 //! What happened to the attempts that began.
 
+use std::collections::BTreeMap;
+
 use super::Machine;
 use super::shared::{open_attempts, pods_of, stop_run};
 use crate::desired::Unit;
 use crate::kinds::experiment::lifecycle::{End, LivePod, absorb, close, stopped, verdict};
-use crate::kinds::experiment::render::{PodRole, layer_digests};
+use crate::kinds::experiment::render::PodRole;
 use crate::kinds::experiment::split::Split;
 use crate::kinds::experiment::{Experiment, ExperimentState, Rollout, size};
 use crate::kinds::queue::QueueState;
@@ -39,7 +41,7 @@ impl Machine<'_> {
             None => {}
         }
         if self.open_attempt().is_some() {
-            self.layers = layer_digests(self.document, &self.unit.scope);
+            self.layers = self.unit.memo.layers(self.document, &self.unit.scope);
             self.recognise_layers();
         }
     }
@@ -66,7 +68,7 @@ impl Machine<'_> {
                 };
                 live.fact.digest == Some(kitchen.pod_digest(&role))
             });
-        let layers = self.layers.clone();
+        let layers = BTreeMap::clone(&self.layers);
         let last = self.current_mut().and_then(|run| run.trials.last_mut());
         if let Some(last) = last.and_then(|trial| trial.attempts.last_mut())
             && same

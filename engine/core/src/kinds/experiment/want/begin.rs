@@ -1,15 +1,14 @@
 //! Whether the next attempt begins.
 
+use std::collections::BTreeMap;
+
 use super::{Machine, TRIAL};
 use crate::kinds::experiment::lifecycle::{backoff, blocked, used_up};
-use crate::kinds::experiment::render::{layer_digests, merged_layers};
 use crate::kinds::experiment::split::Split;
 use crate::kinds::experiment::{ExperimentState, size};
 use crate::kinds::queue::QueueState;
 use crate::kinds::{Ask, Grant};
 use crate::ledger::{Attempt, AttemptResult, RunState, Trial};
-use crate::object::Node;
-use crate::observed::Taint;
 
 impl Machine<'_> {
     /// Begins the next attempt, if there should be one and nothing stands in its way.
@@ -70,14 +69,14 @@ impl Machine<'_> {
             });
             return Err(words);
         }
-        self.layers = layer_digests(self.document, &self.unit.scope);
+        self.layers = self.unit.memo.layers(self.document, &self.unit.scope);
         Ok(Attempt {
             number,
             pods: split.pods,
             slots: split.slots,
             began: self.now,
             started: None,
-            layers: self.layers.clone(),
+            layers: BTreeMap::clone(&self.layers),
             end: None,
             ranks: Vec::new(),
         })
@@ -148,10 +147,10 @@ impl Machine<'_> {
 
     /// The request of an attempt that has not begun.
     fn ask(&self, number: u32, split: Split) -> Ask {
-        let merged = merged_layers(self.document, &self.unit.scope);
+        let placing = self.unit.memo.placing(self.document, &self.unit.scope);
         Ask {
-            node_selector: node_selector(&merged),
-            tolerations: tolerations(&merged),
+            node_selector: placing.node_selector.clone(),
+            tolerations: placing.tolerations.clone(),
             ..self.held(&self.run, TRIAL, number, split)
         }
     }
@@ -174,35 +173,4 @@ impl Machine<'_> {
             holds: true,
         }
     }
-}
-
-fn node_selector(pod: &Node) -> Vec<(Box<str>, Box<str>)> {
-    let entries = pod
-        .at(&["spec", "nodeSelector"])
-        .map_or(&[][..], Node::entries);
-    let pairs = entries.iter();
-    pairs
-        .filter_map(|(key, value)| Some((key.name.clone(), value.as_str()?.into())))
-        .collect()
-}
-
-/// An absent value or effect is an empty one, and stands for all of them.
-fn tolerations(pod: &Node) -> Vec<Taint> {
-    let items = pod
-        .at(&["spec", "tolerations"])
-        .map_or(&[][..], Node::items);
-    let text = |item: &Node, name: &str| {
-        item.get(name)
-            .and_then(Node::as_str)
-            .unwrap_or_default()
-            .into()
-    };
-    items
-        .iter()
-        .map(|item| Taint {
-            key: text(item, "key"),
-            value: text(item, "value"),
-            effect: text(item, "effect"),
-        })
-        .collect()
 }

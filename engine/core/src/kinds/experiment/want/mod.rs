@@ -15,7 +15,7 @@ use self::shared::{changed, holds, pods_of, releases};
 use super::lifecycle::{LivePod, Rules, is_recorded, live_pods, trim};
 use super::recipes::Kitchen;
 use super::split::Split;
-use super::{Experiment, identity, status};
+use super::{Experiment, status};
 use crate::desired::Unit;
 use crate::ids::{Digest, Name, Timestamp};
 use crate::kinds::queue::QueueState;
@@ -46,7 +46,7 @@ struct Machine<'a> {
     rules: Rules,
     pods: Vec<LivePod<'a>>,
     ledger: UnitLedger,
-    layers: BTreeMap<String, String>,
+    layers: Arc<BTreeMap<String, String>>,
     waiting: Option<String>,
     want: Want,
 }
@@ -58,7 +58,7 @@ impl<'a> Machine<'a> {
         view: &'a View<'a>,
         now: Timestamp,
     ) -> Self {
-        let identity = identity(document);
+        let identity = unit.memo.identity(document);
         let ledger = view.ledger.cloned().unwrap_or_else(|| UnitLedger {
             sequence: view.sequence,
             first_seen: now,
@@ -76,7 +76,7 @@ impl<'a> Machine<'a> {
             rules: Rules::of(document, &unit.scope),
             pods: live_pods(view),
             ledger,
-            layers: BTreeMap::new(),
+            layers: Arc::default(),
             waiting: None,
             want: Want::default(),
         }
@@ -114,7 +114,8 @@ impl<'a> Machine<'a> {
             identity: self.identity,
             run: self.run.clone(),
             trial: TRIAL,
-            layers: self.layers.clone(),
+            layers: Arc::clone(&self.layers),
+            merged: Arc::default(),
         }
     }
 

@@ -57,13 +57,14 @@ impl Machine<'_> {
             return;
         };
         let kitchen = self.kitchen();
-        let config_map = kitchen.config_map();
+        let config_map = kitchen.config_map(self.view.made);
         let mut after = vec![config_map.key.clone()];
         objects.push(config_map);
         let Some(attempt) = trial.attempts.last().filter(|it| it.end.is_none()) else {
             return;
         };
-        if let Some(service) = kitchen.service(attempt.number, attempt.pods) {
+        let service = kitchen.service(attempt.number, attempt.pods, self.view.made);
+        if let Some(service) = service {
             after.push(service.key.clone());
             objects.push(service);
         }
