@@ -1,5 +1,6 @@
 //! What the daemon counts, in the `OpenMetrics` text format.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -127,10 +128,13 @@ impl Metrics {
     }
 
     /// How many units are in which state; states that are gone are forgotten.
-    pub fn units(&self, states: impl Iterator<Item = String>) {
+    pub fn units(&self, states: &BTreeMap<String, u32>) {
         self.units.clear();
-        for state in states {
-            self.units.get_or_create(&StateLabel { state }).inc();
+        for (state, count) in states {
+            let label = StateLabel {
+                state: state.clone(),
+            };
+            self.units.get_or_create(&label).set(i64::from(*count));
         }
     }
 }

@@ -97,9 +97,7 @@ impl Loop {
                 self.feed(Input::Done(effect.id, outcome));
             }
         }
-        self.carrier
-            .metrics
-            .units(self.reconciler.statuses().map(|(_, status)| status.state));
+        self.carrier.metrics.units(self.reconciler.states());
     }
 
     fn let_go(&mut self, effect: Effect) {

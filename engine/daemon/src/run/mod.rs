@@ -52,6 +52,9 @@ pub struct Settings {
     pub reanchor: bool,
 }
 
+/// A local repository gets what is alone at once, and a burst in commits that are so far apart.
+const LOCAL_STATUS: Duration = Duration::from_millis(500);
+
 /// What runs beside the loop.
 struct Beside {
     stop: CancellationToken,
@@ -159,7 +162,7 @@ async fn turn(
 fn options(settings: &Settings, seed: u64) -> reconciler::Options {
     let local = settings.status.0.local_path().is_some();
     reconciler::Options {
-        status_interval: local.then_some(Duration::ZERO),
+        status_interval: local.then_some(LOCAL_STATUS),
         seed,
         reanchor: settings.reanchor,
         ..reconciler::Options::new(settings.cluster.clone())
