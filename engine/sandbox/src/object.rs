@@ -96,6 +96,22 @@ pub(crate) fn finalizers(object: &Value) -> &[Value] {
     list(object, &["metadata", "finalizers"])
 }
 
+/// Whether one of these finalizers holds the object.
+pub(crate) fn has_finalizer(object: &Value, names: &[&str]) -> bool {
+    let mut held = finalizers(object).iter().filter_map(Value::as_str);
+    held.any(|finalizer| names.contains(&finalizer))
+}
+
+/// Whether other objects own it.
+pub(crate) fn is_owned(object: &Value) -> bool {
+    !list(object, &["metadata", "ownerReferences"]).is_empty()
+}
+
+/// Whether it goes once something is done about what it owns.
+pub(crate) fn waits_for_dependents(object: &Value) -> bool {
+    is_deleting(object) && has_finalizer(object, &["orphan", "foregroundDeletion"])
+}
+
 /// An annotation of the object.
 pub(crate) fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
     at(object, &["metadata", "annotations", key]).and_then(Value::as_str)

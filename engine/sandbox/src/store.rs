@@ -1,6 +1,6 @@
 //! Objects, one revision counter, and the log of what happened to them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -50,6 +50,8 @@ pub(crate) type Snapshot = BTreeMap<Key, Arc<Value>>;
 pub(crate) struct Store {
     revision: u64,
     objects: Snapshot,
+    /// Objects that are owned, or that wait for what they own.
+    tied: BTreeSet<Key>,
     events: VecDeque<Event>,
     compacted: u64,
     history: usize,
@@ -61,6 +63,7 @@ impl Store {
         Self {
             revision: 1,
             objects: BTreeMap::new(),
+            tied: BTreeSet::new(),
             events: VecDeque::new(),
             compacted: 1,
             history,
@@ -80,6 +83,11 @@ impl Store {
         self.objects.iter()
     }
 
+    /// Whether any object is owned, or waits for what it owns.
+    pub(crate) fn has_ties(&self) -> bool {
+        !self.tied.is_empty()
+    }
+
     /// The objects of a resource, in one namespace or in all.
     pub(crate) fn list<'a>(
         &'a self,
@@ -93,6 +101,11 @@ impl Store {
     pub(crate) fn put(&mut self, key: Key, mut value: Value) -> Arc<Value> {
         self.stamp(&mut value);
         let object = Arc::new(value);
+        if object::is_owned(&object) || object::waits_for_dependents(&object) {
+            self.tied.insert(key.clone());
+        } else {
+            self.tied.remove(&key);
+        }
         let previous = self.objects.insert(key.clone(), Arc::clone(&object));
         self.record(
             key,
@@ -106,6 +119,7 @@ impl Store {
     /// Takes an object away and gives its last form, stamped with the revision of its end.
     pub(crate) fn remove(&mut self, key: &Key) -> Option<Arc<Value>> {
         let previous = self.objects.remove(key)?;
+        self.tied.remove(key);
         let mut last = Value::clone(&previous);
         self.stamp(&mut last);
         let last = Arc::new(last);

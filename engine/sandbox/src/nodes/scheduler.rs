@@ -156,10 +156,13 @@ fn choose(places: &BTreeMap<String, Place>, waiting: &Waiting) -> Result<String,
     let mut reasons: BTreeMap<Misfit, usize> = BTreeMap::new();
     let mut best: Option<&Place> = None;
     for place in places.values() {
+        // Once one fits, only emptier ones matter.
+        if best.is_some_and(|best| place.pods >= best.pods) {
+            continue;
+        }
         match misfit(&waiting.pod, &waiting.requests, &place.node, &place.free) {
             Some(reason) => *reasons.entry(reason).or_default() += 1,
-            None if best.is_none_or(|best| place.pods < best.pods) => best = Some(place),
-            None => {}
+            None => best = Some(place),
         }
     }
     let node = best.map(|best| name(&best.node).to_owned());

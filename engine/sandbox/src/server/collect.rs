@@ -11,7 +11,9 @@ use crate::apply;
 use crate::clock;
 use crate::kinds::pod;
 use crate::kinds::rules::PROTECTION;
-use crate::object::{finalizers, is_deleting, list, name, remove, set, text, uid};
+use crate::object::{
+    has_finalizer, is_deleting, is_owned, list, name, remove, set, text, uid, waits_for_dependents,
+};
 use crate::store::{Key, Store};
 
 impl Server {
@@ -32,8 +34,9 @@ impl Server {
         if !changes.resources.is_empty() {
             self.count_quotas();
         }
-        if changes.strands || (changes.touches("pods") && self.options.terminal_pods.is_some()) {
-            self.collect_pods();
+        self.collect_stranded(&changes);
+        if changes.touches("pods") {
+            self.collect_ended();
         }
     }
 
@@ -46,15 +49,7 @@ impl Server {
     }
 
     fn collect_garbage(&mut self) {
-        let owned = |object: &Value| !list(object, &["metadata", "ownerReferences"]).is_empty();
-        let waits = |object: &Value| {
-            is_deleting(object) && has_finalizer(object, &["orphan", "foregroundDeletion"])
-        };
-        if !self
-            .store
-            .all()
-            .any(|(_, object)| owned(object) || waits(object))
-        {
+        if !self.store.has_ties() {
             return;
         }
         let everything = self.such(|_, _| true);
@@ -68,7 +63,7 @@ impl Server {
             .collect();
         for (key, object) in everything
             .iter()
-            .filter(|(_, object)| owned(object) && !is_deleting(object))
+            .filter(|(_, object)| is_owned(object) && !is_deleting(object))
         {
             let mut owners = list(object, &["metadata", "ownerReferences"])
                 .iter()
@@ -77,7 +72,10 @@ impl Server {
                 self.remove(key, object, &DeleteOptions::default());
             }
         }
-        for (key, object) in everything.iter().filter(|(_, object)| waits(object)) {
+        for (key, object) in everything
+            .iter()
+            .filter(|(_, object)| waits_for_dependents(object))
+        {
             self.release(key, object, &everything);
         }
     }
@@ -216,11 +214,15 @@ impl Server {
         }
     }
 
-    /// Collects pods of nodes that are gone, and the oldest finished ones above the threshold.
-    fn collect_pods(&mut self) {
-        for (key, pod, message) in self.stranded() {
+    /// Collects pods whose nodes are gone for good.
+    fn collect_stranded(&mut self, changes: &Changes) {
+        for (key, pod, message) in self.stranded(changes) {
             self.lose(&key, &pod, message);
         }
+    }
+
+    /// Collects the oldest finished pods above the threshold.
+    fn collect_ended(&mut self) {
         let Some(most) = self.options.terminal_pods else {
             return;
         };
@@ -237,8 +239,9 @@ impl Server {
         }
     }
 
-    /// The pods whose nodes are gone for good, and the words for it.
-    fn stranded(&self) -> Vec<(Key, Arc<Value>, &'static str)> {
+    /// The pods whose nodes are gone for good, and the words for it: among all after a node changed,
+    /// else among those that were asked to go.
+    fn stranded(&self, changes: &Changes) -> Vec<(Key, Arc<Value>, &'static str)> {
         let why = |pod: &Value| {
             let node = text(pod, &["spec", "nodeName"]);
             if node.is_empty() {
@@ -252,9 +255,16 @@ impl Server {
                 Some(_) => None,
             }
         };
-        let pods = self.store.list("pods", None);
-        pods.filter_map(|(key, pod)| Some((key.clone(), Arc::clone(pod), why(pod)?)))
-            .collect()
+        let found = |(key, pod): (&Key, &Arc<Value>)| {
+            let why = why(pod)?;
+            Some((key.clone(), Arc::clone(pod), why))
+        };
+        if changes.touches("nodes") {
+            return self.store.list("pods", None).filter_map(found).collect();
+        }
+        let going = changes.going.iter();
+        let going = going.filter_map(|key| Some((key, self.store.get(key)?)));
+        going.filter_map(found).collect()
     }
 
     /// Ends a pod whose node cannot speak for it any more.
@@ -280,27 +290,27 @@ struct Changes {
     resources: BTreeSet<Arc<str>>,
     /// Owners went, or objects that are owned or that hold their dependents changed.
     ties: bool,
-    /// Nodes changed, or pods that were asked to go.
-    strands: bool,
+    /// Pods that were asked to go.
+    going: BTreeSet<Key>,
 }
 
 impl Changes {
     fn since(store: &Store, revision: u64) -> Self {
         let Ok(events) = store.since(revision) else {
-            let resources = ["pods", "persistentvolumeclaims"].map(Arc::from);
+            let resources = ["nodes", "pods", "persistentvolumeclaims"].map(Arc::from);
             return Self {
                 resources: resources.into(),
                 ties: true,
-                strands: true,
+                going: BTreeSet::new(),
             };
         };
         let mut changes = Self::default();
         for event in events {
-            let owned = !list(&event.object, &["metadata", "ownerReferences"]).is_empty();
-            let going = is_deleting(&event.object);
+            let (owned, going) = (is_owned(&event.object), is_deleting(&event.object));
             changes.ties |= event.current.is_none() || owned || going;
-            changes.strands |=
-                &*event.key.resource == "nodes" || (&*event.key.resource == "pods" && going);
+            if going && &*event.key.resource == "pods" {
+                changes.going.insert(event.key.clone());
+            }
             changes.resources.insert(Arc::clone(&event.key.resource));
         }
         changes
@@ -316,11 +326,6 @@ fn uses(pod: &Value, claim: &str) -> bool {
     volumes
         .iter()
         .any(|volume| text(volume, &["persistentVolumeClaim", "claimName"]) == claim)
-}
-
-fn has_finalizer(object: &Value, names: &[&str]) -> bool {
-    let mut held = finalizers(object).iter().filter_map(Value::as_str);
-    held.any(|finalizer| names.contains(&finalizer))
 }
 
 fn is_out_of_service(node: &Value) -> bool {
