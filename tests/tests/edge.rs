@@ -11,16 +11,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use berth_cluster::client::{Client, Options};
-use berth_cluster::lease;
+use berth_cluster::lease::{Candidate, Standing};
 use berth_cluster::rbac::{self, Scope};
 use berth_cluster::start::{kept, start};
 use berth_cluster::watch::{Told, Watches};
 use berth_cluster::wire::{Caller, Elector};
 use berth_core::ids::{Digest, Name, ObjectKey, ObjectKind, ResourceVersion, Timestamp, Uid};
 use berth_core::observed::{Fact, Ownership};
-use berth_core::reconciler::{
-    Effect, EffectId, Outcome, Role, WatchEvent, WatchKey, What, anchor_name,
-};
+use berth_core::reconciler::{Effect, EffectId, Outcome, WatchEvent, WatchKey, What, anchor_name};
 use berth_sandbox::http::Sandbox;
 use berth_tests::controlplane::{self, ControlPlane};
 use berth_tests::e2e::built;
@@ -393,7 +391,7 @@ async fn events_are_told_once(edge: &Edge) {
         why: "a test".into(),
         what: What::Tell {
             key: made.key.clone(),
-            uid: made.uid.clone(),
+            uid: Some(made.uid.clone()),
             warning: false,
             reason: "Tried".into(),
             note: "a sentence".into(),
@@ -469,16 +467,20 @@ async fn a_watch_tells_what_is_there_and_what_changes(edge: &Edge) {
 }
 
 async fn one_leads(edge: &Edge) {
-    let nobody = Role::Follower {
-        holder: String::new(),
-    };
-    let (sender, mut role) = tokio::sync::watch::channel(nobody);
-    let elector = Elector::new("main", &edge.caller.namespace, "me");
+    let (says, mut standing) = tokio::sync::watch::channel(Standing::unknown());
+    let (_part, takes_part) = tokio::sync::watch::channel(true);
     let stop = tokio_util::sync::CancellationToken::new();
-    let run = lease::run(edge.client.clone(), elector, now, sender, stop.clone());
-    let task = tokio::spawn(run);
-    let leads = |role: &Role| matches!(role, Role::Leader { .. });
-    timeout(Duration::from_secs(10), role.wait_for(leads))
+    let candidate = Candidate {
+        client: edge.client.clone(),
+        elector: Elector::new("main", &edge.caller.namespace, "me"),
+        clock: now,
+        dead: |_: &str| false,
+        says,
+        takes_part,
+        stop: stop.clone(),
+    };
+    let task = tokio::spawn(candidate.run());
+    timeout(Duration::from_secs(10), standing.wait_for(Standing::leads))
         .await
         .unwrap()
         .unwrap();

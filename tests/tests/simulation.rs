@@ -39,6 +39,7 @@ fn nothing_is_lost_and_nothing_done_twice() {
                 sum.commits += report.commits;
                 sum.lives += report.lives;
                 sum.spills += report.spills;
+                sum.rolled_back += report.rolled_back;
             }
             Err(broken) => failed.push(broken),
         }

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::error::CommandError;
+use crate::reconcile::Missing;
 
 /// How long the loop may take to answer before the daemon counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,7 +27,7 @@ pub type Ping = oneshot::Sender<()>;
 struct Shared {
     registry: Arc<Registry>,
     loop_door: mpsc::Sender<Ping>,
-    missing: watch::Receiver<Vec<String>>,
+    missing: watch::Receiver<Option<Missing>>,
 }
 
 /// Serves the endpoints until the future of `stop` ends. `missing` holds what the daemon still
@@ -35,7 +36,7 @@ pub async fn serve(
     listener: TcpListener,
     registry: Registry,
     loop_door: mpsc::Sender<Ping>,
-    missing: watch::Receiver<Vec<String>>,
+    missing: watch::Receiver<Option<Missing>>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
     let shared = Shared {
@@ -92,10 +93,10 @@ async fn livez(State(shared): State<Shared>) -> Response {
 
 async fn readyz(State(shared): State<Shared>) -> Response {
     let missing = shared.missing.borrow().clone();
-    if missing.is_empty() {
-        return "ok\n".into_response();
+    match missing {
+        None => "ok\n".into_response(),
+        Some(missing) => unavailable(format!("waits for {missing}\n")),
     }
-    unavailable(format!("waits for {}\n", missing.join(", ")))
 }
 
 fn unavailable(words: String) -> Response {
@@ -125,7 +126,7 @@ mod tests {
         metrics.effect_began();
         metrics.effect_ended("create", "done", Duration::from_millis(3));
         let (door, mut pings) = mpsc::channel::<Ping>(1);
-        let (say, missing) = watch::channel(vec!["the Lease".to_owned()]);
+        let (say, missing) = watch::channel(Some(Missing::yet("the Lease")));
         tokio::spawn(serve(
             listener,
             registry,
@@ -142,7 +143,7 @@ mod tests {
             get(address, "/readyz").await.contains("503"),
             "not ready at first"
         );
-        say.send(Vec::new()).unwrap();
+        say.send(None).unwrap();
         assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200"));
         assert!(get(address, "/livez").await.starts_with("HTTP/1.1 200"));
         assert!(get(address, "/livez").await.contains("the loop has ended"));

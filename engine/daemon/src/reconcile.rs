@@ -1,28 +1,32 @@
 //! The loop. It carries: inputs to the reconciler, effects to the edges, outcomes back. It takes no
 //! decision.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use berth_cluster::lease::Standing;
 use berth_cluster::watch::{Told, Watches};
 use berth_core::desired::Desired;
+use berth_core::ids::Timestamp;
 use berth_core::reconciler::{Effect, Input, Outcome, Reconciler, Role, What};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::error::CommandError;
 use crate::http::Ping;
+use crate::run::Patience;
 use crate::run::carry::Carrier;
 
 /// Messages that are taken in before the next step, at most.
 const BURST: usize = 1024;
-/// How long the last status may take once the daemon is asked to end.
-const LAST_PUSH: Duration = Duration::from_secs(5);
-/// How long effects that are under way may then take; Kubernetes gives 30 s in all.
-const FAREWELL: Duration = Duration::from_secs(20);
-/// A status that is due and not given (the Lease ran out) is not asked for in a tight loop.
-const LEAST_PAUSE: Duration = Duration::from_millis(50);
+/// How long effects that are under way, and the last status, may take once the daemon is asked to
+/// end. What is not answered by then is as after a kill -9: the next daemon finds it out.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// How long what is given up then may take to end.
+const GIVEN_UP: Duration = Duration::from_secs(1);
 
 /// The reconciler and all that it is connected to.
 pub struct Loop {
@@ -32,16 +36,20 @@ pub struct Loop {
     pub carrier: Carrier,
     /// New snapshots.
     pub snapshots: mpsc::Receiver<Arc<Desired>>,
-    /// Who writes.
-    pub role: watch::Receiver<Role>,
+    /// How things stand with the Lease.
+    pub standing: watch::Receiver<Standing>,
+    /// Whether this daemon wants the Lease: not while it may not write anyway.
+    pub takes_part: watch::Sender<bool>,
     /// Questions whether the loop still turns.
     pub pings: mpsc::Receiver<Ping>,
     /// What the daemon still waits for.
-    pub missing: watch::Sender<Vec<String>>,
+    pub missing: watch::Sender<Option<Missing>>,
     /// Ends the loop.
     pub stop: CancellationToken,
     /// End once everything is known and nothing is left to do.
     pub once: bool,
+    /// With a Lease that is somebody else's, if it is to end by itself.
+    pub patience: Patience,
     /// Spreads the watches' pauses.
     pub seed: u64,
     /// The watches, once it is known who we are.
@@ -50,16 +58,50 @@ pub struct Loop {
     pub flights: JoinSet<Vec<Input>>,
 }
 
+/// What a daemon that is not ready waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// What is wrong, and what to do.
+    pub what: String,
+    /// When it looks again by itself.
+    pub until: Option<Timestamp>,
+}
+
+impl Missing {
+    /// Something that will come.
+    pub fn yet(what: &str) -> Self {
+        Self {
+            what: what.to_owned(),
+            until: None,
+        }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        match self.until {
+            Some(at) => write!(f, "; looks again at {at}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Loop {
     /// Turns until it is asked to stop; then waits for what is under way and pushes the last status.
-    pub async fn run(mut self) {
-        let role = self.role.borrow_and_update().clone();
-        self.feed(Input::Role(role));
+    pub async fn run(mut self) -> Result<(), CommandError> {
+        self.hear_standing();
+        let mut turned = Ok(());
         while !self.stop.is_cancelled() {
             self.step(|_| true);
             self.follow_watches();
+            self.stand_back();
             self.say_readiness();
             if self.once && self.is_settled() {
+                break;
+            }
+            turned = self.may_settle();
+            if turned.is_err() {
                 break;
             }
             self.wait().await;
@@ -67,6 +109,33 @@ impl Loop {
         }
         self.watching = None;
         self.farewell().await;
+        turned
+    }
+
+    /// Who may not write leaves the Lease to whoever can, and to whoever mends it.
+    fn stand_back(&mut self) {
+        let wants = self.once || self.reconciler.halted().is_none();
+        self.takes_part.send_if_modified(|before| {
+            let changed = *before != wants;
+            *before = wants;
+            changed
+        });
+    }
+
+    /// Whether one that is to end by itself can still get there.
+    fn may_settle(&mut self) -> Result<(), CommandError> {
+        if !self.once {
+            return Ok(());
+        }
+        if let Some(halt) = self.reconciler.halted() {
+            return Err(CommandError::environment(halt.sentence.clone()));
+        }
+        self.patience.hear(self.standing.borrow().rival.as_ref())
+    }
+
+    fn hear_standing(&mut self) {
+        let role = self.standing.borrow_and_update().role.clone();
+        self.feed(Input::Role(role));
     }
 
     fn feed(&mut self, input: Input) {
@@ -131,10 +200,7 @@ impl Loop {
             () = self.stop.cancelled() => {}
             Some(desired) = self.snapshots.recv() => self.feed(Input::Snapshot(desired)),
             Some((key, event)) = told(&mut self.watching) => self.feed(Input::Watch(key, event)),
-            Ok(()) = self.role.changed() => {
-                let role = self.role.borrow_and_update().clone();
-                self.feed(Input::Role(role));
-            }
+            Ok(()) = self.standing.changed() => self.hear_standing(),
             Some(done) = self.flights.join_next() => self.landed(done),
             Some(ping) = self.pings.recv() => drop(ping.send(())),
             () = sleep(due) => {}
@@ -162,46 +228,63 @@ impl Loop {
     }
 
     fn is_settled(&self) -> bool {
-        let leads = matches!(*self.role.borrow(), Role::Leader { .. });
+        let leads = self.standing.borrow().leads();
         leads && self.reconciler.ready() && self.flights.is_empty()
     }
 
-    /// Another daemon writes: this one is as ready as it can be.
-    fn stands_by(&self) -> bool {
-        matches!(&*self.role.borrow(), Role::Follower { holder } if !holder.is_empty())
-    }
-
     fn say_readiness(&mut self) {
-        let mut missing = Vec::new();
-        if let Some(halt) = self.reconciler.halted() {
-            missing.push(halt.sentence.clone());
-        } else if !self.reconciler.ready() && !self.stands_by() {
-            missing.push("a complete view of Git and the cluster".to_owned());
-        }
+        let missing = self.missing_now();
         self.missing.send_if_modified(|before| {
             let changed = *before != missing;
-            if changed && let Some(what) = missing.first() {
-                tracing::warn!(what, "not ready");
-            } else if changed {
-                tracing::info!("ready");
+            match (&missing, &*before) {
+                _ if !changed => {}
+                (None, _) => tracing::info!("ready"),
+                (Some(now), Some(before)) if now.what == before.what => {
+                    let looks_again = now.until.map(|at| at.to_string());
+                    tracing::info!(looks_again, "still not ready");
+                }
+                (Some(now), _) => tracing::warn!(what = %now, "not ready"),
             }
             *before = missing;
             changed
         });
     }
 
+    fn missing_now(&self) -> Option<Missing> {
+        let standing = self.standing.borrow();
+        let missing = |what: String, until| Some(Missing { what, until });
+        if let Some(halt) = self.reconciler.halted() {
+            return missing(halt.sentence.clone(), self.reconciler.looks_again());
+        }
+        match (&standing.rival, &standing.role) {
+            // It writes, and this one is as ready as it can be.
+            (Some(rival), _) if rival.renews => None,
+            (Some(rival), _) => missing(
+                format!(
+                    "the Lease: {rival}; if that one has ended it is free at {}",
+                    rival.lapses
+                ),
+                None,
+            ),
+            (None, Role::Leader { .. }) if self.reconciler.ready() => None,
+            (None, Role::Leader { .. }) => {
+                missing("a complete view of Git and the cluster".to_owned(), None)
+            }
+            (None, Role::Follower { .. }) => missing("the Lease".to_owned(), None),
+        }
+    }
+
     /// Waits for what is under way; then nothing but the status is written. A remote that hangs is
     /// given up: what is not pushed is learnt from the cluster again.
     async fn farewell(&mut self) {
         self.reconciler.hurry();
-        if timeout(LAST_PUSH, self.last_status()).await.is_ok() {
+        if timeout(FAREWELL, self.last_status()).await.is_ok() {
             return;
         }
-        tracing::warn!("the last status was not pushed in time; the next start does it");
+        tracing::warn!("not all was answered in time; the next start finds out what became of it");
         self.carrier.status.give_up();
-        if timeout(FAREWELL, self.answers()).await.is_err() {
-            tracing::warn!("some effects were not answered");
-        }
+        // Programs that are given up end at once; an API server that hangs is not waited for.
+        let _ = timeout(GIVEN_UP, self.answers()).await;
     }
 
     async fn answers(&mut self) {
@@ -211,17 +294,14 @@ impl Loop {
     }
 
     async fn last_status(&mut self) {
-        loop {
-            self.answers().await;
-            // The anchor names the last status commit: left behind, a roll-back could pass.
+        self.answers().await;
+        while self.reconciler.to_part(self.carrier.clock.now()) {
+            // The anchor names the last status commit, too.
             self.step(|what| matches!(what, What::Record { .. } | What::Keep { .. }));
             if self.flights.is_empty() {
-                // After a failure its turn is still to come.
-                let Some(due) = self.reconciler.record_due() else {
-                    return;
-                };
-                let pause = self.carrier.clock.until(due).max(LEAST_PAUSE);
-                tokio::time::sleep(pause).await;
+                return;
+            }
+            self.answers().await;
             }
         }
     }

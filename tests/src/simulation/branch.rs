@@ -12,7 +12,7 @@ pub type Files = BTreeMap<String, String>;
 #[derive(Debug, Default)]
 pub struct Branch {
     tip: Option<CommitId>,
-    commits: BTreeMap<CommitId, Option<CommitId>>,
+    commits: BTreeMap<CommitId, (u64, Files)>,
     files: Files,
     count: u64,
 }
@@ -50,9 +50,20 @@ impl Branch {
         }
         self.count += 1;
         let id = commit_id("status", self.count);
-        self.commits.insert(id, self.tip);
+        self.commits.insert(id, (self.count, self.files.clone()));
         self.tip = Some(id);
         Some(id)
+    }
+
+    /// Back to this commit, as if what came after it had never been pushed. Gives how many commits
+    /// were lost.
+    pub fn roll_back(&mut self, to: Option<CommitId>) -> usize {
+        let before = self.commits.len();
+        let at = to.and_then(|to| self.commits.get(&to)).cloned();
+        let (number, files) = at.unwrap_or_default();
+        self.commits.retain(|_, (known, _)| *known <= number);
+        (self.tip, self.files) = (to, files);
+        before - self.commits.len()
     }
 
     /// What Berth reads of it.

@@ -36,6 +36,8 @@ pub struct Report {
     pub lives: u64,
     /// Writes of the spill.
     pub spills: usize,
+    /// Status commits that were lost in roll-backs that nobody could see.
+    pub rolled_back: usize,
 }
 
 /// What went wrong.
@@ -91,6 +93,7 @@ struct Stage {
     evictions: u32,
     blockers: Vec<String>,
     losses: Losses,
+    rolled_back: usize,
 }
 
 impl Stage {
@@ -123,6 +126,7 @@ impl Stage {
             evictions: 0,
             blockers: Vec::new(),
             losses,
+            rolled_back: 0,
         }
     }
 
@@ -198,7 +202,21 @@ impl Stage {
                     ghost(&mut self.world, &caller, &effect);
                 }
             }
+            if self.random.chance(300) {
+                self.forget_unanchored();
+            }
         }
+    }
+
+    /// Somebody rolls the status branch back to the commit that the anchor names: nobody can tell,
+    /// so nothing may have relied on what came after it.
+    fn forget_unanchored(&mut self) {
+        let anchor = self.world.server.object("configmaps", "berth", "berth-lab");
+        let named = anchor.and_then(|anchor| anchor["data"]["status"].as_str()?.parse().ok());
+        let lost = self.world.branch.roll_back(named);
+        self.world
+            .say(format!("the status branch loses {lost} commits"));
+        self.rolled_back += lost;
     }
 
     fn disturb(&mut self) {
@@ -456,6 +474,7 @@ impl Stage {
             commits: self.world.branch.count(),
             lives: self.lives,
             spills: self.count("berth-lab.spill: 201"),
+            rolled_back: self.rolled_back,
         }
     }
 

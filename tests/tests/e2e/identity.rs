@@ -1,7 +1,7 @@
 //! The branch, the cluster or the daemon is not the one that it was.
 
 use berth_tests::e2e::documents::path;
-use berth_tests::e2e::{BRANCH, Daemon, Flags, On, Stage, command};
+use berth_tests::e2e::{BRANCH, Daemon, Flags, On, Stage};
 use serde_json::{Value, json};
 
 /// A stage with one finished experiment and one that runs; the daemon is stopped.
@@ -27,6 +27,7 @@ async fn halts_until_put_back(stage: &mut Stage, words: &[&str]) {
     stage.start();
     stage.said(&[&["not ready"], words].concat()).await;
     stage.said(&["not ready", "berth reanchor"]).await;
+    stage.said(&["not ready", "; looks again at 20"]).await;
     stage.add("next", 1, "20ms", &[]);
     stage.said(&["Add next"]).await;
     let effects = stage.daemon.as_ref().unwrap().effects();
@@ -77,47 +78,6 @@ async fn a_status_branch_deleted_under_a_running_daemon_is_noticed(on: On) {
     stage.add("later", 1, "20ms", &[]);
     stage.state("next", "Completed").await;
     assert_eq!(stage.scene.of("next").len(), 1, "{}", stage.describe());
-    stage.check();
-}
-
-async fn after_a_reanchor_what_cannot_be_proven_is_held(on: On) {
-    let mut stage = stopped(on).await;
-    let ended = json!({"metadata": {"finalizers": null}});
-    let pod = stage.scene.of("bert")[0].name.clone();
-    let path_of_pod = stage.pod_path(&pod);
-    stage.cluster.patch(&path_of_pod, &ended);
-    stage.cluster.delete(&path_of_pod);
-    // The ledger of some time ago: nothing was known of bert.
-    let commits = stage.repository.log(BRANCH);
-    let earliest = &commits.last().unwrap().0;
-    move_branch(&stage, earliest);
-    let flags = stage.flags();
-    let reanchor = |more: &[&str]| {
-        let mut reanchor = command();
-        reanchor
-            .args(["reanchor", "--cluster", "lab", "--ref", "main"])
-            .args(["--repo", &flags.repository, "--kubeconfig"])
-            .arg(&flags.kubeconfig)
-            .args(more);
-        tokio::process::Command::from(reanchor)
-    };
-    let unsure = reanchor(&[]).output().await.unwrap();
-    assert_eq!(unsure.status.code(), Some(2));
-    let sure = reanchor(&["--yes"]).output().await.unwrap();
-    let said = String::from_utf8_lossy(&sure.stderr);
-    assert!(sure.status.success(), "{said}");
-    stage.start();
-    stage.state("bert", "Held").await;
-    let message = stage.scene.status.message("bert");
-    assert!(message.contains("raise `run`"), "{message}");
-    assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
-    stage.edit("bert", "  state: active", "  run: 2\n  state: active");
-    stage
-        .until("the raised run runs", |scene| {
-            scene.running("bert").len() == 1
-        })
-        .await;
-    assert_eq!(stage.scene.of("done").len(), 1, "{}", stage.describe());
     stage.check();
 }
 
@@ -246,12 +206,83 @@ async fn a_rewritten_state_branch_deletes_nothing_until_it_is_allowed(on: On) {
     stage.check();
 }
 
+async fn an_allowed_rewrite_is_known_after_a_restart(on: On) {
+    let mut stage = Stage::usual(on).await;
+    stage.add("bert", 8, "10m", &[]);
+    stage.state("bert", "Running").await;
+    let git = |words: &[&str]| drop(stage.repository.git(words));
+    git(&["checkout", "--quiet", "--orphan", "fresh"]);
+    git(&["commit", "--quiet", "--message", "Squash it all"]);
+    git(&["branch", "--force", "main", "fresh"]);
+    git(&["checkout", "--quiet", "main"]);
+    stage.said(&["Squash it all"]).await;
+    let allowed = "It is as it should be\n\nBerth-Allow-Rewrite: yes";
+    let allowed = stage.repository.commit(allowed);
+    stage
+        .until("the status branch knows of it", |scene| {
+            let applied = scene.status.files.get("applied.yaml");
+            applied.is_some_and(|text| {
+                text.contains("rewrite:") && text.contains(&format!("commit: {allowed}"))
+            })
+        })
+        .await;
+    stage.kill().await;
+    // The tip has no trailer when the next daemon looks.
+    stage.repository.remove(&path("bert"));
+    stage.repository.commit("Remove bert");
+    stage.start();
+    stage
+        .until(
+            "its pod goes, though it was made for a lost commit",
+            |scene| scene.alive("bert").is_empty(),
+        )
+        .await;
+    stage.check();
+}
+
+#[tokio::test]
+async fn another_namespace_of_its_own_stops_every_write_until_the_anchor_is_moved() {
+    let mut stage = Stage::usual(On::Sandbox).await;
+    stage.add("bert", 8, "10m", &[]);
+    stage.state("bert", "Running").await;
+    let (old, new) = (stage.names().own(), stage.names().elsewhere());
+    let say = |namespace: &str| format!("namespace: {namespace}\n");
+    let lab = "clusters/lab.yaml";
+    stage.repository.replace(lab, &say(&old), &say(&new));
+    stage.repository.commit("Move Berth");
+    let back = format!("put `namespace: {old}` back");
+    stage.said(&["not ready", &back]).await;
+    stage.repository.replace(lab, &say(&new), &say(&old));
+    stage.add("back", 1, "20ms", &[]);
+    stage.state("back", "Completed").await;
+    stage.stop().await;
+    // A restart alone does not help either, and is told why.
+    stage.repository.replace(lab, &say(&old), &say(&new));
+    stage.repository.commit("Move Berth once more");
+    stage.start();
+    let copy = format!("copy the ConfigMap to `{new}`");
+    stage.said(&["not ready", &copy]).await;
+    let anchor = stage.cluster.object("configmaps", &old, "berth-lab");
+    let copy = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "berth-lab"},
+        "data": anchor.unwrap()["data"],
+    });
+    let maps = |namespace: &str| format!("/api/v1/namespaces/{namespace}/configmaps");
+    stage.cluster.post(&maps(&new), &copy);
+    stage.cluster.delete(&format!("{}/berth-lab", maps(&old)));
+    stage.add("moved", 1, "20ms", &[]);
+    stage.state("moved", "Completed").await;
+    assert_eq!(stage.scene.running("bert").len(), 1, "{}", stage.describe());
+    assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
+    stage.check();
+}
+
 on_both! {
     a_deleted_status_branch_stops_every_write,
     a_status_branch_that_was_rolled_back_stops_every_write,
     a_rewritten_status_branch_stops_every_write,
     a_status_branch_deleted_under_a_running_daemon_is_noticed,
-    after_a_reanchor_what_cannot_be_proven_is_held,
+    an_allowed_rewrite_is_known_after_a_restart,
     a_kubeconfig_of_another_cluster_stops_every_write,
     a_daemon_that_wakes_late_does_nothing_twice,
     pods_that_an_older_berth_rendered_otherwise_stay,

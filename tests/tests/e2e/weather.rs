@@ -38,6 +38,19 @@ async fn interrupted_once(stage: &mut Stage) {
     stage.check();
 }
 
+/// There is one event about the refusal of a pod of this experiment.
+fn refused(stage: &Stage, name: &str, words: &str) -> Option<()> {
+    let events = stage.cluster.objects("events", &stage.names().queue());
+    let events: Vec<String> = events
+        .iter()
+        .filter(|event| event["reason"] == "Refused" && event["type"] == "Warning")
+        .map(|event| event.to_string())
+        .filter(|text| text.contains(&format!("Experiment/vision/{name}")) && text.contains(words))
+        .collect();
+    assert!(events.len() < 2, "{events:?}");
+    (events.len() == 1).then_some(())
+}
+
 async fn no_right_to_create_pods_is_said_and_mended(on: On) {
     let mut stage = Stage::usual(on).await;
     stage.cluster.deny(&CREATE_PODS);
@@ -49,6 +62,11 @@ async fn no_right_to_create_pods_is_said_and_mended(on: On) {
         .await;
     let message = stage.scene.status.message("hello").to_owned();
     assert!(message.contains("pods"), "{message}");
+    stage
+        .wait("an event says so to whoever looks there", |stage| {
+            refused(stage, "hello", "forbidden")
+        })
+        .await;
     stage.cluster.allow_all();
     stage.state("hello", "Completed").await;
     assert_eq!(stage.scene.of("hello").len(), 1, "{}", stage.describe());
@@ -69,6 +87,11 @@ async fn a_full_quota_stops_only_what_it_refuses(on: On) {
     stage
         .until("the status of large has the server's words", |scene| {
             scene.status.message("large").contains("exceeded quota")
+        })
+        .await;
+    stage
+        .wait("an event says so to whoever looks there", |stage| {
+            refused(stage, "large", "exceeded quota")
         })
         .await;
     stage.cluster.delete(&format!("{quotas}/small"));

@@ -7,8 +7,9 @@
 //! about the same speed. Their clocks need not agree: that somebody else's Lease has run out is
 //! judged by how long *we* have seen it unchanged, never by the times written in it.
 //! An identity must be used by one process at a time: whoever finds its own name in the Lease
-//! goes on with it at once.
+//! goes on with it at once. So it does with the Lease of a holder that is proven to have ended.
 
+use std::fmt;
 use std::time::Duration;
 
 use berth_core::ids::{ResourceVersion, Timestamp};
@@ -41,6 +42,32 @@ pub struct Elector {
     due: Timestamp,
 }
 
+/// Somebody else who holds the Lease, as far as we know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rival {
+    /// Its identity.
+    pub holder: String,
+    /// Since when it holds the Lease, as it wrote.
+    pub acquired: String,
+    /// When it renewed it last, as it wrote.
+    pub renewed: String,
+    /// We have seen it renew: it lives.
+    pub renews: bool,
+    /// When the Lease is free unless it is renewed, on our clock.
+    pub lapses: Timestamp,
+}
+
+impl fmt::Display for Rival {
+    /// Who holds it, since when, and when it was renewed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the Lease is held by `{}` since {} and was renewed at {}",
+            self.holder, self.acquired, self.renewed
+        )
+    }
+}
+
 /// The Lease as it was seen last.
 #[derive(Debug, Clone)]
 struct Seen {
@@ -48,7 +75,10 @@ struct Seen {
     holder: String,
     lasts: Duration,
     acquired: Value,
+    renewed: Value,
     transitions: u64,
+    /// This holder was seen to renew it.
+    renews: bool,
     /// When this state of it was first seen.
     since: Timestamp,
 }
@@ -89,6 +119,30 @@ impl Elector {
             _ => Role::Follower {
                 holder: String::new(),
             },
+        }
+    }
+
+    /// Who else holds the Lease now.
+    pub fn rival(&self, now: Timestamp) -> Option<Rival> {
+        let seen = self
+            .seen
+            .as_ref()
+            .filter(|seen| !self.may_take(seen, now))?;
+        let text = |value: &Value| value.as_str().unwrap_or("an unknown time").to_owned();
+        Some(Rival {
+            holder: seen.holder.clone(),
+            acquired: text(&seen.acquired),
+            renewed: text(&seen.renewed),
+            renews: seen.renews,
+            lapses: seen.since.plus(seen.lasts),
+        })
+    }
+
+    /// The process of this identity has certainly ended: its Lease need not run out.
+    pub fn departed(&mut self, holder: &str, now: Timestamp) {
+        if let Some(seen) = self.seen.as_mut().filter(|seen| seen.holder == holder) {
+            seen.lasts = Duration::ZERO;
+            self.due = now;
         }
     }
 
@@ -165,9 +219,11 @@ impl Elector {
             return;
         };
         if let Some(before) = &self.seen
-            && before.version == seen.version
+            && before.holder == seen.holder
         {
-            seen.since = before.since;
+            let same = before.version == seen.version;
+            seen.renews = before.renews || !same;
+            seen.since = if same { before.since } else { now };
         }
         let ours = seen.holder == self.identity;
         match sent {
@@ -239,7 +295,9 @@ impl Seen {
             holder: String::new(),
             lasts: Duration::ZERO,
             acquired: json!(micro_time(now)),
+            renewed: Value::Null,
             transitions: 0,
+            renews: false,
             since: now,
         }
     }
@@ -261,7 +319,9 @@ impl Seen {
                 .to_owned(),
             lasts: number("leaseDurationSeconds").map_or(LASTS, Duration::from_secs),
             acquired: spec.get("acquireTime").cloned().unwrap_or(Value::Null),
+            renewed: spec.get("renewTime").cloned().unwrap_or(Value::Null),
             transitions: number("leaseTransitions").unwrap_or(0),
+            renews: false,
             since: now,
         })
     }

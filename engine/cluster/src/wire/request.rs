@@ -168,6 +168,15 @@ fn event(caller: &Caller, now: Timestamp, effect: &Effect) -> Value {
     };
     let subject = cut(&key.name, 200);
     let instant = u64::try_from(now.millis()).unwrap_or(0);
+    let mut regarding = json!({
+        "apiVersion": key.kind.api_version(),
+        "kind": key.kind.kind(),
+        "namespace": key.namespace,
+        "name": key.name,
+    });
+    if let Some(uid) = uid {
+        regarding["uid"] = json!(uid.0);
+    }
     json!({
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
@@ -182,13 +191,7 @@ fn event(caller: &Caller, now: Timestamp, effect: &Effect) -> Value {
         "reason": cut(reason, 128),
         "note": cut(&super::redact(note), 1024),
         "type": if *warning { "Warning" } else { "Normal" },
-        "regarding": {
-            "apiVersion": key.kind.api_version(),
-            "kind": key.kind.kind(),
-            "namespace": key.namespace,
-            "name": key.name,
-            "uid": uid.0,
-        },
+        "regarding": regarding,
     })
 }
 

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use berth_cluster::lease;
+use berth_cluster::lease::{Candidate, Standing};
 use berth_cluster::wire::Elector;
 use berth_core::ids::Timestamp;
 use berth_core::reconciler::Role;
@@ -62,49 +62,94 @@ async fn one_leads_and_the_next_follows_on_a_clean_end() {
     let client = connected(kubernetes().merge(router(&lease))).await;
     let began = Instant::now();
     let clock = move || Timestamp::from_millis(1_000).plus(began.elapsed());
-    let nobody = || Role::Follower {
-        holder: String::new(),
-    };
     let run = |name: &str| {
-        let (sender, receiver) = watch::channel(nobody());
+        let (says, receiver) = watch::channel(Standing::unknown());
+        let (part, takes_part) = watch::channel(true);
         let stop = CancellationToken::new();
-        let elector = Elector::new("main", "berth", name);
-        let task = tokio::spawn(lease::run(
-            client.clone(),
-            elector,
+        let candidate = Candidate {
+            client: client.clone(),
+            elector: Elector::new("main", "berth", name),
             clock,
-            sender,
-            stop.clone(),
-        ));
-        (receiver, stop, task)
+            dead: |holder: &str| holder == "killed",
+            says,
+            takes_part,
+            stop: stop.clone(),
+        };
+        (receiver, part, stop, tokio::spawn(candidate.run()))
     };
-    let (mut first, stop, task) = run("one");
-    let leads = |role: &Role| matches!(role, Role::Leader { .. });
-    let role = first.wait_for(leads).await.unwrap().clone();
+    let (mut first, _part, stop, task) = run("one");
+    let role = first.wait_for(Standing::leads).await.unwrap().role.clone();
     let Role::Leader { until } = role else {
         panic!("{role:?}");
     };
     assert!(until <= clock().plus(Duration::from_secs(15)));
 
-    let (mut second, other_stop, other) = run("two");
-    let follows = |role: &Role| {
-        *role
-            == Role::Follower {
-                holder: "one".into(),
-            }
-    };
-    second.wait_for(follows).await.unwrap();
+    let (mut second, part, other_stop, other) = run("two");
+    let rival = |standing: &Standing| standing.rival.clone();
+    let seen = second.wait_for(|now| rival(now).is_some()).await;
+    let seen = rival(&seen.unwrap()).unwrap();
+    assert_eq!((seen.holder.as_str(), seen.renews), ("one", false));
+    assert!(
+        seen.to_string().contains("`one` since 1970-01-01T00:00:0"),
+        "{seen}"
+    );
+    // It renews: it lives.
+    let renews = |now: &Standing| rival(now).is_some_and(|it| it.renews);
+    second.wait_for(renews).await.unwrap();
 
     stop.cancel();
     task.await.unwrap();
-    assert!(!leads(&first.borrow()));
+    assert!(!first.borrow().leads());
     let soon = Duration::from_secs(6);
-    tokio::time::timeout(soon, second.wait_for(leads))
+    tokio::time::timeout(soon, second.wait_for(Standing::leads))
         .await
         .unwrap()
         .unwrap();
     let holder = lease.lock().unwrap().clone().unwrap()["spec"]["holderIdentity"].clone();
     assert_eq!(holder, "two");
+
+    // Who stands back gives it up, and takes it again when it may.
+    part.send(false).unwrap();
+    second.wait_for(|now| !now.leads()).await.unwrap();
+    let (mut third, _part, third_stop, _third) = run("three");
+    third.wait_for(Standing::leads).await.unwrap();
+    third_stop.cancel();
+    part.send(true).unwrap();
+    second.wait_for(Standing::leads).await.unwrap();
+
+    // One that was killed is not waited for.
     other_stop.cancel();
     other.await.unwrap();
+    let (mut killed, _part, _, task) = run("killed");
+    killed.wait_for(Standing::leads).await.unwrap();
+    task.abort();
+    let (mut next, _part, ..) = run("next");
+    tokio::time::timeout(soon, next.wait_for(Standing::leads))
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test]
+async fn an_end_is_not_held_up_by_a_server_that_hangs() {
+    let hangs = || std::future::pending::<StatusCode>();
+    let router = Router::new().route(&format!("{LEASES}/berth-main"), get(hangs));
+    let client = connected(kubernetes().merge(router)).await;
+    let (says, _standing) = watch::channel(Standing::unknown());
+    let (_part, takes_part) = watch::channel(true);
+    let stop = CancellationToken::new();
+    let candidate = Candidate {
+        client,
+        elector: Elector::new("main", "berth", "one"),
+        clock: || Timestamp::from_millis(1_000),
+        dead: |_: &str| false,
+        says,
+        takes_part,
+        stop: stop.clone(),
+    };
+    let task = tokio::spawn(candidate.run());
+    tokio::task::yield_now().await;
+    stop.cancel();
+    let soon = Duration::from_secs(3);
+    tokio::time::timeout(soon, task).await.unwrap().unwrap();
 }

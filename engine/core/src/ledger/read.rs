@@ -8,7 +8,7 @@ use super::codec::{from_yaml, to_yaml};
 use super::{
     APPLIED, Applied, FORMAT, FORMAT_FILE, IDENTITY, LedgerError, UnitFile, UnitLedger, unit_path,
 };
-use crate::ids::{CommitId, Digest, DigestWriter, DocumentKind, UnitId};
+use crate::ids::{CommitId, Digest, DigestWriter, DocumentKind, Name, Timestamp, UnitId};
 use crate::reconciler::Identity;
 
 /// What the branch says of the cluster as a whole.
@@ -21,6 +21,25 @@ pub struct Progress {
     /// Namespaces that hold or held objects of Berth: they are watched though no queue names them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub namespaces: BTreeSet<String>,
+    /// Berth's own namespace, where the anchor, the spill and the Lease stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<Name>,
+    /// The rewrite of the state branch that was allowed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewrite: Option<Rewrite>,
+    /// Documents whose runs could not be proven at `berth reanchor`, nor looked at since.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unproven: BTreeSet<UnitId>,
+}
+
+/// A commit that allowed the state branch to be rewritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rewrite {
+    /// Which commit carried the trailer.
+    pub commit: CommitId,
+    /// When it was seen.
+    pub at: Timestamp,
 }
 
 /// What is known of one unit, and how new it is.
@@ -187,7 +206,7 @@ fn check_format(path: &str, bytes: &[u8]) -> Result<(), LedgerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{BlobId, Name, Timestamp};
+    use crate::ids::BlobId;
     use crate::ledger::UnitStatus;
 
     fn unit() -> UnitId {
@@ -224,6 +243,12 @@ mod tests {
         let progress = Progress {
             commit: Some(CommitId::from_bytes([1; 20])),
             namespaces: ["vision".to_owned()].into(),
+            home: Some(Name::new("berth").expect("a name")),
+            rewrite: Some(Rewrite {
+                commit: CommitId::from_bytes([2; 20]),
+                at: Timestamp::from_millis(1_700_000_000_000),
+            }),
+            unproven: [unit()].into(),
         };
         let files = [
             (FORMAT_FILE.to_owned(), b"1\n".to_vec()),

@@ -20,10 +20,10 @@ impl Reconciler {
     /// Takes one input in. Repeated and late inputs do no harm.
     pub fn input(&mut self, now: Timestamp, input: Input) {
         match input {
-            Input::Snapshot(desired) => self.snapshot(&desired),
+            Input::Snapshot(desired) => self.snapshot(now, &desired),
             Input::Ledger(ledger) => {
                 self.outside.ledger = Some(ledger);
-                self.accept_outside();
+                self.accept_outside(now);
             }
             Input::Identity {
                 cluster_uid,
@@ -37,11 +37,11 @@ impl Reconciler {
                     anchor_in_branch,
                     fresh_instance,
                 });
-                self.accept_outside();
+                self.accept_outside(now);
             }
             Input::Spill { data, version } => {
                 self.outside.spill = Some((data, version));
-                self.accept_outside();
+                self.accept_outside(now);
             }
             Input::Watch(key, event) => {
                 let touched = self.observed.watch(&key, event);
@@ -79,8 +79,9 @@ impl Reconciler {
         }
     }
 
-    fn snapshot(&mut self, desired: &Arc<Desired>) {
+    fn snapshot(&mut self, now: Timestamp, desired: &Arc<Desired>) {
         self.lineage.tell(desired.commit());
+        self.stay(&desired.cluster().spec.namespace);
         let old = self.desired.replace(Arc::clone(desired));
         for (before, unit) in desired.differences(old.as_deref()) {
             match (before, unit) {
@@ -94,14 +95,12 @@ impl Reconciler {
             self.dirty.extend(old.frozen().keys().cloned());
         } else {
             self.dirty.extend(self.units.keys().cloned());
-            if self.reanchored {
-                self.unproven = self.units.keys().cloned().collect();
-            }
+            self.doubt();
         }
         self.findings(desired);
         self.queues = queues(desired);
         self.capacity_moved = true;
-        self.follow();
+        self.follow(now);
         self.guard_anew();
     }
 
@@ -143,7 +142,7 @@ impl Reconciler {
     }
 
     /// Compares the snapshot's history with the last applied commit, once both are known.
-    fn follow(&mut self) {
+    fn follow(&mut self, now: Timestamp) {
         let Some(desired) = &self.desired else {
             return;
         };
@@ -157,10 +156,13 @@ impl Reconciler {
             return;
         }
         let commit = desired.commit();
-        if self.lineage.follow(self.book.progress.commit, commit) {
-            self.book.progress.commit = Some(commit.id);
+        let progress = &mut self.book.progress;
+        if self.lineage.follow(progress.commit, commit, now) {
+            progress.commit = Some(commit.id);
             self.book.general = true;
         }
+        progress.rewrite = self.lineage.rewrite;
+        progress.home.clone_from(&self.home);
         self.dirty.extend(self.held.iter().cloned());
         self.dirty.extend(self.pruning.iter().cloned());
     }
@@ -195,7 +197,7 @@ impl Reconciler {
         ledger: Ledger,
         spill: &BTreeMap<String, String>,
         version: Option<ResourceVersion>,
-        unproven: bool,
+        now: Timestamp,
     ) {
         for state in self.units.values_mut() {
             state.known = None;
@@ -212,28 +214,47 @@ impl Reconciler {
         let namespaces = std::mem::take(&mut book.progress.namespaces);
         book.progress = ledger.progress;
         book.progress.namespaces.extend(namespaces);
+        self.lineage.rewrite = book.progress.rewrite;
         book.spill = version;
         book.spilled = spilled(spill);
+        self.book.unanchored.clear();
+        let mut pushed = BTreeMap::new();
         for (id, known) in ledger.units {
             self.sequence = self.sequence.max(known.ledger.sequence + 1);
-            if branch.units.get(&id) != Some(&known) {
-                self.book.pending.insert(id.clone());
-            }
             let state: &mut UnitState = self.units.entry(id.clone()).or_default();
-            state.durable = known.revision;
+            if branch.units.get(&id) == Some(&known) {
+                pushed.insert(id, known.revision);
+            } else {
+                // The spill knew more.
+                state.durable = known.revision;
+                self.book.pending.insert(id);
+            }
             state.known = Some(known);
         }
+        self.pushed(pushed);
         let all: Vec<UnitId> = self.units.keys().cloned().collect();
         for id in &all {
             self.count(id);
         }
         self.dirty.extend(all);
-        self.reanchored |= unproven;
-        if unproven && self.desired.is_some() {
-            self.unproven = self.units.keys().cloned().collect();
+        if self.desired.is_some() {
+            self.doubt();
         }
         self.capacity_moved = true;
-        self.follow();
+        self.follow(now);
+    }
+
+    /// After a reanchor the runs of all documents are unproven, until each was looked at.
+    fn doubt(&mut self) {
+        if std::mem::take(&mut self.reanchored) {
+            // Also of those that are not valid now: they are looked at once they are.
+            let found = self.desired.iter().flat_map(|desired| desired.findings());
+            let found = found.filter_map(|finding| finding.unit.as_ref());
+            let all = self.units.keys().chain(found);
+            let runs = all.filter(|id| id.kind.has_queue()).cloned();
+            self.book.progress.unproven.extend(runs);
+            self.book.general = true;
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::evaluate::sentence;
 use super::flight::{Aim, Flight};
 use super::retry;
 use super::state::Reconciler;
-use super::{DriftEntry, EffectId, FieldDrift, Outcome, What};
+use super::{DriftEntry, EffectId, FieldDrift, Outcome, ServerWords, What};
 use crate::ids::{Digest, ObjectKey, Timestamp, Uid, UnitId};
 use crate::observed::{Fact, Ownership};
 
@@ -219,7 +219,27 @@ impl Reconciler {
             Outcome::Throttled(_) => return,
             _ => None,
         };
+        if let Outcome::Refused(said) = outcome {
+            self.tell_refused(unit, key, said);
+        }
         self.back_off(now, unit, key, words);
+    }
+
+    /// An event about the first refusal that a unit meets, for those who look at the namespace and
+    /// not at the status branch.
+    fn tell_refused(&mut self, unit: &UnitId, key: &ObjectKey, said: &ServerWords) {
+        let state = self.units.get(unit);
+        if state.is_some_and(|state| !state.trouble.is_empty()) {
+            return;
+        }
+        let tell = What::Tell {
+            key: key.clone(),
+            uid: self.observed.get(key).map(|fact| fact.uid.clone()),
+            warning: true,
+            reason: "Refused".into(),
+            note: format!("{unit}: {}", sentence(said)),
+        };
+        self.queue_tell(unit, tell);
     }
 
     fn back_off(&mut self, now: Timestamp, unit: &UnitId, key: &ObjectKey, words: Option<String>) {

@@ -33,6 +33,8 @@ pub(super) struct Book {
     pub anchor: Option<ResourceVersion>,
     /// The status commit that the anchor names.
     pub anchored: Option<CommitId>,
+    /// What was pushed since: each tip with its units and their revision, oldest first.
+    pub unanchored: Vec<(CommitId, BTreeMap<UnitId, u64>)>,
     pub anchor_tries: u32,
     pub anchor_not_before: Timestamp,
     /// The spill's version, if there is one.

@@ -170,8 +170,8 @@ pub enum What {
     Tell {
         /// The object.
         key: ObjectKey,
-        /// Which life of it.
-        uid: Uid,
+        /// Which life of it; `None` for one that could not be made.
+        uid: Option<Uid>,
         /// `Normal` or `Warning`.
         warning: bool,
         /// CamelCase.

@@ -244,7 +244,7 @@ impl Reconciler {
         if !prunes && desired.unit(id).is_some() {
             return Ok(());
         }
-        self.lineage.allows(fact.commit)?;
+        self.lineage.allows(fact.commit, fact.created)?;
         match &self.guard {
             Some(guard) if prunes => guard.check(id),
             _ => Ok(()),
@@ -325,7 +325,7 @@ impl Reconciler {
         });
         let tell = What::Tell {
             key: fact.key.clone(),
-            uid: fact.uid.clone(),
+            uid: Some(fact.uid.clone()),
             warning: false,
             reason: "Launched".into(),
             note: format!(

@@ -158,16 +158,21 @@ impl Reconciler {
         let unit = self.desired.as_ref().and_then(|desired| desired.unit(id));
         let queue = unit.and_then(|unit| unit.scope.queue.as_ref());
         let namespace = queue.map(|queue| queue.spec.namespace.as_str());
-        if !self.unproven.contains(id) || !self.sees(namespace) {
+        if !self.book.progress.unproven.contains(id) || !self.sees(namespace) {
             return false;
         }
         let pods = self.observed.of_unit(id).into_iter();
         let mut pods = pods.filter_map(|fact| fact.pod.as_ref());
         let proven = pods.any(|pod| pod.end.is_none());
         if proven {
-            self.unproven.remove(id);
+            self.settled(id);
         }
         !proven
+    }
+
+    /// It is settled what becomes of the open runs of a unit that could not be proven.
+    fn settled(&mut self, id: &UnitId) {
+        self.book.general |= self.book.progress.unproven.remove(id);
     }
 
     /// All namespaces that Berth uses or used are seen. One that cannot be read stops only what
@@ -213,8 +218,9 @@ impl Reconciler {
         if unproven {
             let entry = ledger.or_else(|| state.known.as_ref().map(|known| known.ledger.clone()));
             // A unit that the ledger does not know gets its run in a later round.
-            if entry.as_ref().is_some_and(|entry| !entry.runs.is_empty()) {
-                self.unproven.remove(id);
+            let runs = entry.as_ref().is_some_and(|entry| !entry.runs.is_empty());
+            if runs {
+                self.book.general |= self.book.progress.unproven.remove(id);
             }
             ledger = entry.map(|entry| mark_unknown(entry, now));
         }
@@ -266,7 +272,7 @@ impl Reconciler {
             .map_or(String::new(), |code| format!(" with exit code {code}"));
         let tell = What::Tell {
             key: pod.clone(),
-            uid: fact.uid.clone(),
+            uid: Some(fact.uid.clone()),
             warning: true,
             reason: "PodFailed".into(),
             note: format!("The pod of {unit} failed{code}: {}", end.reason),

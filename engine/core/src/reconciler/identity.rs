@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use super::flight::Flight;
 use super::state::Reconciler;
 use super::{Anchor, Identity, What};
-use crate::ids::{ResourceVersion, Timestamp};
+use crate::ids::{Name, ResourceVersion, Timestamp};
 use crate::ledger::{Ledger, LedgerError};
 
 /// Why every write stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Halt {
-    /// A stable word: `identity`, `ledger`.
+    /// A stable word: `identity`, `ledger`, `namespace`.
     pub reason: &'static str,
     /// What is wrong, and what to do.
     pub sentence: String,
@@ -89,7 +89,7 @@ impl Reconciler {
     }
 
     /// Once all three are read: checks them against each other and puts them in force.
-    pub(super) fn accept_outside(&mut self) {
+    pub(super) fn accept_outside(&mut self, now: Timestamp) {
         if self.outside.accepted || !self.outside.complete() {
             return;
         }
@@ -114,7 +114,13 @@ impl Reconciler {
             Ok(both) => both,
             Err(error) => return self.stop("ledger", error.to_string()),
         };
-        match settle(&place, ledger.identity.as_ref(), self.options.reanchor) {
+        let left = self.left(ledger.progress.home.as_ref());
+        match settle(
+            &place,
+            ledger.identity.as_ref(),
+            self.options.reanchor,
+            left,
+        ) {
             Ok(settled) => {
                 self.halt = None;
                 self.outside.looks = 0;
@@ -122,10 +128,39 @@ impl Reconciler {
                 self.book.anchor = place.anchor.as_ref().map(|anchor| anchor.version);
                 self.book.anchored = place.anchor.and_then(|anchor| anchor.status);
                 self.outside.accepted = true;
-                self.take_ledger(&branch, ledger, &data, version, settled.unproven);
+                self.reanchored |= settled.unproven;
+                self.take_ledger(&branch, ledger, &data, version, now);
             }
             Err(sentence) => self.stop("identity", sentence),
         }
+    }
+
+    /// The namespace in which the anchor stands is read once: a snapshot that names another one
+    /// stops every write.
+    pub(super) fn stay(&mut self, namespace: &Name) {
+        let (anchor, spill) = (self.anchor_name(), self.spill_name());
+        let home = self.home.get_or_insert_with(|| namespace.clone());
+        self.moved = (home != namespace).then(|| Halt {
+            reason: "namespace",
+            sentence: format!(
+                "the Cluster's namespace was `{home}` and is `{namespace}` now, and the anchor stands in `{home}`: \
+                 put `namespace: {home}` back; or, to move, stop every daemon, copy the ConfigMaps `{anchor}` and \
+                 `{spill}` (if it is there) to `{namespace}`, delete them in `{home}`, and start the daemon again"
+            ),
+        });
+    }
+
+    /// The namespace in which the anchor stood, if the Cluster names another one now.
+    fn left(&self, home: Option<&Name>) -> Option<String> {
+        let (old, new) = (home?, self.home.as_ref()?);
+        (old != new).then(|| {
+            let anchor = self.anchor_name();
+            format!(
+                "the anchor, the ConfigMap `{anchor}`, stood in the namespace `{old}`, and the Cluster's namespace is \
+                 `{new}` now, which has none: put `namespace: {old}` back, or copy the ConfigMap to `{new}` and delete \
+                 it in `{old}`"
+            )
+        })
     }
 
     fn stop(&mut self, reason: &'static str, sentence: String) {
@@ -181,7 +216,12 @@ struct Settled {
 
 const REANCHOR: &str = "if this is as it should be, run `berth reanchor`: runs whose history cannot be proven are then held until `run` is raised";
 
-fn settle(place: &Place, ledger: Option<&Identity>, reanchor: bool) -> Result<Settled, String> {
+fn settle(
+    place: &Place,
+    ledger: Option<&Identity>,
+    reanchor: bool,
+    left: Option<String>,
+) -> Result<Settled, String> {
     let known = |identity: &Identity| Settled {
         identity: Some(identity.clone()),
         unproven: false,
@@ -193,7 +233,7 @@ fn settle(place: &Place, ledger: Option<&Identity>, reanchor: bool) -> Result<Se
             return Ok(known(&anchor.identity));
         }
         (None, Some(_)) => "the cluster was worked on before, and the status branch is gone: push it again from any clone".to_owned(),
-        (Some(_), None) => "the status branch belongs to a cluster with an anchor, and this cluster has none: check that the kubeconfig names the right cluster".to_owned(),
+        (Some(_), None) => left.unwrap_or_else(|| "the status branch belongs to a cluster with an anchor, and this cluster has none: check that the kubeconfig names the right cluster".to_owned()),
         (Some(ledger), Some(anchor)) if *ledger != anchor.identity => format!(
             "the status branch belongs to instance {} and this cluster to instance {}: check that the kubeconfig and the repository name the same cluster",
             ledger.instance, anchor.identity.instance
@@ -285,14 +325,14 @@ mod tests {
         ];
         for (ledger, anchor, pushed, in_branch, halt) in cases {
             let place = place(anchor.cloned(), pushed, in_branch);
-            match (settle(&place, ledger, false), halt) {
+            match (settle(&place, ledger, false, None), halt) {
                 (Ok(settled), None) => assert!(!settled.unproven),
                 (Err(words), Some(part)) => {
                     assert!(
                         words.contains(part) && words.contains("berth reanchor"),
                         "{words}"
                     );
-                    let forced = settle(&place, ledger, true).map(|settled| settled.unproven);
+                    let forced = settle(&place, ledger, true, None).map(|settled| settled.unproven);
                     assert_eq!(forced, Ok(true), "{words}");
                 }
                 (got, want) => panic!("{:?} instead of {want:?}", got.err()),

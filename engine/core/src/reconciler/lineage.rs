@@ -1,12 +1,16 @@
 //! Whether a commit of the state repository comes after what was applied before.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::CommitFacts;
-use crate::ids::CommitId;
+use crate::ids::{CommitId, Timestamp};
+use crate::ledger::Rewrite;
 
 /// The trailer that allows a tip that does not descend from the last applied one.
 const TRAILER: &str = "Berth-Allow-Rewrite";
+/// The server's clock, which dates objects, and ours may differ by so much.
+const SKEW: Duration = Duration::from_mins(10);
 
 /// The history of the snapshot in force.
 #[derive(Debug, Default)]
@@ -15,8 +19,8 @@ pub(super) struct Lineage {
     tip: Option<CommitId>,
     /// Why deletions and replacements are held.
     broken: Option<String>,
-    /// A rewrite was allowed: objects of the old history are ours to delete.
-    forgiven: bool,
+    /// The rewrite that was allowed last: objects of the history before it are ours to delete.
+    pub(super) rewrite: Option<Rewrite>,
 }
 
 impl Lineage {
@@ -32,12 +36,22 @@ impl Lineage {
     }
 
     /// Compares with the last applied commit; true if this tip may now count as applied.
-    pub(super) fn follow(&mut self, applied: Option<CommitId>, commit: &CommitFacts) -> bool {
+    pub(super) fn follow(
+        &mut self,
+        applied: Option<CommitId>,
+        commit: &CommitFacts,
+        now: Timestamp,
+    ) -> bool {
         let follows = applied.is_none_or(|applied| self.ancestors.contains(&applied));
         let allowed = commit.trailers.iter().any(|(key, value)| {
             key.eq_ignore_ascii_case(TRAILER) && value.trim().eq_ignore_ascii_case("yes")
         });
-        self.forgiven |= allowed;
+        if allowed && self.rewrite.is_none_or(|known| known.commit != commit.id) {
+            self.rewrite = Some(Rewrite {
+                commit: commit.id,
+                at: now,
+            });
+        }
         self.broken = match applied {
             Some(applied) if !follows && !allowed => Some(format!(
                 "commit {} does not descend from {}, which was applied last, so nothing is deleted or replaced: \
@@ -51,12 +65,16 @@ impl Lineage {
     }
 
     /// Whether what was made for `commit` may be deleted as this snapshot does not want it.
-    pub(super) fn allows(&self, commit: Option<CommitId>) -> Result<(), String> {
+    pub(super) fn allows(
+        &self,
+        commit: Option<CommitId>,
+        created: Timestamp,
+    ) -> Result<(), String> {
         if let Some(words) = &self.broken {
             return Err(words.clone());
         }
         match commit {
-            _ if self.forgiven => Ok(()),
+            _ if self.forgives(created) => Ok(()),
             Some(commit) if self.ancestors.contains(&commit) => Ok(()),
             Some(commit) => Err(format!(
                 "it was made for commit {}, which the snapshot in force does not descend from: \
@@ -66,11 +84,22 @@ impl Lineage {
             None => Err("it does not say for which commit it was made".into()),
         }
     }
+
+    /// Whether it was made before a rewrite was allowed, by a commit that this history contains.
+    fn forgives(&self, created: Timestamp) -> bool {
+        self.rewrite.is_some_and(|rewrite| {
+            created <= rewrite.at.plus(SKEW) && self.ancestors.contains(&rewrite.commit)
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
 
     fn id(number: u8) -> CommitId {
         CommitId::from_bytes([number; 20])
@@ -93,14 +122,14 @@ mod tests {
         let mut lineage = Lineage::default();
         let second = commit(2, None, &[1, 2], false);
         lineage.tell(&second);
-        assert!(lineage.follow(Some(id(1)), &second));
-        assert!(lineage.allows(Some(id(1))).is_ok());
-        assert!(lineage.allows(Some(id(9))).is_err());
-        assert!(lineage.allows(None).is_err());
+        assert!(lineage.follow(Some(id(1)), &second, at(0)));
+        assert!(lineage.allows(Some(id(1)), at(0)).is_ok());
+        assert!(lineage.allows(Some(id(9)), at(0)).is_err());
+        assert!(lineage.allows(None, at(0)).is_err());
         let third = commit(3, Some(2), &[3], false);
         lineage.tell(&third);
-        assert!(lineage.follow(Some(id(2)), &third));
-        assert!(lineage.allows(Some(id(1))).is_ok());
+        assert!(lineage.follow(Some(id(2)), &third, at(0)));
+        assert!(lineage.allows(Some(id(1)), at(0)).is_ok());
     }
 
     #[test]
@@ -108,15 +137,41 @@ mod tests {
         let mut lineage = Lineage::default();
         let third = commit(3, None, &[1, 2, 3], false);
         lineage.tell(&third);
-        assert!(lineage.follow(Some(id(2)), &third));
+        assert!(lineage.follow(Some(id(2)), &third, at(0)));
         let other = commit(4, None, &[1, 4], false);
         lineage.tell(&other);
-        assert!(!lineage.follow(Some(id(3)), &other));
-        let words = lineage.allows(Some(id(1))).unwrap_err();
+        assert!(!lineage.follow(Some(id(3)), &other, at(10)));
+        let words = lineage.allows(Some(id(1)), at(5)).unwrap_err();
         assert!(words.contains(TRAILER), "{words}");
         let allowed = commit(5, Some(4), &[5], true);
         lineage.tell(&allowed);
-        assert!(lineage.follow(Some(id(3)), &allowed));
-        assert!(lineage.allows(Some(id(3))).is_ok());
+        assert!(lineage.follow(Some(id(3)), &allowed, at(20)));
+        assert!(lineage.allows(Some(id(3)), at(5)).is_ok());
+    }
+
+    #[test]
+    fn an_allowed_rewrite_outlives_its_daemon_and_covers_only_what_was_there() {
+        let mut first = Lineage::default();
+        let allowed = commit(5, None, &[1, 4], true);
+        first.tell(&allowed);
+        assert!(first.follow(Some(id(3)), &allowed, at(20)));
+        // The trailer is not on the tip any more when the next daemon starts.
+        let mut next = Lineage {
+            rewrite: first.rewrite,
+            ..Lineage::default()
+        };
+        let later = commit(6, None, &[1, 4, 5], false);
+        next.tell(&later);
+        assert!(next.follow(Some(id(5)), &later, at(900)));
+        assert!(next.allows(Some(id(3)), at(20)).is_ok());
+        assert!(
+            next.allows(Some(id(9)), at(20 + 601)).is_err(),
+            "it came later"
+        );
+        // Back before the commit that allowed it.
+        let before = commit(7, None, &[1, 4], false);
+        next.tell(&before);
+        assert!(!next.follow(Some(id(6)), &before, at(950)));
+        assert!(next.allows(Some(id(3)), at(20)).is_err());
     }
 }

@@ -63,7 +63,7 @@ impl Reconciler {
         if files.is_empty() {
             self.book.failing = None;
             self.book.tries = 0;
-            self.keep_durable(&batch.units);
+            self.pushed(batch.units);
             return None;
         }
         let message = self.message(&batch);
@@ -101,10 +101,20 @@ impl Reconciler {
         self.book.not_before.max(next.unwrap_or_default()).max(seen)
     }
 
-    /// When what waits to be recorded is given; `None` if nothing waits. Whoever ends the loop
-    /// waits for it, so that the branch says the last that is known.
-    pub fn record_due(&self) -> Option<Timestamp> {
-        self.to_record().then(|| self.record_at())
+    /// When what waits to be recorded is given; `None` if nothing waits, or it is under way.
+    pub(super) fn record_due(&self) -> Option<Timestamp> {
+        let under_way = self.flights.any(|one| matches!(one, Flight::Record(_)));
+        (self.to_record() && !under_way).then(|| self.record_at())
+    }
+
+    /// Whether a daemon that ends has still something to write, and can: so that the branch says
+    /// the last that is known, and the anchor names it. Not while writing it fails.
+    pub fn to_part(&self, now: Timestamp) -> bool {
+        let book = &self.book;
+        let record = self.to_record() && book.failing.is_none();
+        let anchor = book.anchored != book.tip && book.anchor_tries == 0;
+        let knows = self.outside.accepted && !self.outside.stale && self.identity.is_some();
+        knows && self.may_write(now) && self.throttled.is_none() && (record || anchor)
     }
 
     /// The loop ends: what waits to be recorded is due at once, but for the pause after a failure.
@@ -206,7 +216,7 @@ impl Reconciler {
                 book.last = Some(now);
                 book.failing = None;
                 book.tries = 0;
-                self.keep_durable(&batch.units);
+                self.pushed(batch.units);
             }
             other => {
                 self.book.pending.extend(batch.units.into_keys());
@@ -224,6 +234,28 @@ impl Reconciler {
                     self.outside.stale = true;
                 }
             }
+        }
+    }
+
+    /// These revisions are at the tip. They are durable once the anchor names it: until then the
+    /// branch could be rolled back unseen.
+    pub(super) fn pushed(&mut self, units: BTreeMap<UnitId, u64>) {
+        match self.book.tip {
+            Some(tip) if self.book.anchored != Some(tip) => {
+                self.book.unanchored.push((tip, units));
+            }
+            _ => self.keep_durable(&units),
+        }
+    }
+
+    fn anchored(&mut self, status: Option<CommitId>) {
+        self.book.anchored = status;
+        let named = |(tip, _): &(CommitId, _)| Some(*tip) == status;
+        if let Some(last) = self.book.unanchored.iter().rposition(named) {
+            let pushed: Vec<_> = self.book.unanchored.drain(..=last).collect();
+            pushed
+                .iter()
+                .for_each(|(_, units)| self.keep_durable(units));
         }
     }
 
@@ -405,8 +437,8 @@ impl Reconciler {
         match outcome {
             Outcome::Kept(version) => {
                 self.book.anchor = Some(version);
-                self.book.anchored = status;
                 self.book.anchor_tries = 0;
+                self.anchored(status);
                 if first {
                     self.first_identity();
                 }

@@ -52,6 +52,10 @@ pub struct Reconciler {
     pub(super) outside: Outside,
     pub(super) identity: Option<Identity>,
     pub(super) halt: Option<Halt>,
+    /// Berth's own namespace; it stays as it was at the start.
+    pub(super) home: Option<Name>,
+    /// The snapshot names another namespace than that.
+    pub(super) moved: Option<Halt>,
     pub(super) role: Option<Role>,
     pub(super) units: BTreeMap<UnitId, UnitState>,
     pub(super) dirty: BTreeSet<UnitId>,
@@ -65,7 +69,6 @@ pub struct Reconciler {
     pub(super) waiting: BTreeSet<UnitId>,
     pub(super) pruning: BTreeSet<UnitId>,
     pub(super) reanchored: bool,
-    pub(super) unproven: BTreeSet<UnitId>,
     pub(super) grants: BTreeMap<UnitId, BTreeMap<AttemptKey, Grant>>,
     pub(super) capacity_moved: bool,
     /// Units of which the snapshot's findings say something.
@@ -104,6 +107,8 @@ impl Reconciler {
             outside: Outside::default(),
             identity: None,
             halt: None,
+            home: None,
+            moved: None,
             role: None,
             units: BTreeMap::new(),
             dirty: BTreeSet::new(),
@@ -114,7 +119,6 @@ impl Reconciler {
             waiting: BTreeSet::new(),
             pruning: BTreeSet::new(),
             reanchored: false,
-            unproven: BTreeSet::new(),
             grants: BTreeMap::new(),
             capacity_moved: false,
             found: BTreeSet::new(),
@@ -138,7 +142,7 @@ impl Reconciler {
 
     /// The watches that are needed now; none until it is known who we are in the cluster.
     pub fn watches(&self) -> BTreeSet<WatchKey> {
-        if self.identity.is_none() || self.halt.is_some() {
+        if self.identity.is_none() || self.halted().is_some() {
             return BTreeSet::new();
         }
         let mut watches: BTreeSet<WatchKey> = BTreeSet::from([WatchKey::Nodes]);
@@ -159,7 +163,12 @@ impl Reconciler {
 
     /// Why every write stopped, and what to do.
     pub fn halted(&self) -> Option<&Halt> {
-        self.halt.as_ref()
+        self.moved.as_ref().or(self.halt.as_ref())
+    }
+
+    /// When a halted one looks again whether it may go on; `None` if only a commit can mend it.
+    pub fn looks_again(&self) -> Option<Timestamp> {
+        self.halt.as_ref().map(|_| self.outside.not_before)
     }
 
     /// What was done since the start.
@@ -215,7 +224,7 @@ impl Reconciler {
     }
 
     pub(super) fn may_write(&self, now: Timestamp) -> bool {
-        self.leads(now) && self.halt.is_none()
+        self.leads(now) && self.halted().is_none()
     }
 
     /// Counts a unit anew, after what is known of it, what it should have, or why it is held changed.

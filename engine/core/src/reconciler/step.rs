@@ -19,8 +19,9 @@ impl Reconciler {
     pub fn step(&mut self, now: Timestamp) -> Vec<Effect> {
         let mut out = Vec::new();
         if !self.may_write(now) {
-            // Only reading may lift a halt: somebody may have brought back what was lost.
-            if self.halt.is_some() && self.leads(now) && now >= self.outside.not_before {
+            // Only reading may lift a halt: somebody may have brought back what was lost. It needs no
+            // Lease, which whoever mends it may hold.
+            if self.halt.is_some() && now >= self.outside.not_before {
                 self.outside.stale = true;
                 out.extend(self.ask_outside(now));
                 self.outside.looks = self.outside.looks.saturating_add(1);
@@ -61,15 +62,21 @@ impl Reconciler {
         if self.halt.is_some() {
             return Some(self.outside.not_before);
         }
-        let reload = (!self.outside.accepted).then_some(self.outside.not_before);
+        // Whoever may not write is woken by the Lease, or by a commit.
+        if self.moved.is_some() || !matches!(self.role, Some(Role::Leader { .. })) {
+            return None;
+        }
+        // Until all that is kept outside is read again, nothing else is done.
+        if !self.outside.accepted {
+            let reading = self.flights.any(|one| matches!(one, Flight::Reload));
+            return (!reading).then_some(self.outside.not_before);
+        }
         let woken = self.wakes.first().map(|(at, _)| *at);
         let record = self.record_due();
-        let anchor = (self.book.anchored != self.book.tip).then_some(self.book.anchor_not_before);
+        let behind = self.book.anchored != self.book.tip
+            && !self.flights.any(|one| matches!(one, Flight::Anchor { .. }));
+        let anchor = behind.then_some(self.book.anchor_not_before);
         let spill = self.spill_at();
-        // Until all that is kept outside is read again, nothing else is done.
-        if reload.is_some() {
-            return reload;
-        }
         // What calls the cluster waits as long as the cluster says.
         let told = self.throttled.unwrap_or_default();
         let (anchor, spill) = (anchor.map(|at| at.max(told)), spill.map(|at| at.max(told)));

@@ -109,14 +109,31 @@ fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
 
 /// Ends when the user or the system asks the process to end.
 async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        // No handler can be set: then the signal itself ends the process.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+    Interrupts::listen().come().await;
+}
+
+/// Signals that ask the process to end. From `listen` on none is lost, and none ends it by itself.
+struct Interrupts(Option<[tokio::signal::unix::Signal; 2]>);
+
+impl Interrupts {
+    /// Must be called within a runtime.
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let terminate = signal(SignalKind::terminate()).ok();
+        let interrupt = signal(SignalKind::interrupt()).ok();
+        Self(terminate.zip(interrupt).map(|(one, two)| [one, two]))
+    }
+
+    /// Until the first one comes.
+    async fn come(self) {
+        match self.0 {
+            Some([mut terminate, mut interrupt]) => tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            },
+            // No handler can be set: then the signal itself ends the process.
+            None => std::future::pending().await,
+        }
     }
 }
 

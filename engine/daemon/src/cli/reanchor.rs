@@ -12,7 +12,8 @@ use crate::{output, run};
 ///
 /// For when the daemon stopped every write because the status branch, the anchor and the cluster
 /// are not those that they were. Put back what was lost first, if you can: after this, open runs
-/// whose history cannot be proven are Unknown and held until their `run` is raised.
+/// whose history cannot be proven are Unknown and held until their `run` is raised. A daemon that
+/// stopped every write need not be ended: it has given the Lease up, and goes on by itself.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
@@ -36,7 +37,18 @@ pub fn run(args: &Args) -> CommandResult {
         reanchor: true,
         ..super::run::settings(&args.run)?
     };
-    super::runtime()?.block_on(run::run(settings, CancellationToken::new()))?;
-    output::print("ledger and cluster know each other again; start the daemon\n")?;
+    let runtime = super::runtime()?;
+    runtime.block_on(async {
+        let stop = CancellationToken::new();
+        let ended = run::run(settings, stop.clone());
+        tokio::select! {
+            ended = ended => ended,
+            () = super::interrupted() => Err(CommandError::environment("asked to end")
+                .hint("run it again: what is not recorded was not accepted")),
+        }
+    })?;
+    output::print(
+        "ledger and cluster know each other again; a daemon that waits goes on within a minute\n",
+    )?;
     Ok(Exit::Fine)
 }

@@ -98,6 +98,12 @@ impl AccessArgs {
         }
     }
 
+    /// Where daemons of this machine tell each other that they live: beside the mirrors.
+    pub fn lifelines(&self) -> PathBuf {
+        let all = self.mirrors.clone().unwrap_or_else(default_mirrors);
+        all.join("alive")
+    }
+
     fn auth(&self) -> Auth {
         match (&self.token_file, &self.ssh_key, &self.known_hosts) {
             (Some(file), _, _) => Auth::Token { file: file.clone() },

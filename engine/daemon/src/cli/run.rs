@@ -39,7 +39,7 @@ pub struct Args {
     /// How often a remote is asked for new commits, in seconds
     #[arg(long, env = "BERTH_POLL_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=3600))]
     poll_seconds: u32,
-    /// Who this process is in the Lease; no two may share it [default: host name and a random part]
+    /// What this process is called in the Lease, before a random part [default: host name]
     #[arg(long, env = "BERTH_IDENTITY", value_name = "NAME")]
     identity: Option<String>,
     /// Serve /metrics, /livez and /readyz here
@@ -53,17 +53,24 @@ pub struct Args {
 /// Runs until the process is asked to end.
 pub fn run(args: &Args) -> CommandResult {
     logging::start(args.log_format, LevelFilter::INFO);
-    let settings = settings(args)?;
-    super::runtime()?.block_on(async {
-        let stop = CancellationToken::new();
-        let asked = stop.clone();
-        tokio::spawn(async move {
-            super::interrupted().await;
-            tracing::info!("asked to end");
-            asked.cancel();
-        });
-        run::run(settings, stop).await
-    })?;
+    let runtime = super::runtime()?;
+    let stop = CancellationToken::new();
+    let asked = stop.clone();
+    // First of all: whoever is asked to end from now on ends cleanly.
+    let interrupts = {
+        let _within = runtime.enter();
+        super::Interrupts::listen()
+    };
+    tracing::info!("begins");
+    runtime.spawn(async move {
+        interrupts.come().await;
+        tracing::info!("asked to end");
+        asked.cancel();
+    });
+    let ran = settings(args).and_then(|settings| runtime.block_on(run::run(settings, stop)));
+    // What hangs in a system call holds nothing up.
+    runtime.shutdown_background();
+    ran?;
     tracing::info!("ended");
     Ok(Exit::Fine)
 }
@@ -86,18 +93,20 @@ pub fn settings(args: &Args) -> Result<Settings, CommandError> {
         interval: Duration::from_secs(args.poll_seconds.into()),
         cluster: cluster.ok_or_else(|| CommandError::usage("no cluster is named"))?,
         client: args.client.options(),
-        identity: args.identity.clone().unwrap_or_else(identity),
+        identity: identity(args.identity.as_deref()),
+        lifelines: access.lifelines(),
         http: args.http_listen,
         reanchor: false,
     })
 }
 
-/// The host's name and something random: two processes never share it.
-fn identity() -> String {
+/// The given name, or the host's, and something random: two processes never share it, whatever
+/// they are called.
+fn identity(given: Option<&str>) -> String {
     let host = std::env::var("HOSTNAME")
         .ok()
         .filter(|name| !name.is_empty());
     let host = host.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
-    let host = host.as_deref().map_or("berth", str::trim);
-    format!("{host}-{}", &uuid::Uuid::new_v4().simple().to_string()[..8])
+    let name = given.or(host.as_deref()).map_or("berth", str::trim);
+    format!("{name}-{}", &uuid::Uuid::new_v4().simple().to_string()[..8])
 }

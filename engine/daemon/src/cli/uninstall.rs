@@ -45,6 +45,7 @@ pub fn run(args: &Args) -> CommandResult {
     let cluster = desired.cluster().name().clone();
     let past = documents.past(&cluster)?;
     let namespace = desired.cluster().spec.namespace.clone();
+    let lifelines = args.documents.repository.access.lifelines();
     super::runtime()?.block_on(async {
         let client = args.live.connect().await?;
         let reconciler = look::live(desired, past, &client).await?;
@@ -54,7 +55,7 @@ pub fn run(args: &Args) -> CommandResult {
             .filter(|it| it.finalizer)
             .collect();
         if args.yes {
-            let lead = leadership(&client, &cluster, &namespace).await?;
+            let lead = leadership(&client, &cluster, &namespace, lifelines).await?;
             let caller = caller(&reconciler, namespace.as_str());
             for fact in &held {
                 release(&client, &caller, fact).await?;

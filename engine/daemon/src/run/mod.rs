@@ -3,6 +3,7 @@
 pub mod carry;
 pub mod clock;
 pub mod crash;
+pub mod lifeline;
 pub mod status;
 
 use std::net::SocketAddr;
@@ -10,11 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use berth_cluster::client::{self, Client, ConnectError};
-use berth_cluster::lease;
-use berth_cluster::wire::{Caller, Elector};
+use berth_cluster::lease::{self, Candidate, Standing};
+use berth_cluster::wire::{Caller, Elector, LASTS, Rival};
 use berth_core::desired::Desired;
 use berth_core::ids::Name;
-use berth_core::reconciler::{self, Reconciler, Role};
+use berth_core::reconciler::{self, Reconciler};
 use berth_git::{Repository, Source, StatusBranch, Stop};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -23,12 +24,13 @@ use tokio_util::sync::CancellationToken;
 use self::carry::Carrier;
 use self::clock::Clock;
 use self::crash::Crash;
+use self::lifeline::Lifeline;
 use self::status::StatusEdge;
 use crate::cli::git_failed;
 use crate::error::CommandError;
 use crate::http::{self, Ping};
 use crate::metrics::Metrics;
-use crate::reconcile::Loop;
+use crate::reconcile::{Loop, Missing};
 use crate::source::follow::{FIRST, Follower};
 use crate::source::reader::Reader;
 
@@ -44,16 +46,21 @@ pub struct Settings {
     pub cluster: Name,
     /// The API server.
     pub client: client::Options,
-    /// Who this process is in the Lease.
+    /// Who this process is in the Lease; no other one ever has this name.
     pub identity: String,
+    /// Where daemons of this machine tell each other that they live.
+    pub lifelines: std::path::PathBuf,
     /// Where `/metrics`, `/livez` and `/readyz` are served.
     pub http: Option<SocketAddr>,
-    /// Accept that ledger and cluster do not know each other.
+    /// Accept that ledger and cluster do not know each other, and end.
     pub reanchor: bool,
 }
 
 /// A local repository gets what is alone at once, and a burst in commits that are so far apart.
 const LOCAL_STATUS: Duration = Duration::from_millis(500);
+
+/// How long the last answers to metrics and probes may take.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// What runs beside the loop.
 struct Beside {
@@ -67,6 +74,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Comm
     let (metrics, registry) = Metrics::new();
     let (door, pings) = mpsc::channel::<Ping>(8);
     let (say, missing) = watch::channel(vec![FIRST.to_owned()]);
+    let (say, missing) = watch::channel(Some(Missing::yet("the first snapshot")));
     let mut beside = Beside {
         stop: CancellationToken::new(),
         tasks: Vec::new(),
@@ -83,10 +91,14 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Comm
     }
     let turned = turn(settings, metrics, pings, say, &stop, &mut beside).await;
     beside.stop.cancel();
-    for task in beside.tasks {
-        // A task that panicked has said so.
-        let _ = task.await;
-    }
+    let ends = async {
+        for task in beside.tasks {
+            // A task that panicked has said so.
+            let _ = task.await;
+        }
+    };
+    // The Lease takes no longer; a client that reads slowly is not waited for.
+    let _ = tokio::time::timeout(lease::FAREWELL * 2 + LAST_ANSWERS, ends).await;
     turned
 }
 
@@ -94,14 +106,16 @@ async fn turn(
     settings: Settings,
     metrics: Metrics,
     mut pings: mpsc::Receiver<Ping>,
-    missing: watch::Sender<Vec<String>>,
+    missing: watch::Sender<Option<Missing>>,
     stop: &CancellationToken,
     beside: &mut Beside,
 ) -> Result<(), CommandError> {
     let clock = Clock::start();
-    let client = Client::connect(&settings.client)
-        .await
-        .map_err(|error| not_connected(&error))?;
+    let connected = tokio::select! {
+        connected = Client::connect(&settings.client) => connected,
+        () = stop.cancelled() => return Ok(()),
+    };
+    let client = connected.map_err(|error| not_connected(&error))?;
     tracing::info!(server = client.server(), cluster = %settings.cluster, identity = settings.identity, "connected");
     let (reads, writes) = (Stop::new(), Stop::new());
     let status = open_status(&settings, &writes)?;
@@ -116,17 +130,19 @@ async fn turn(
         namespace.as_str(),
         &settings.identity,
     );
-    let (role_is, role) = watch::channel(Role::Follower {
-        holder: String::new(),
-    });
-    let lease = lease::run(
-        client.clone(),
+    let lifeline = Lifeline::start(settings.lifelines.clone(), &settings.identity);
+    let (says, standing) = watch::channel(Standing::unknown());
+    let (takes_part, part) = watch::channel(true);
+    let candidate = Candidate {
+        client: client.clone(),
         elector,
-        move || clock.now(),
-        role_is,
-        beside.stop.clone(),
-    );
-    beside.tasks.push(tokio::spawn(lease));
+        clock: move || clock.now(),
+        dead: move |holder: &str| lifeline.is_dead(holder),
+        says,
+        takes_part: part,
+        stop: beside.stop.clone(),
+    };
+    beside.tasks.push(tokio::spawn(candidate.run()));
     let seed = uuid::Uuid::new_v4().as_u64_pair().0;
     let carrier = Carrier {
         client,
@@ -146,17 +162,18 @@ async fn turn(
         reconciler,
         carrier,
         snapshots,
-        role,
+        standing,
+        takes_part,
         pings,
         missing,
         stop: stop.clone(),
         once: settings.reanchor,
+        patience: Patience::default(),
         seed,
         watching: None,
         flights: JoinSet::new(),
     };
-    turning.run().await;
-    Ok(())
+    turning.run().await
 }
 
 fn options(settings: &Settings, seed: u64) -> reconciler::Options {
@@ -229,38 +246,79 @@ impl Lead {
 }
 
 /// Takes the Lease, for a command that writes while no daemon does. It waits for the Lease of a
-/// daemon that died to run out.
+/// daemon that died to run out, and says so; one that lives is an error.
 pub async fn leadership(
     client: &Client,
     cluster: &Name,
     namespace: &Name,
+    lifelines: std::path::PathBuf,
 ) -> Result<Lead, CommandError> {
     let (clock, stop) = (Clock::start(), CancellationToken::new());
     let identity = format!("berth-{}", uuid::Uuid::new_v4().simple());
-    let elector = Elector::new(cluster.as_str(), namespace.as_str(), &identity);
-    let (send, mut role) = watch::channel(Role::Follower {
-        holder: String::new(),
-    });
-    let task = tokio::spawn(lease::run(
-        client.clone(),
-        elector,
-        move || clock.now(),
-        send,
-        stop.clone(),
-    ));
-    let leads = role.wait_for(|role| matches!(role, Role::Leader { .. }));
-    if let Ok(Ok(_)) = tokio::time::timeout(TAKEOVER, leads).await {
-        return Ok(Lead { stop, task });
-    }
-    stop.cancel();
-    let holder = match &*role.borrow() {
-        Role::Follower { holder } => holder.clone(),
-        Role::Leader { .. } => identity,
+    let lifeline = Lifeline::start(lifelines, &identity);
+    let (says, mut standing) = watch::channel(Standing::unknown());
+    let (_takes_part, part) = watch::channel(true);
+    let candidate = Candidate {
+        client: client.clone(),
+        elector: Elector::new(cluster.as_str(), namespace.as_str(), &identity),
+        clock: move || clock.now(),
+        dead: move |holder: &str| lifeline.is_dead(holder),
+        says,
+        takes_part: part,
+        stop: stop.clone(),
     };
-    Err(
-        CommandError::environment(format!("the Lease is held by `{holder}`"))
-            .hint("stop the daemon first"),
-    )
+    let task = tokio::spawn(candidate.run());
+    let mut patience = Patience::default();
+    let taken = async {
+        loop {
+            let now = standing.borrow_and_update().clone();
+            if now.leads() {
+                return Ok(());
+            }
+            patience.hear(now.rival.as_ref())?;
+            if standing.changed().await.is_err() {
+                return Err(CommandError::environment("the election ended"));
+            }
+        }
+    };
+    let taken = tokio::time::timeout(TAKEOVER, taken).await;
+    let taken = taken.unwrap_or_else(|_| {
+        Err(CommandError::environment("the Lease cannot be had")
+            .hint("see the warnings above; Berth needs the rights of docs/reference/rbac.md"))
+    });
+    match taken {
+        Ok(()) => Ok(Lead { stop, task }),
+        Err(error) => {
+            stop.cancel();
+            Err(error)
+        }
+    }
+}
+
+/// A command's patience with somebody else's Lease: it says that it waits, and waits only for
+/// one who does not live.
+#[derive(Debug, Default)]
+pub struct Patience(Option<String>);
+
+impl Patience {
+    /// Says whom it waits for; an error once that one was seen to live.
+    pub fn hear(&mut self, rival: Option<&Rival>) -> Result<(), CommandError> {
+        let Some(rival) = rival else { return Ok(()) };
+        if rival.renews {
+            return Err(CommandError::environment(rival.to_string()).hint(
+                "a daemon works there: end it by SIGTERM, upon which it gives the Lease up, and try \
+                 again; one that stopped every write gives it up by itself",
+            ));
+        }
+        if self.0.as_ref() != Some(&rival.holder) {
+            self.0 = Some(rival.holder.clone());
+            crate::output::complain(&format!(
+                "{rival}; it is free in some {} s if that one has ended: waiting\n",
+                LASTS.as_secs()
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Longer than a Lease lasts that nobody renews.

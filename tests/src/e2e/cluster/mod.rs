@@ -177,6 +177,11 @@ impl Cluster {
         }
     }
 
+    /// What stands at this path; there must be something.
+    pub fn read(&self, path: &str) -> Value {
+        self.ask("GET", path, "application/json", None)
+    }
+
     /// Creates an object, as an administrator would; it must be accepted.
     pub fn post(&self, path: &str, body: &Value) -> Value {
         self.ask("POST", path, "application/json", Some(body))

@@ -80,7 +80,7 @@ pub(super) fn keep(data: bool, version: Option<u64>) -> What {
 pub(super) fn tell() -> What {
     What::Tell {
         key: key(),
-        uid: Uid("u1".into()),
+        uid: Some(Uid("u1".into())),
         warning: true,
         reason: "Refused".into(),
         note: "the queue is full".into(),
