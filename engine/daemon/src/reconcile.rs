@@ -302,7 +302,6 @@ impl Loop {
                 return;
             }
             self.answers().await;
-            }
         }
     }
 }

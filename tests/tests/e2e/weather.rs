@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use berth_tests::e2e::{CREATE_PODS, Faults, On, Scene, Setting, Stage, Wish, seed};
+use berth_tests::e2e::{CREATE_PODS, Faults, On, Scene, Setting, Stage, Wish, command, seed};
 use serde_json::{Value, json};
 
 /// One running pod of 8 slots.
@@ -44,7 +44,7 @@ fn refused(stage: &Stage, name: &str, words: &str) -> Option<()> {
     let events: Vec<String> = events
         .iter()
         .filter(|event| event["reason"] == "Refused" && event["type"] == "Warning")
-        .map(|event| event.to_string())
+        .map(ToString::to_string)
         .filter(|text| text.contains(&format!("Experiment/vision/{name}")) && text.contains(words))
         .collect();
     assert!(events.len() < 2, "{events:?}");
@@ -138,6 +138,84 @@ async fn an_edited_service_is_put_right_and_a_deleted_one_is_made_again(on: On) 
         .await;
     assert_eq!(stage.scene.running("gang").len(), 2, "{}", stage.describe());
     stage.check();
+}
+
+/// A webhook changed the image at its creation, which is how the pod was made; then a person does.
+async fn a_pod_changed_by_hand_is_reported_and_left_alone(on: On) {
+    let mirror = ("registry.example.com/", "mirror.example.com/");
+    let usual = Setting::usual(on);
+    let mut stage = Stage::build(Setting {
+        cluster: Wish {
+            rewrite: Some(mirror),
+            ..usual.cluster
+        },
+        ..usual
+    })
+    .await;
+    stage.add("bert", 8, "10m", &[]);
+    stage.state("bert", "Running").await;
+    let none = drift(&stage, &[]).await;
+    assert_eq!(
+        none,
+        (Some(0), "no drift\n".to_owned()),
+        "{}",
+        stage.describe()
+    );
+    let (path, queue) = (pod_path(&stage, "bert"), stage.names().queue());
+    let name = stage.scene.running("bert")[0].name.clone();
+    let pod = stage.cluster.object("pods", &queue, &name).unwrap();
+    let mut containers = pod["spec"]["containers"].clone();
+    let made = containers[0]["image"].as_str().unwrap().to_owned();
+    assert!(made.starts_with(mirror.1), "{made}");
+    containers[0]["image"] = "registry.example.com/other:1".into();
+    let edit = json!({
+        "metadata": {"labels": {"team": "audio"}, "annotations": {"cni.example.com/ip": "10.0.0.1"}},
+        "spec": {"containers": containers},
+    });
+    let edited = stage.cluster.patch(&path, &edit);
+    let fields = ["spec.containers[name=task].image", "metadata.labels.team"];
+    stage
+        .until("the drift is reported", |scene| {
+            let report = scene.status.files.get("drift.md");
+            let has = |text: &String| fields.iter().all(|field| text.contains(field));
+            report.is_some_and(has)
+        })
+        .await;
+    let report = &stage.scene.status.files["drift.md"];
+    assert!(!report.contains("cni.example.com"), "{report}");
+    // Nothing puts it right, and whoever asks is told the same, also after a restart.
+    stage.kill().await;
+    stage.start();
+    stage.add("next", 1, "20ms", &[]);
+    stage.state("next", "Completed").await;
+    let live = stage.cluster.object("pods", &queue, &name).unwrap();
+    assert_eq!(live["spec"]["containers"], edited["spec"]["containers"]);
+    assert_eq!(live["metadata"]["labels"]["team"], "audio");
+    let (code, found) = drift(&stage, &["-o", "json"]).await;
+    assert_eq!(code, Some(1), "{found}");
+    let found: Value = serde_json::from_str(&found).unwrap();
+    let of = found[0]["fields"].as_array().unwrap();
+    let mut paths: Vec<&str> = of.iter().filter_map(|it| it["path"].as_str()).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["metadata.labels.team", fields[0]], "{found}");
+    assert_eq!(stage.scene.running("bert").len(), 1, "{}", stage.describe());
+    assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
+    stage.check();
+}
+
+/// `berth drift`: exit code and what it prints.
+async fn drift(stage: &Stage, more: &[&str]) -> (Option<i32>, String) {
+    let flags = stage.flags();
+    let mut drift = command();
+    drift
+        .args(["drift", "--repo", &flags.repository, "--ref", "main"])
+        .args(["--cluster", "lab", "--kubeconfig"])
+        .arg(&flags.kubeconfig)
+        .args(more);
+    let done = tokio::process::Command::from(drift).output().await.unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_ne!(done.status.code(), Some(3), "{said}");
+    (done.status.code(), String::from_utf8(done.stdout).unwrap())
 }
 
 async fn a_pod_deleted_by_hand_is_an_interruption(on: On) {
@@ -272,6 +350,7 @@ on_both! {
     no_right_to_create_pods_is_said_and_mended,
     a_full_quota_stops_only_what_it_refuses,
     an_edited_service_is_put_right_and_a_deleted_one_is_made_again,
+    a_pod_changed_by_hand_is_reported_and_left_alone,
     a_pod_deleted_by_hand_is_an_interruption,
     exit_zero_after_being_asked_to_stop_is_no_success,
     a_finalizer_taken_off_by_hand_loses_no_count,

@@ -1,6 +1,6 @@
 //! One effect, from its first request to its outcome.
 
-use berth_core::ids::Timestamp;
+use berth_core::ids::{ObjectKey, Timestamp};
 use berth_core::reconciler::{Effect, Outcome, What};
 use http::Request;
 use serde_json::Value;
@@ -77,7 +77,10 @@ impl<'a> Call<'a> {
     /// The answer was lost after the request may have been sent.
     pub fn lost(&self, cause: impl Into<String>) -> Outcome {
         let reads = !matches!(self.stage, Stage::First)
-            || matches!(self.what, What::Apply { dry_run: true, .. });
+            || matches!(
+                self.what,
+                What::Apply { dry_run: true, .. } | What::Inspect { .. }
+            );
         if reads {
             Outcome::Unreachable(cause.into())
         } else {
@@ -96,7 +99,21 @@ impl<'a> Call<'a> {
                 Ok(would) => self.ask(Stage::Would(would), request::object_request(key)),
                 Err(error) => Next::Outcome(self.lost(error.to_string())),
             },
+            What::Inspect { key, body } if answer.is_success() => {
+                Next::Outcome(self.inspected(key, body, answer))
+            }
             _ => Next::Outcome(outcome::outcome(self.what, self.caller, answer, &self)),
+        }
+    }
+
+    /// What others changed.
+    fn inspected(&self, key: &ObjectKey, body: &Value, answer: &Answer<'_>) -> Outcome {
+        let Ok(live) = serde_json::from_slice::<Value>(answer.body) else {
+            return self.lost("the answer is not JSON");
+        };
+        match living(answer.body, key, self.caller) {
+            Ok(fact) => Outcome::Compared(super::drift::changes(&live, body), fact),
+            Err(why) => self.lost(why),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a dry run would change: the live object against the server's answer.
 
+use berth_core::observed::{is_of_berth, is_of_system};
 use berth_core::reconciler::FieldDrift;
 use serde_json::Value;
 
@@ -19,20 +20,75 @@ enum Step {
 pub(super) fn drift(live: &Value, would: &Value) -> Vec<FieldDrift> {
     let mut found = Vec::new();
     walk(&mut Vec::new(), Some(live), Some(would), &mut found);
-    found
-        .into_iter()
-        .filter(|(path, ..)| !is_bookkeeping(path))
-        .map(|(path, live_value, desired)| {
-            let owner = owner(live, &path);
-            FieldDrift {
-                path: text(&path),
-                live: live_value.map(shown),
-                desired: desired.map(shown),
-                manager: owner.as_ref().map(|(manager, _)| manager.clone()),
-                when: owner.and_then(|(_, when)| when),
-            }
+    found.retain(|(path, ..)| !is_bookkeeping(path));
+    found.into_iter().map(|one| report(live, one)).collect()
+}
+
+/// What others changed on a pod that was made from this body, by what managedFields say: a field
+/// that differs and is ours was changed at its creation (a webhook), and is as it was made. What is
+/// gone from the body has no owner any more.
+pub(super) fn changes(live: &Value, body: &Value) -> Vec<FieldDrift> {
+    let (mut found, mut single) = (Vec::new(), Vec::new());
+    walk(&mut Vec::new(), Some(live), Some(body), &mut found);
+    for (mut path, live, body) in found {
+        if body.is_none_or(Value::is_null) {
+            spread(&mut path, live, &mut single);
+        } else {
+            single.push((path, live, body));
+        }
+    }
+    single.retain(|(path, here, _)| {
+        is_changeable(path) && (here.is_none() || owner(live, path).is_some())
+    });
+    single.into_iter().map(|one| report(live, one)).collect()
+}
+
+/// The leaves of something that the body does not have: each has its own owner.
+fn spread<'a>(path: &mut Vec<Step>, live: Option<&'a Value>, found: &mut Vec<Found<'a>>) {
+    let pairs: Pairs<'a> = match live {
+        Some(Value::Object(map)) => {
+            let pair = |(name, value)| (Step::Field(String::clone(name)), Some(value), None);
+            map.iter().map(pair).collect()
+        }
+        Some(Value::Array(items)) => pair_items(items, &[]),
+        _ => {
+            found.push((path.clone(), live, None));
+            return;
+        }
+    };
+    for (step, live, _) in pairs {
+        path.push(step);
+        spread(path, live, found);
+        path.pop();
+    }
+}
+
+/// As in the baseline of the core: what the system puts on a pod by itself is nobody's change.
+fn is_changeable(path: &[Step]) -> bool {
+    let names: Vec<&str> = path
+        .iter()
+        .map_while(|step| match step {
+            Step::Field(name) => Some(name.as_str()),
+            _ => None,
         })
-        .collect()
+        .collect();
+    match names.as_slice() {
+        ["metadata", "labels", key] => !is_of_system(key),
+        ["metadata", "annotations", key] => is_of_berth(key),
+        ["spec", name, ..] => !matches!(*name, "nodeName" | "ephemeralContainers"),
+        _ => false,
+    }
+}
+
+fn report(live: &Value, (path, here, desired): Found<'_>) -> FieldDrift {
+    let owner = owner(live, &path);
+    FieldDrift {
+        path: text(&path),
+        live: here.map(shown),
+        desired: desired.map(shown),
+        manager: owner.as_ref().map(|(manager, _)| manager.clone()),
+        when: owner.and_then(|(_, when)| when),
+    }
 }
 
 type Found<'a> = (Vec<Step>, Option<&'a Value>, Option<&'a Value>);
@@ -173,7 +229,76 @@ fn item<'a>(fields: &'a Value, key: &str, id: &Value) -> Option<&'a Value> {
 mod tests {
     use serde_json::json;
 
-    use super::drift;
+    use super::{changes, drift};
+
+    /// A pod of which a webhook changed the image of a sidecar at its creation, and somebody later
+    /// that of the program, a label and the tolerations.
+    #[test]
+    fn of_a_pod_only_what_came_after_its_creation_is_a_change() {
+        let body = json!({
+            "metadata": {"labels": {"team": "vision", "size": "small"}, "annotations": {"berth.dev/id": "a"}},
+            "spec": {"containers": [{"name": "task", "image": "train:1"}, {"name": "side", "image": "side:1"}]},
+        });
+        let live = json!({
+            "metadata": {
+                "labels": {"team": "audio", "extra": "1", "topology.kubernetes.io/zone": "a"},
+                "annotations": {"berth.dev/id": "a", "cni.example.com/ip": "10.0.0.1"},
+                "managedFields": [
+                    {"manager": "berth", "time": "2026-11-20T08:00:00Z", "fieldsV1": {
+                        "f:metadata": {"f:labels": {}, "f:annotations": {"f:berth.dev/id": {}}},
+                        "f:spec": {"f:dnsPolicy": {}, "f:containers": {
+                            "k:{\"name\":\"side\"}": {"f:image": {}}, "k:{\"name\":\"task\"}": {"f:name": {}}}}}},
+                    {"manager": "kubectl-edit", "time": "2026-11-20T09:00:00Z", "fieldsV1": {
+                        "f:metadata": {"f:labels": {"f:team": {}, "f:extra": {}, "f:topology.kubernetes.io/zone": {}}},
+                        "f:spec": {"f:tolerations": {}, "f:containers": {
+                            "k:{\"name\":\"task\"}": {"f:image": {}}}}}},
+                    {"manager": "cni", "time": "2026-11-20T09:00:00Z", "fieldsV1": {
+                        "f:metadata": {"f:annotations": {"f:cni.example.com/ip": {}}}}},
+                ],
+            },
+            "spec": {
+                "nodeName": "node-1", "dnsPolicy": "ClusterFirst",
+                "tolerations": [{"operator": "Exists"}],
+                "containers": [{"name": "task", "image": "train:2"}, {"name": "side", "image": "mirror/side:1"}],
+            },
+            "status": {"phase": "Running"},
+        });
+        let told = |body: &serde_json::Value| -> Vec<String> {
+            let line = |it: berth_core::reconciler::FieldDrift| {
+                let text = |part: Option<String>| part.unwrap_or_else(|| "-".into());
+                format!(
+                    "{} {} -> {} by {}",
+                    it.path,
+                    text(it.desired),
+                    text(it.live),
+                    text(it.manager)
+                )
+            };
+            let mut lines: Vec<String> = changes(&live, body).into_iter().map(line).collect();
+            lines.sort();
+            lines
+        };
+        assert_eq!(
+            told(&body),
+            [
+                "metadata.labels.extra - -> 1 by kubectl-edit",
+                "metadata.labels.size small -> - by -",
+                "metadata.labels.team vision -> audio by kubectl-edit",
+                "spec.containers[name=task].image train:1 -> train:2 by kubectl-edit",
+                "spec.tolerations[0].operator - -> Exists by kubectl-edit",
+            ]
+        );
+        // What it was made from is not known any more: the fields are, by their managers.
+        assert_eq!(
+            told(&serde_json::Value::Null),
+            [
+                "metadata.labels.extra - -> 1 by kubectl-edit",
+                "metadata.labels.team - -> audio by kubectl-edit",
+                "spec.containers[name=task].image - -> train:2 by kubectl-edit",
+                "spec.tolerations[0].operator - -> Exists by kubectl-edit",
+            ]
+        );
+    }
 
     #[test]
     fn names_field_values_manager_and_time() {

@@ -49,9 +49,10 @@ fn absent(what: &What, answer: &Answer<'_>) -> Outcome {
         return Outcome::Unreachable("the server's 404 is not of a Kubernetes API".into());
     };
     let name = match what {
-        What::Apply { key, .. } | What::Delete { key, .. } | What::Release { key, .. } => {
-            &*key.name
-        }
+        What::Apply { key, .. }
+        | What::Inspect { key, .. }
+        | What::Delete { key, .. }
+        | What::Release { key, .. } => &*key.name,
         What::Keep { name, .. } => name,
         _ => return Outcome::Refused(words(answer)),
     };

@@ -46,6 +46,7 @@ pub fn request(
         What::Apply {
             key, body, dry_run, ..
         } => apply(key, body, *dry_run),
+        What::Inspect { key, .. } => object_request(key),
         What::Delete { key, uid, version } => build(
             "DELETE",
             Url::object(key),

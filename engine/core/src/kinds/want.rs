@@ -28,6 +28,8 @@ pub struct Recipe {
     pub after: Vec<ObjectKey>,
     /// Path and value hashes of the desired leaves, for converged kinds; as in `Fact::leaves`.
     pub leaves: Arc<[(u64, u64)]>,
+    /// A frozen one that is not as it was when it was made: somebody changed it.
+    pub suspect: bool,
     /// Makes the body, without the labels and annotations that the reconciler stamps.
     pub body: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
 }

@@ -120,9 +120,25 @@ pub struct PodFact {
     pub waiting: Option<Box<str>>,
     /// Why the scheduler does not place it, in its words.
     pub unschedulable: Option<Box<str>>,
-    /// A hash of the live spec; it differs from the baseline when somebody changed the pod.
-    pub spec: u64,
+    /// A hash of what can be changed on a live pod and is nobody's business but Berth's; it differs
+    /// from the baseline when somebody changed the pod.
+    pub changeable: u64,
 }
+
+impl PodFact {
+    /// The present state of what can be changed, as the ledger keeps it. Another version of the
+    /// hash has another beginning, and compares with nothing.
+    pub fn baseline(&self) -> String {
+        format!("{BASELINE}{:016x}", self.changeable)
+    }
+
+    /// Whether the pod differs from what it was when that was written; false if it cannot be told.
+    pub fn differs(&self, baseline: &str) -> bool {
+        baseline.starts_with(BASELINE) && baseline != self.baseline()
+    }
+}
+
+const BASELINE: &str = "v1-";
 
 /// A taint that keeps pods away (`NoSchedule`, `NoExecute`).
 #[derive(Debug, Clone, PartialEq, Eq)]

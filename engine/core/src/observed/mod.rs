@@ -13,5 +13,6 @@ pub use coverage::Coverage;
 pub use fact::{
     Fact, NodeFact, Occupant, Ownership, PodEnd, PodFact, PodPhase, PodRole, SlotRequest, Taint,
 };
+pub use pod::{is_of_berth, is_of_system};
 pub use read::{Unreadable, fact, node, occupant, state_of};
 pub use store::{Absent, Observed, Touched};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use berth_openapi::Quantity;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::read::{list, time};
 use super::{PodEnd, PodFact, PodPhase, PodRole, SlotRequest, marks};
@@ -45,7 +45,7 @@ pub(super) fn read(object: &Value) -> PodFact {
             .then(|| end(object, phase, &task["state"]["terminated"])),
         waiting: waiting(status),
         unschedulable: unschedulable(status),
-        spec: spec_hash(&object["spec"]),
+        changeable: changeable(object),
     }
 }
 
@@ -125,17 +125,51 @@ fn cut(text: &str) -> Box<str> {
     text.chars().take(300).collect::<String>().into()
 }
 
-/// A hash of the spec but for the node, which the scheduler sets.
-fn spec_hash(spec: &Value) -> u64 {
-    let fields = spec.as_object().into_iter().flatten();
-    let unbound: BTreeMap<&String, &Value> =
-        fields.filter(|(name, _)| *name != "nodeName").collect();
-    let mut writer = DigestWriter::new("pod-spec/v1");
-    writer.field(&serde_json::to_vec(&unbound).unwrap_or_default());
+/// A hash of what Kubernetes lets people change on a live pod: images, resources, the deadline and
+/// tolerations, and its labels and Berth's own annotations. What the system puts there by itself
+/// (the node, labels of its own domains, others' annotations) is left out, and so is everything
+/// that never changes: a new server may show it in another form.
+fn changeable(object: &Value) -> u64 {
+    let (meta, spec) = (&object["metadata"], &object["spec"]);
+    let containers = |name: &str| -> Vec<Value> {
+        let all = list(&spec[name]);
+        all.map(|it| json!([it["name"], it["image"], it["resources"]]))
+            .collect()
+    };
+    let text = json!([
+        containers("initContainers"),
+        containers("containers"),
+        spec["activeDeadlineSeconds"],
+        spec["tolerations"],
+        kept(&meta["labels"], |key| !is_of_system(key)),
+        kept(&meta["annotations"], is_of_berth),
+    ]);
+    let mut writer = DigestWriter::new("pod-changeable/v1");
+    writer.field(text.to_string().as_bytes());
     let digest = writer.finish();
     let mut first = [0; 8];
     first.copy_from_slice(&digest.as_bytes()[..8]);
     u64::from_le_bytes(first)
+}
+
+fn kept(map: &Value, keep: impl Fn(&str) -> bool) -> BTreeMap<&str, &Value> {
+    let entries = map.as_object().into_iter().flatten();
+    let entries = entries.filter(|(key, _)| keep(key));
+    entries.map(|(key, value)| (key.as_str(), value)).collect()
+}
+
+/// Whether a label or annotation is of a domain that Kubernetes keeps for itself.
+pub fn is_of_system(key: &str) -> bool {
+    let domain = key.split_once('/').map_or("", |(domain, _)| domain);
+    ["kubernetes.io", "k8s.io"].iter().any(|own| {
+        let before = domain.strip_suffix(own);
+        before.is_some_and(|it| it.is_empty() || it.ends_with('.'))
+    })
+}
+
+/// Whether an annotation is one that Berth alone writes.
+pub fn is_of_berth(key: &str) -> bool {
+    key.starts_with("berth.dev/") && key != marks::HOLD
 }
 
 /// What a pod takes: the sum of its containers and native sidecars, or the largest init container

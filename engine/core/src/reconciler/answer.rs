@@ -54,6 +54,19 @@ impl Reconciler {
                 Outcome::Compared(fields, _) => self.found_drift(now, unit, key, fields),
                 other => self.failed(now, unit, key, &other),
             },
+            Aim::Inspect { version } => match outcome {
+                Outcome::Compared(fields, _) => {
+                    self.in_sync.insert(key.clone(), version);
+                    self.fine(unit, key);
+                    let known = self.drift.get(key).map(|entry| &entry.fields);
+                    if !fields.is_empty() && known != Some(&fields) {
+                        self.report_drift(now, unit, key, fields);
+                    }
+                }
+                // It went meanwhile: the watch tells.
+                Outcome::Absent => {}
+                other => self.failed(now, unit, key, &other),
+            },
             Aim::Apply { uid } => match outcome {
                 Outcome::Done(Some(fact)) => {
                     self.counters.applied += 1;
@@ -169,8 +182,18 @@ impl Reconciler {
         key: &ObjectKey,
         fields: Vec<FieldDrift>,
     ) {
-        self.counters.drifted += 1;
         self.drifted.insert(key.clone());
+        self.report_drift(now, unit, key, fields);
+    }
+
+    fn report_drift(
+        &mut self,
+        now: Timestamp,
+        unit: &UnitId,
+        key: &ObjectKey,
+        fields: Vec<FieldDrift>,
+    ) {
+        self.counters.drifted += 1;
         let times = self.drift.get(key).map_or(1, |entry| entry.times + 1);
         let entry = DriftEntry {
             times,

@@ -124,6 +124,14 @@ pub enum What {
         /// Only ask.
         dry_run: bool,
     },
+    /// Read a pod that somebody changed, and say what: it is never corrected. The answer is
+    /// `Compared`.
+    Inspect {
+        /// The object.
+        key: ObjectKey,
+        /// What it was made from; null if that is not known any more.
+        body: serde_json::Value,
+    },
     /// DELETE with preconditions.
     Delete {
         /// The object.
@@ -214,7 +222,7 @@ pub enum Outcome {
     Done(Option<Box<Fact>>),
     /// Create: there is one of this name; this is it.
     Exists(Box<Fact>),
-    /// Dry run: these fields differ; none means in sync.
+    /// Dry run or inspection: these fields differ; none means in sync.
     Compared(Vec<FieldDrift>, Box<Fact>),
     /// A precondition did not hold, or the object is not there any more.
     Conflict,

@@ -83,10 +83,28 @@ impl Reconciler {
                 return self.trouble(id, key, words);
             }
         }
-        if recipe.upkeep == Upkeep::Frozen || fact.hold || fact.deleting.is_some() {
+        if fact.hold || fact.deleting.is_some() {
             return None;
         }
-        self.converge(id, recipe, now)
+        match recipe.upkeep {
+            Upkeep::Frozen => self.inspect(id, recipe),
+            Upkeep::Converged => self.converge(id, recipe, now),
+        }
+    }
+
+    /// What somebody changed on a pod is reported, and never corrected.
+    fn inspect(&mut self, id: &UnitId, recipe: &Recipe) -> Option<Effect> {
+        let key = &recipe.key;
+        let version = self.observed.get(key)?.version;
+        if !recipe.suspect || self.in_sync.get(key) == Some(&version) {
+            return None;
+        }
+        let what = What::Inspect {
+            key: key.clone(),
+            body: (recipe.body)(),
+        };
+        let why = format!("{key} was changed since it was made");
+        Some(self.give(id, key, Aim::Inspect { version }, why, what))
     }
 
     fn create(&mut self, id: &UnitId, recipe: &Recipe) -> Option<Effect> {

@@ -10,6 +10,7 @@ use crate::ids::{CommitId, Digest, ObjectKey, ResourceVersion, Uid, UnitId};
 pub(super) enum Aim {
     Create { digest: Digest },
     Compare { version: ResourceVersion },
+    Inspect { version: ResourceVersion },
     Apply { uid: Uid },
     Delete { uid: Uid },
     Release { uid: Uid },

@@ -253,9 +253,9 @@ impl Reconciler {
         let named = |(tip, _): &(CommitId, _)| Some(*tip) == status;
         if let Some(last) = self.book.unanchored.iter().rposition(named) {
             let pushed: Vec<_> = self.book.unanchored.drain(..=last).collect();
-            pushed
-                .iter()
-                .for_each(|(_, units)| self.keep_durable(units));
+            for (_, units) in &pushed {
+                self.keep_durable(units);
+            }
         }
     }
 

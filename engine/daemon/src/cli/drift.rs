@@ -13,7 +13,8 @@ use crate::{look, output};
 
 /// Say what in the cluster differs from what Berth applied; change nothing
 ///
-/// The server is asked by dry-run, and only about what looks different. Ends with 1 if anything is.
+/// The server is asked by dry-run, and only about what looks different. A pod is compared with what
+/// the server made of it at its creation. Ends with 1 if anything differs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -75,7 +76,12 @@ async fn compare(reconciler: &mut Reconciler, client: &Client, namespace: String
         let effects = reconciler.step(clock.now());
         let asks: Vec<_> = effects
             .into_iter()
-            .filter(|effect| matches!(effect.what, What::Apply { dry_run: true, .. }))
+            .filter(|effect| {
+                matches!(
+                    effect.what,
+                    What::Apply { dry_run: true, .. } | What::Inspect { .. }
+                )
+            })
             .collect();
         if asks.is_empty() {
             return;

@@ -137,6 +137,7 @@ pub fn object(what: &What) -> Option<String> {
     match what {
         What::Create { key, .. }
         | What::Apply { key, .. }
+        | What::Inspect { key, .. }
         | What::Delete { key, .. }
         | What::Release { key, .. }
         | What::Tell { key, .. } => Some(key.to_string()),
@@ -151,6 +152,7 @@ pub fn word(what: &What) -> &'static str {
         What::Create { .. } => "create",
         What::Apply { dry_run: true, .. } => "compare",
         What::Apply { dry_run: false, .. } => "apply",
+        What::Inspect { .. } => "inspect",
         What::Delete { .. } => "delete",
         What::Release { .. } => "release",
         What::Record { .. } => "record",

@@ -73,8 +73,7 @@ struct Beside {
 pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), CommandError> {
     let (metrics, registry) = Metrics::new();
     let (door, pings) = mpsc::channel::<Ping>(8);
-    let (say, missing) = watch::channel(vec![FIRST.to_owned()]);
-    let (say, missing) = watch::channel(Some(Missing::yet("the first snapshot")));
+    let (say, missing) = watch::channel(Some(Missing::yet(FIRST)));
     let mut beside = Beside {
         stop: CancellationToken::new(),
         tasks: Vec::new(),
@@ -196,7 +195,7 @@ fn follow(
     settings: &Settings,
     stop: Stop,
     snapshots: mpsc::Sender<Arc<Desired>>,
-    missing: watch::Sender<Vec<String>>,
+    missing: watch::Sender<Option<Missing>>,
     metrics: Metrics,
 ) -> Result<crate::source::follow::Following, CommandError> {
     let (source, mirror) = settings.repository.clone();

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use super::reader::Reader;
 use super::{Files, resolve};
 use crate::metrics::Metrics;
+use crate::reconcile::Missing;
 use crate::run::status;
 
 /// A local repository is looked at this often, beside the watch that sees a change at once.
@@ -39,7 +40,7 @@ pub struct Follower {
     /// Where snapshots go.
     pub snapshots: mpsc::Sender<Arc<Desired>>,
     /// What the daemon waits for: until the first snapshot, why there is none.
-    pub missing: watch::Sender<Vec<String>>,
+    pub missing: watch::Sender<Option<Missing>>,
     /// Counts.
     pub metrics: Metrics,
     /// Gives up what both of them fetch.
@@ -175,9 +176,9 @@ impl Follower {
 
     fn failed(&self, error: &GitError, failures: u32) -> u32 {
         self.metrics.git_failed();
-        let first = |missing: &mut Vec<String>| match missing.as_mut_slice() {
-            [one] if one.starts_with(FIRST) => {
-                *one = format!("{FIRST} ({})", error.reason());
+        let first = |missing: &mut Option<Missing>| match missing {
+            Some(one) if one.what.starts_with(FIRST) => {
+                one.what = format!("{FIRST} ({})", error.reason());
                 true
             }
             _ => false,

@@ -70,6 +70,7 @@ impl Kitchen {
             upkeep: Upkeep::Frozen,
             after,
             leaves: Arc::new([]),
+            suspect: false,
             body: Arc::new(move || kitchen.render(&role).to_json()),
         }
     }
@@ -116,11 +117,12 @@ fn converged(
         upkeep: Upkeep::Converged,
         after: Vec::new(),
         leaves: leaves(&node, shape),
+        suspect: false,
         body: Arc::new(body),
     }
 }
 
-/// A pod that is there and stays as it is. It is never made, so it has no body.
+/// A pod that is there and stays as it is. It is never made, so it needs no body.
 pub fn keep(fact: &Fact) -> Recipe {
     Recipe {
         key: fact.key.clone(),
@@ -128,6 +130,7 @@ pub fn keep(fact: &Fact) -> Recipe {
         upkeep: Upkeep::Frozen,
         after: Vec::new(),
         leaves: Arc::new([]),
+        suspect: false,
         body: Arc::new(|| Json::Null),
     }
 }

@@ -121,6 +121,7 @@ fn observe(attempt: &mut Attempt, live: &LivePod, view: &View) {
             RankRecord {
                 rank,
                 uid,
+                baseline: Some(live.pod.baseline()),
                 node: None,
                 end: None,
                 vanished: false,

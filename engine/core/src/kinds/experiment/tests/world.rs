@@ -214,7 +214,7 @@ impl World {
                 end: None,
                 waiting: None,
                 unschedulable: None,
-                spec: 0,
+                changeable: 0,
             })),
             key: key.clone(),
         };

@@ -4,9 +4,9 @@ use super::{Machine, TRIAL};
 use crate::ids::Timestamp;
 use crate::kinds::Recipe;
 use crate::kinds::experiment::lifecycle::LivePod;
-use crate::kinds::experiment::recipes::keep;
+use crate::kinds::experiment::recipes::{Kitchen, keep};
 use crate::kinds::experiment::render::PodRole;
-use crate::ledger::{Run, RunState};
+use crate::ledger::{Attempt, Run, RunState};
 
 impl Machine<'_> {
     pub(super) fn collect_objects(&mut self) {
@@ -72,7 +72,8 @@ impl Machine<'_> {
             *live.role.run == *self.run
                 && (live.role.trial, live.role.attempt) == (TRIAL, attempt.number)
         };
-        objects.extend(self.pods.iter().filter(is_own).map(|live| keep(live.fact)));
+        let own = self.pods.iter().filter(is_own);
+        objects.extend(own.map(|live| keep_as_made(live, attempt, &kitchen)));
         let unseen =
             (0..attempt.pods).filter(|rank| !attempt.ranks.iter().any(|it| it.rank == *rank));
         if self.view.complete {
@@ -89,6 +90,35 @@ impl Machine<'_> {
                 )
             }));
         }
+    }
+}
+
+/// A pod that runs, and whether somebody changed it since it was made. If it was rendered from the
+/// layers of today, its body says what it was.
+fn keep_as_made(live: &LivePod, attempt: &Attempt, kitchen: &Kitchen) -> Recipe {
+    let record = live.record(attempt);
+    let baseline = record.and_then(|record| record.baseline.as_deref());
+    let runs = live.pod.end.is_none() && live.fact.deleting.is_none();
+    let recipe = keep(live.fact);
+    if !runs || !baseline.is_some_and(|baseline| live.pod.differs(baseline)) {
+        return recipe;
+    }
+    let role = PodRole {
+        attempt: attempt.number,
+        rank: live.role.rank,
+        pods: attempt.pods,
+        slots: attempt.slots,
+    };
+    let rendered = kitchen.pod(role, Vec::new());
+    let body = if rendered.digest == recipe.digest {
+        rendered.body
+    } else {
+        recipe.body
+    };
+    Recipe {
+        suspect: true,
+        body,
+        ..recipe
     }
 }
 
