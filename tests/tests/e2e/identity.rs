@@ -51,7 +51,7 @@ async fn a_deleted_status_branch_stops_every_write(on: On) {
 
 async fn a_status_branch_that_was_rolled_back_stops_every_write(on: On) {
     let mut stage = stopped(on).await;
-    let earlier = stage.repository.log(BRANCH)[2].0.clone();
+    let earlier = stage.repository.log(BRANCH)[1].0.clone();
     move_branch(&stage, &earlier);
     halts_until_put_back(&mut stage, &["rewritten or rolled back"]).await;
 }
