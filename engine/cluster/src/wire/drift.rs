@@ -264,7 +264,7 @@ mod tests {
             "status": {"phase": "Running"},
         });
         let told = |body: &serde_json::Value| -> Vec<String> {
-            let line = |it: berth_core::reconciler::FieldDrift| {
+            let told_of = |it: berth_core::reconciler::FieldDrift| {
                 let text = |part: Option<String>| part.unwrap_or_else(|| "-".into());
                 format!(
                     "{} {} -> {} by {}",
@@ -274,7 +274,7 @@ mod tests {
                     text(it.manager)
                 )
             };
-            let mut lines: Vec<String> = changes(&live, body).into_iter().map(line).collect();
+            let mut lines: Vec<String> = changes(&live, body).into_iter().map(told_of).collect();
             lines.sort();
             lines
         };
