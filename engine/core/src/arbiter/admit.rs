@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::Supply;
+use crate::diagnostic::Code;
 use crate::ids::{Name, UnitId};
 use crate::kinds::{Ask, Grant};
 
@@ -86,9 +87,18 @@ fn decide(ask: &Ask, rules: Option<&QueueRules>, used: u64, supply: &mut Supply)
     }
     let resource = ask.each.as_ref().map_or("", |each| &*each.resource);
     let per_pod = slots / u64::from(ask.pods.max(1));
+    let selected = selected(ask);
+    if let Some(most) = supply.too_little(ask) {
+        let slot = ask.each.as_ref().map_or(1, |each| each.millis) / per_pod.max(1);
+        let most = most / slot.max(1);
+        return wait(format!(
+            "no node{selected} can hold a pod of {per_pod} slots ({resource}), the most is {most}: \
+             lower `maxSlotsPerPod` or add such nodes ({})",
+            Code::UnusableMaximum
+        ));
+    }
     wait(format!(
-        "no room on the nodes{} for {} pods of {per_pod} slots ({resource})",
-        selected(ask),
+        "no room on the nodes{selected} for {} pods of {per_pod} slots ({resource})",
         ask.pods
     ))
 }

@@ -12,8 +12,12 @@ struct Room {
     free: BTreeMap<Box<str>, u64>,
 }
 
-/// What every usable node has left, or why that is not known.
-pub struct Supply(Result<Vec<Room>, String>);
+/// What every usable node has left, or why that is not known; and what all nodes have when nothing
+/// runs.
+pub struct Supply {
+    left: Result<Vec<Room>, String>,
+    whole: Vec<Room>,
+}
 
 impl Supply {
     /// Allocatable less all bound pods that have not ended: ours and everybody's. Nodes that are
@@ -26,10 +30,10 @@ impl Supply {
             match observed.coverage(&watch) {
                 Coverage::Complete => {}
                 Coverage::Incomplete => {
-                    return Self(Err(format!("the list of {what} is being read")));
+                    return Self::unread(format!("the list of {what} is being read"));
                 }
                 Coverage::Unreadable(words) => {
-                    return Self(Err(format!("{what} cannot be read: {words}")));
+                    return Self::unread(format!("{what} cannot be read: {words}"));
                 }
             }
         }
@@ -49,12 +53,33 @@ impl Supply {
                 room.take(requests);
             }
         }
-        Self(Ok(rooms.into_values().collect()))
+        Self {
+            left: Ok(rooms.into_values().collect()),
+            whole: observed.nodes().map(room).collect(),
+        }
+    }
+
+    fn unread(words: String) -> Self {
+        Self {
+            left: Err(words),
+            whole: Vec::new(),
+        }
+    }
+
+    /// The most of this ask's resource that a node has, of the nodes that its pods may go to, if
+    /// that is too little for one pod even when nothing runs there: such a pod would wait for ever.
+    /// In thousandths, as the ask has it.
+    pub fn too_little(&self, ask: &Ask) -> Option<u64> {
+        let each = ask.each.as_ref()?;
+        let suited = self.whole.iter().filter(|room| room.suits(ask));
+        let amounts = suited.map(|room| room.free.get(&each.resource).copied().unwrap_or(0));
+        let most = amounts.max().filter(|_| !self.whole.is_empty())?;
+        (most < each.millis).then_some(most)
     }
 
     /// Why it is not known what is free.
     pub fn unknown(&self) -> Option<&str> {
-        self.0.as_ref().err().map(String::as_str)
+        self.left.as_ref().err().map(String::as_str)
     }
 
     /// Places so many pods of this ask, as tightly as they go; what was placed is taken. Nothing
@@ -80,7 +105,7 @@ impl Supply {
     /// Rooms for so many pods, with how many go into each, and how many find none. `None` if
     /// nothing is known, or nothing is needed.
     fn choose(&self, ask: &Ask, pods: u32) -> Option<(Vec<(usize, u64)>, u64)> {
-        let (Some(each), Ok(rooms)) = (&ask.each, &self.0) else {
+        let (Some(each), Ok(rooms)) = (&ask.each, &self.left) else {
             return None;
         };
         let mut left = u64::from(pods);
@@ -106,7 +131,7 @@ impl Supply {
     }
 
     fn take(&mut self, ask: &Ask, chosen: Vec<(usize, u64)>) {
-        let (Some(each), Ok(rooms)) = (&ask.each, &mut self.0) else {
+        let (Some(each), Ok(rooms)) = (&ask.each, &mut self.left) else {
             return;
         };
         for (index, count) in chosen {

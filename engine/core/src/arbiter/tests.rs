@@ -218,3 +218,40 @@ fn what_was_allowed_goes_on_and_does_not_allow_more() {
     let words = guard.check(&unit("e1")).unwrap_err();
     assert!(words.contains("Berth-Allow-Prune: 1"), "{words}");
 }
+
+#[test]
+fn a_pod_that_no_node_can_hold_is_told_from_one_that_waits_for_room() {
+    let words = |asked: &Ask| {
+        let unit = unit("a");
+        let rules = QueueRules {
+            quota: 1000,
+            observed: true,
+        };
+        let asked = Asked {
+            unit: &unit,
+            ask: asked,
+            holds: false,
+            unbound: 0,
+        };
+        let queues = BTreeMap::from([(name("vision"), rules)]);
+        match admit(&[asked], &queues, Supply::of(&cluster())).remove(0) {
+            Grant::Waiting(words) => words,
+            Grant::Granted => "granted".to_owned(),
+        }
+    };
+    assert_eq!(words(&ask(1, 8, 50, 1)), "granted");
+    assert_eq!(
+        words(&ask(2, 8, 50, 1)),
+        "no room on the nodes for 2 pods of 8 slots (nvidia.com/gpu)"
+    );
+    assert_eq!(
+        words(&ask(1, 16, 50, 1)),
+        "no node can hold a pod of 16 slots (nvidia.com/gpu), the most is 8: lower `maxSlotsPerPod` or add \
+         such nodes (B0408)"
+    );
+    let mut other = ask(1, 4, 50, 1);
+    if let Some(each) = &mut other.each {
+        each.resource = "amd.com/gpu".into();
+    }
+    assert!(words(&other).contains("of 4 slots (amd.com/gpu), the most is 0"));
+}

@@ -8,7 +8,7 @@ use berth_openapi::Shape;
 use super::index::name_place;
 use crate::diagnostic::{Code, Diagnostic, Source, SourceTable};
 use crate::ids::{BlobId, Digest, UnitId};
-use crate::kinds::{Document, Invalid, check, read, told};
+use crate::kinds::{Document, Invalid, check, read};
 use crate::object::{Node, Place, SourceId, Span, digest};
 use crate::yaml::{self, Faulty};
 
@@ -21,6 +21,19 @@ pub struct ListedFile {
     pub blob: BlobId,
     /// Its size in bytes.
     pub size: u64,
+}
+
+/// A path of a snapshot that is not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedFile {
+    /// Its path, `/` between folders.
+    pub path: Arc<str>,
+    /// The code of the finding.
+    pub code: Code,
+    /// Why, as the end of a sentence about it.
+    pub why: String,
+    /// What to do.
+    pub help: String,
 }
 
 /// One file, read.
@@ -145,6 +158,13 @@ impl Files {
         documents.get_mut(at.number)?.as_mut().ok()
     }
 
+    /// The document that stands there, as far as it is sound, if it is not valid alone.
+    pub fn sound(&self, at: &At) -> Option<(&Document, &Invalid)> {
+        let documents = self.by_path.get(&at.path)?.parsed.as_ref().ok()?;
+        let invalid = documents.get(at.number)?.as_ref().err()?;
+        Some((invalid.sound.as_ref()?, invalid))
+    }
+
     /// How many documents there are; a file that cannot be parsed counts as one.
     pub fn count(&self) -> usize {
         let of = |file: &File| file.parsed.as_ref().map_or(1, Vec::len);
@@ -161,31 +181,37 @@ impl File {
 
 /// Bytes -> documents, each as far as it can be told alone.
 pub(super) fn parse(bytes: &[u8], source: SourceId) -> Parsed {
-    let documents = yaml::parse(bytes, source)?;
+    let documents = yaml::parse(bytes, source).map_err(|broken| {
+        let before = broken.before.into_iter().map(valid);
+        let before = before.filter_map(Result::err);
+        let before = before.flat_map(|invalid| invalid.findings);
+        before.chain(broken.findings).collect::<Vec<_>>()
+    })?;
     Ok(documents.into_iter().map(valid).collect())
 }
 
 fn valid(document: Result<Node, Faulty>) -> Result<Valid, Invalid> {
-    let document = read(document.map_err(|faulty| {
-        let unit = told(&faulty.tree);
-        invalid(unit, faulty.findings)
-    })?)?;
+    let document = read(document).map_err(|mut invalid| {
+        let more = invalid.sound.as_ref().map(check::alone);
+        invalid.add(more.unwrap_or_default());
+        invalid
+    })?;
     let findings = check::alone(&document);
     if !findings.is_empty() {
-        return Err(invalid(Some(document.id()), findings));
+        let mut invalid = Invalid {
+            unit: Some(document.id()),
+            place: name_place(&document),
+            findings: Vec::new(),
+            sound: Some(document),
+        };
+        invalid.add(findings);
+        return Err(invalid);
     }
     Ok(Valid {
         form: form(&document),
         document,
         checked: None,
     })
-}
-
-fn invalid(unit: Option<UnitId>, mut findings: Vec<Diagnostic>) -> Invalid {
-    for finding in &mut findings {
-        finding.unit.clone_from(&unit);
-    }
-    Invalid { unit, findings }
 }
 
 /// Digest of what a document says: comments, layout and its place in the file do not count.

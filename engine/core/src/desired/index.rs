@@ -19,8 +19,12 @@ pub(super) struct Index {
     /// Paths of files that hold what they contained, as it cannot be told what of it is at fault;
     /// and why.
     pub holding: BTreeMap<Arc<str>, String>,
+    /// Faulty documents of which something is sound.
+    pub sound: Vec<At>,
     /// Why, in the order of the paths.
     pub findings: Vec<Diagnostic>,
+    /// Where each id was named first, while the index is made.
+    first: BTreeMap<UnitId, Place>,
 }
 
 impl Index {
@@ -29,7 +33,7 @@ impl Index {
         let mut index = Self::default();
         for (path, file) in &files.by_path {
             match &file.parsed {
-                Ok(documents) => index.file(files, path, documents),
+                Ok(documents) => index.file(path, documents),
                 Err(findings) => {
                     index.keep(path, findings);
                     index.findings.extend(findings.iter().cloned());
@@ -73,20 +77,28 @@ impl Index {
         (alone && settled).then_some(touched)
     }
 
-    fn file(&mut self, files: &Files, path: &Arc<str>, documents: &[Result<Valid, Invalid>]) {
+    fn file(&mut self, path: &Arc<str>, documents: &[Result<Valid, Invalid>]) {
         for (number, document) in documents.iter().enumerate() {
+            let path = Arc::clone(path);
             match document {
                 Ok(valid) => {
-                    let path = Arc::clone(path);
-                    self.add(files, At { path, number }, &valid.document);
+                    let id = valid.document.id();
+                    self.named(&id, name_place(&valid.document));
+                    self.valid.entry(id).or_insert(At { path, number });
                 }
                 Err(invalid) => {
                     // One that is alone may have been given another name as well.
                     if invalid.unit.is_none() || documents.len() == 1 {
-                        self.keep(path, &invalid.findings);
+                        self.keep(&path, &invalid.findings);
                     }
-                    self.faulty.extend(invalid.unit.clone());
                     self.findings.extend(invalid.findings.iter().cloned());
+                    if let Some(id) = &invalid.unit {
+                        self.named(id, invalid.place);
+                        self.faulty.insert(id.clone());
+                    }
+                    if invalid.sound.is_some() {
+                        self.sound.push(At { path, number });
+                    }
                 }
             }
         }
@@ -99,22 +111,32 @@ impl Index {
         self.holding.entry(Arc::clone(path)).or_insert(why);
     }
 
-    fn add(&mut self, files: &Files, at: At, document: &Document) {
-        let id = document.id();
-        let Some(first) = self.valid.get(&id) else {
-            self.valid.insert(id, at);
+    /// A document names itself; a second one of the same name is at fault, and so is the first.
+    fn named(&mut self, id: &UnitId, place: Place) {
+        let Some(first) = self.first.get(id) else {
+            self.first.insert(id.clone(), place);
             return;
         };
-        let first_place = files.valid(first).map(|first| name_place(&first.document));
         let cause = format!("there are two documents `{id}`");
-        let mut finding = Diagnostic::error(Code::DuplicateDocument, name_place(document), cause)
+        let mut finding = Diagnostic::error(Code::DuplicateDocument, place, cause)
+            .related(*first, "the other one")
             .help("rename or remove one of them");
-        if let Some(place) = first_place {
-            finding = finding.related(place, "the other one");
-        }
         finding.unit = Some(id.clone());
         self.findings.push(finding);
-        self.faulty.insert(id);
+        self.faulty.insert(id.clone());
+    }
+
+    /// Whether there is such a document, valid or not.
+    pub fn has(&self, id: &UnitId) -> bool {
+        self.valid.contains_key(id) || self.faulty.contains(id)
+    }
+
+    /// The names of all clusters, each once.
+    pub fn clusters(&self) -> Vec<Name> {
+        let mut names: Vec<Name> = self.names(DocumentKind::Cluster).cloned().collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// The names of all documents of a kind, valid or not: what a reference may have meant.

@@ -8,7 +8,7 @@ use super::index::{Index, name_place};
 use super::model::{Scope, Unit};
 use super::past::{OldForms, Past};
 use super::units::Units;
-use crate::diagnostic::{Code, Diagnostic, Severity, closest};
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::ids::{BlobId, Digest, DigestWriter, DocumentKind, Name, UnitId};
 use crate::kinds::experiment::Memo;
 use crate::kinds::{Cluster, Document, PodDefaults, Queue, check};
@@ -43,8 +43,10 @@ impl Pass<'_> {
             self.all(DocumentKind::Experiment, |pass, id, at| {
                 pass.experiment(&cluster, id, at);
             });
+            self.faulty(&cluster);
             return Some(cluster);
         }
+        self.references();
         let why = format!("Cluster {name} is not valid: {}", self.why(&id));
         self.hold(&id, &why);
         let cluster = match &self.units.get(&id)?.document {
@@ -104,24 +106,14 @@ impl Pass<'_> {
             return None;
         };
         let scope = Scope::of_cluster(&cluster);
-        if let Some(finding) = self.unresolved_defaults(&cluster) {
+        let document = Document::Cluster(Arc::clone(&cluster));
+        if let Some(finding) = self.reference(&document) {
             self.refuse(id, vec![finding]);
             return None;
         }
         let input = self.input(at, &[])?;
-        let document = Document::Cluster(Arc::clone(&cluster));
         self.judge(id, at, document, scope, input)
             .then_some(cluster)
-    }
-
-    fn unresolved_defaults(&self, cluster: &Cluster) -> Option<Diagnostic> {
-        let name = cluster.spec.pod_defaults.as_ref()?;
-        let id = UnitId::plain(DocumentKind::PodDefaults, name.clone());
-        if self.index.valid.contains_key(&id) || self.bad.contains_key(&id) {
-            return None;
-        }
-        let place = cluster.place(&["spec", "podDefaults"]);
-        Some(self.unresolved(place, &id))
     }
 
     fn pod_defaults(&mut self, cluster: &Arc<Cluster>, id: &UnitId, at: &At) {
@@ -137,7 +129,10 @@ impl Pass<'_> {
             return;
         };
         if queue.spec.cluster != *cluster.name() {
-            self.foreign_queue(id, &queue);
+            // It is none of our business, but its cluster must exist.
+            if let Some(finding) = self.reference(&Document::Queue(queue)) {
+                self.refuse(id, vec![finding]);
+            }
             return;
         }
         let refers_to = [self.at(DocumentKind::Cluster, cluster.name())];
@@ -148,19 +143,18 @@ impl Pass<'_> {
         self.judge(id, at, Document::Queue(queue), scope, input);
     }
 
-    /// A queue of another cluster is none of our business, but its cluster must exist.
-    fn foreign_queue(&mut self, id: &UnitId, queue: &Queue) {
-        let cluster = UnitId::plain(DocumentKind::Cluster, queue.spec.cluster.clone());
-        if !self.index.valid.contains_key(&cluster) && !self.bad.contains_key(&cluster) {
-            let finding = self.unresolved(queue.place(&["spec", "cluster"]), &cluster);
-            self.refuse(id, vec![finding]);
-        }
-    }
-
     fn experiment(&mut self, cluster: &Arc<Cluster>, id: &UnitId, at: &At) {
         let Some(document @ Document::Experiment(_)) = self.document(at) else {
             return;
         };
+        if let Some(finding) = self.reference(&document) {
+            // What does not depend on the queue is checked all the same.
+            let mut findings = vec![finding];
+            if self.defaults_of(cluster).is_ok() {
+                findings.extend(check::within(&document, &Scope::of_cluster(cluster)));
+            }
+            return self.refuse(id, findings);
+        }
         let Some(queue) = self.queue_of(id, &document) else {
             return;
         };
@@ -198,23 +192,19 @@ impl Pass<'_> {
                 self.hold_by_reference(id, document, &format!("{queue_id} is not valid"));
                 None
             }
-            None if self.bad.contains_key(&queue_id) => {
-                self.hold_by_reference(id, document, &format!("{queue_id} is not valid"));
-                None
-            }
             None => {
-                if !self.index.valid.contains_key(&queue_id) {
-                    let place = document.source().at(&["spec", "queue"]);
-                    let place = place.map_or(document.source().place, |node| node.place);
-                    let finding = self.unresolved(place, &queue_id);
-                    self.refuse(id, vec![finding]);
+                if self.bad.contains_key(&queue_id) {
+                    self.hold_by_reference(id, document, &format!("{queue_id} is not valid"));
                 }
                 None
             }
         }
     }
 
-    fn defaults_of(&self, cluster: &Cluster) -> Result<Option<Arc<PodDefaults>>, String> {
+    pub(super) fn defaults_of(
+        &self,
+        cluster: &Cluster,
+    ) -> Result<Option<Arc<PodDefaults>>, String> {
         let Some(name) = &cluster.spec.pod_defaults else {
             return Ok(None);
         };
@@ -325,17 +315,6 @@ impl Pass<'_> {
         })
     }
 
-    fn unresolved(&self, place: crate::object::Place, id: &UnitId) -> Diagnostic {
-        let cause = format!("there is no {} `{}`", id.kind, id.name);
-        let names: Vec<&str> = self.index.names(id.kind).map(Name::as_str).collect();
-        let help = match closest(id.name.as_str(), names.iter().copied()) {
-            Some(close) => format!("did you mean `{close}`?"),
-            None if names.is_empty() => format!("add a document of the kind {}", id.kind),
-            None => format!("the documents of this kind are {}", some(&names)),
-        };
-        Diagnostic::error(Code::UnresolvedReference, place, cause).help(help)
-    }
-
     fn why(&self, id: &UnitId) -> String {
         self.bad
             .get(id)
@@ -378,20 +357,4 @@ struct Input {
     form: Digest,
     /// The texts that they stand in: findings have places.
     text: Digest,
-}
-
-/// A few names, for people.
-fn some(names: &[&str]) -> String {
-    let shown: Vec<String> = names
-        .iter()
-        .take(5)
-        .map(|name| format!("`{name}`"))
-        .collect();
-    let more = names.len().saturating_sub(shown.len());
-    let tail = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    shown.join(", ") + &tail
 }

@@ -1,15 +1,15 @@
 //! Snapshots in, the validated model out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::files::{Changed, Files, ListedFile, holds_document, top};
+use super::files::{Changed, Files, ListedFile, RefusedFile, holds_document, top};
 use super::index::Index;
 use super::judge::Pass;
 use super::model::Desired;
 use super::past::{OldForms, Past};
 use super::units::Units;
-use crate::diagnostic::{Code, Diagnostic, Severity, Source, SourceTable};
+use crate::diagnostic::{Code, Diagnostic, Severity, Source, SourceTable, closest};
 use crate::ids::{BlobId, CommitId, DocumentKind, Name, UnitId};
 use crate::ledger::Applied;
 use crate::reconciler::CommitFacts;
@@ -29,7 +29,7 @@ pub struct Loader {
 struct Settled {
     index: Index,
     bad: BTreeMap<UnitId, String>,
-    refused: Vec<(Arc<str>, String)>,
+    refused: Vec<RefusedFile>,
 }
 
 /// What `berth validate` has to say of a snapshot.
@@ -41,6 +41,9 @@ pub struct Validation {
     pub sources: SourceTable,
     /// How many documents there are; a file that cannot be parsed counts as one.
     pub documents: usize,
+    /// How many of them are fine alone and refer to one that is not: within it they are checked
+    /// once it is mended.
+    pub unchecked: usize,
 }
 
 impl Validation {
@@ -81,8 +84,7 @@ impl Loader {
     /// Takes a snapshot in.
     ///
     /// `cluster` names the cluster that this is about; it may be left out if the repository holds
-    /// one. `refused` are paths that Git cannot give as files (symlinks, submodules), each with the
-    /// reason. `ledger_forms` as in [`Loader::missing`].
+    /// one. `refused` are paths that are not read (symlinks, submodules). `ledger_forms` as in [`Loader::missing`].
     ///
     /// Fails if there is no form of the cluster to go by (no documents, no cluster, or a first
     /// snapshot whose cluster is invalid); whatever is in force then stays in force.
@@ -91,7 +93,7 @@ impl Loader {
         commit: &CommitFacts,
         cluster: Option<&Name>,
         listing: &[ListedFile],
-        refused: &[(Arc<str>, String)],
+        refused: &[RefusedFile],
         blobs: &BTreeMap<BlobId, Arc<[u8]>>,
         ledger_forms: &BTreeMap<UnitId, Applied>,
     ) -> Result<Desired, Vec<Diagnostic>> {
@@ -108,7 +110,7 @@ impl Loader {
         }
         let mut index = Index::of(&self.files);
         refuse(&mut self.files, &mut index, refused);
-        if self.files.by_path.is_empty() && index.holding.is_empty() {
+        if self.is_empty(&index) {
             return Err(vec![empty()]);
         }
         let known = self.previous.as_ref().map(|desired| desired.cluster.name());
@@ -146,7 +148,7 @@ impl Loader {
         findings.append(&mut index.findings);
         let findings = in_order(&self.files.sources, findings);
         let Some(cluster) = cluster else {
-            return Err(missing_cluster(findings, &name));
+            return Err(missing_cluster(findings, &name, &index.clusters()));
         };
         let desired = Desired {
             commit: commit.clone(),
@@ -235,7 +237,7 @@ impl Loader {
     pub fn validate(
         &mut self,
         listing: &[ListedFile],
-        refused: &[(Arc<str>, String)],
+        refused: &[RefusedFile],
         blobs: &BTreeMap<BlobId, Arc<[u8]>>,
     ) -> Validation {
         self.files.refresh(listing, blobs, None);
@@ -243,32 +245,55 @@ impl Loader {
         let mut index = Index::of(&self.files);
         refuse(&mut self.files, &mut index, refused);
         let mut findings = Vec::new();
-        if self.files.by_path.is_empty() && index.holding.is_empty() {
+        if self.is_empty(&index) {
             findings.push(empty());
         } else if let Err(finding) = choose(&index, None)
             && finding.code != Code::SeveralClusters
         {
             findings.push(*finding);
         }
-        let clusters: Vec<Name> = index
-            .valid
-            .keys()
-            .filter(|id| id.kind == DocumentKind::Cluster)
-            .map(|id| id.name.clone())
-            .collect();
-        for name in clusters {
-            findings.extend(self.findings_for(&index, &name));
+        let mut judged = BTreeSet::new();
+        for name in index.clusters() {
+            findings.extend(self.findings_for(&index, &name, &mut judged));
         }
         findings.append(&mut index.findings);
+        let refers = |kind| matches!(kind, DocumentKind::Queue | DocumentKind::Experiment);
+        let waits = |id: &&UnitId| refers(id.kind) && !judged.contains(*id);
         Validation {
+            unchecked: index.valid.keys().filter(waits).count(),
             findings: in_order(&self.files.sources, findings),
             sources: self.files.sources.clone(),
             documents: self.files.count(),
         }
     }
 
+    /// The cluster that a snapshot is about if it holds one, whether that document is valid or not.
+    /// The error lists several.
+    pub fn only_cluster(
+        &mut self,
+        listing: &[ListedFile],
+        blobs: &BTreeMap<BlobId, Arc<[u8]>>,
+    ) -> Result<Name, Box<Diagnostic>> {
+        self.files.refresh(listing, blobs, None);
+        let index = Index::of(&self.files);
+        if self.is_empty(&index) {
+            return Err(Box::new(empty()));
+        }
+        choose(&index, None)
+    }
+
+    fn is_empty(&self, index: &Index) -> bool {
+        self.files.count() == 0 && index.holding.is_empty()
+    }
+
     /// What one cluster's pass says; documents that wait for another one are not news.
-    fn findings_for(&mut self, index: &Index, name: &Name) -> Vec<Diagnostic> {
+    /// `judged` gets those that need not wait.
+    fn findings_for(
+        &mut self,
+        index: &Index,
+        name: &Name,
+        judged: &mut BTreeSet<UnitId>,
+    ) -> Vec<Diagnostic> {
         let (ledger, blobs) = (BTreeMap::new(), BTreeMap::new());
         let before = Past {
             previous: None,
@@ -298,6 +323,8 @@ impl Loader {
         pass.run(name);
         pass.findings
             .retain(|finding| finding.code != Code::HeldByReference);
+        judged.extend(pass.units.iter().map(|(id, _)| id.clone()));
+        judged.extend(pass.findings.iter().filter_map(|it| it.unit.clone()));
         pass.findings
     }
 }
@@ -307,18 +334,16 @@ fn choose(index: &Index, wanted: Option<&Name>) -> Result<Name, Box<Diagnostic>>
     if let Some(name) = wanted {
         return Ok(name.clone());
     }
-    let mut names: Vec<&Name> = index.names(DocumentKind::Cluster).collect();
-    names.sort_unstable();
-    names.dedup();
-    match names.as_slice() {
-        [only] => Ok((*only).clone()),
-        [] => Err(Box::new(
-            without_place(
-                Code::NoCluster,
-                "the repository holds no `Cluster` document",
-            )
-            .help("add one: see state-example/clusters/"),
-        )),
+    match index.clusters().as_slice() {
+        [only] => Ok(only.clone()),
+        [] => {
+            let cause = "the repository holds no `Cluster` document";
+            let help = match index.holding.keys().next() {
+                Some(path) => format!("mend {path} first, which may hold it and cannot be read"),
+                None => "add one: see state-example/clusters/".to_owned(),
+            };
+            Err(Box::new(without_place(Code::NoCluster, cause).help(help)))
+        }
         several => {
             let names: Vec<String> = several.iter().map(ToString::to_string).collect();
             let cause = format!("the repository holds the clusters {}", names.join(", "));
@@ -348,24 +373,22 @@ fn reasons(index: &Index, past: &Past<'_>) -> BTreeMap<UnitId, String> {
     bad
 }
 
-/// Paths that Git does not give as files.
-fn refuse(files: &mut Files, index: &mut Index, refused: &[(Arc<str>, String)]) {
-    for (path, words) in refused {
+/// Paths that are not read.
+fn refuse(files: &mut Files, index: &mut Index, refused: &[RefusedFile]) {
+    for file in refused {
+        let path = &file.path;
         let source = files.sources.add(Source {
             path: Arc::clone(path),
             blob: BlobId::from_bytes([0; 20]),
             author: None,
         });
-        let cause = format!("{path} is not read: {words}");
         let document = holds_document(path);
-        let finding = if document {
-            Diagnostic::error(Code::Refused, top(source), cause)
-        } else {
-            Diagnostic::warning(Code::Refused, top(source), cause)
-        };
-        index
-            .findings
-            .push(finding.help("put a file there that can be read, or remove it"));
+        let cause = format!("{path} is not read: {}", file.why);
+        let mut finding = Diagnostic::error(file.code, top(source), cause).help(&*file.help);
+        if !document {
+            finding.severity = Severity::Warning;
+        }
+        index.findings.push(finding);
         if document {
             let why = format!("{path} cannot be read");
             index.holding.insert(Arc::clone(path), why);
@@ -389,15 +412,23 @@ fn in_order(sources: &SourceTable, mut findings: Vec<Diagnostic>) -> Vec<Diagnos
     findings
 }
 
-fn missing_cluster(mut findings: Vec<Diagnostic>, name: &Name) -> Vec<Diagnostic> {
-    if findings
-        .iter()
-        .all(|finding| finding.severity != Severity::Error)
-    {
+fn missing_cluster(
+    mut findings: Vec<Diagnostic>,
+    name: &Name,
+    clusters: &[Name],
+) -> Vec<Diagnostic> {
+    if !clusters.contains(name) {
         let cause = format!("the repository holds no `Cluster` document `{name}`");
-        findings.push(
-            without_place(Code::NoCluster, &cause).help("check the name given with --cluster"),
-        );
+        let names: Vec<&str> = clusters.iter().map(Name::as_str).collect();
+        let help = match closest(name.as_str(), names.iter().copied()) {
+            Some(close) => format!("did you mean --cluster {close}?"),
+            None if names.is_empty() => "check the name given with --cluster".to_owned(),
+            None => format!(
+                "it holds {}: say which one with --cluster",
+                names.join(", ")
+            ),
+        };
+        findings.push(without_place(Code::NoCluster, &cause).help(help));
     }
     findings
 }

@@ -1,8 +1,9 @@
 //! The validated model of a snapshot.
 //!
 //! A file is parsed once a (path, blob), and each of its documents is checked once an input: what
-//! it and all that it refers to say. A change of its neighbours in the file changes nothing of it. What is invalid keeps its last applied form and says so; only it and
-//! what refers to it stands still.
+//! it and all that it refers to say. A change of its neighbours in the file changes nothing of it.
+//! What is invalid keeps its last applied form and says so; only it and what refers to it stands
+//! still. A fault hides no other: what is sound of a faulty document is checked further.
 
 mod files;
 #[cfg(test)]
@@ -13,10 +14,11 @@ mod judge;
 mod loader;
 mod model;
 mod past;
+mod refer;
 #[cfg(test)]
 mod tests;
 mod units;
 
-pub use files::{ListedFile, place_of};
+pub use files::{ListedFile, RefusedFile, place_of};
 pub use loader::{Loader, Validation};
 pub use model::{Desired, Scope, Unit};

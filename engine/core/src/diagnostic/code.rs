@@ -52,6 +52,8 @@ codes! {
     UnusableMaximum = "B0408", "no node can hold the largest pod";
     OverQuota = "B0409", "the slots never fit the queue's quota";
     ReservedNamespace = "B0410", "a queue cannot use this namespace";
+    Ambiguous = "B0411", "two values would have one name";
+    Directive = "B0412", "`$patch` would take away what Berth needs";
     Refused = "B0501", "the repository holds something that Berth does not read";
     EmptyRepository = "B0502", "the repository holds no documents";
     NoCluster = "B0503", "the repository does not say what cluster it is for";

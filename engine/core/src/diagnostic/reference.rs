@@ -75,7 +75,7 @@ const fn explanation(code: Code) -> &'static str {
             "The API server of this version would refuse the pod. Check the spelling and where the field stands."
         }
         Code::NotAllowedByQueue => {
-            "Service accounts, Secrets, claims, host paths, host networking and privileges are allowed by name in the Queue's `allow`; the default is none of them."
+            "Service accounts, Secrets, claims, host paths, host networking, privileges and kinds of volumes are allowed by name in the Queue's `allow`; the default is none of them but `configMap`, `downwardAPI`, `emptyDir` and `image` volumes. What a later Kubernetes adds is refused until Berth knows it."
         }
         Code::SharedMemory => {
             "`/dev/shm` is memory of the pod: what is written there counts towards its memory limit."
@@ -92,11 +92,17 @@ const fn explanation(code: Code) -> &'static str {
         Code::ReservedNamespace => {
             "Pods of users do not run beside Berth or beside Kubernetes itself."
         }
+        Code::Ambiguous => {
+            "Hyperparameters become variables, `a: {b: 1}` as `BERTH_HP_a_b`, and `$(hp.a.b)` names one. Two that become the same, or a variable that both `environment` and `pod` give, would leave it to chance which one the program sees. Rename one of them."
+        }
+        Code::Directive => {
+            "`$patch: delete` or `replace` in a layer takes lower layers away, and `null` does too. The task's container and the list that holds it stay; take away single fields or items of it. `$patch` knows `delete`, `replace` and `merge`, nothing else."
+        }
         Code::Refused => {
-            "Symlinks and submodules are not followed, and content that Git lacks cannot be read. Put the file itself there."
+            "Symlinks and submodules are not followed, names must be UTF-8, folders nest at most so deep, and content that Git lacks cannot be read. The help says what to do about each. Of a path that cannot hold a document it is a warning."
         }
         Code::EmptyRepository => {
-            "An empty repository would mean: delete everything. It is taken for a mistake; what is in force stays."
+            "Files that are empty or hold only comments hold no documents, which is fine beside others. An empty repository would mean: delete everything. It is taken for a mistake; what is in force stays."
         }
         Code::NoCluster => {
             "Without a valid `Cluster` nothing can be decided; what is in force stays."

@@ -16,9 +16,7 @@ pub(crate) fn alone(document: &Document) -> Vec<Diagnostic> {
             .filter_map(|(path, layer)| Some(pod::check(layer?, path)))
             .flatten()
             .collect(),
-        Document::Queue(it) => it
-            .pod()
-            .map_or_else(Vec::new, |layer| pod::check(layer, "spec.pod")),
+        Document::Queue(it) => queue::check::alone(it),
         Document::Experiment(it) => experiment::check::alone(it),
     }
 }

@@ -9,6 +9,7 @@ pub mod pod_defaults;
 pub mod queue;
 mod read;
 pub mod schema;
+mod sound;
 #[cfg(test)]
 mod tests;
 mod typed;
@@ -23,7 +24,7 @@ pub use experiment::Experiment;
 pub use form::{API_VERSION, Form, Metadata};
 pub use pod_defaults::PodDefaults;
 pub use queue::Queue;
-pub use read::{Invalid, read, told};
+pub use read::{Invalid, read};
 pub use view::{AttemptKey, NodeState, View};
 pub use want::{Ask, Grant, Recipe, Upkeep, Want};
 

@@ -4,44 +4,106 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::sound::{once, sound};
 use super::{API_VERSION, Document, Form, Metadata, schema, typed};
 use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::ids::{DocumentKind, Name, UnitId};
-use crate::object::Node;
+use crate::object::{Node, Place, SourceId};
+use crate::yaml::Faulty;
 
 /// A text that is no valid document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Invalid {
     /// What it names itself, as far as that could be told.
     pub unit: Option<UnitId>,
+    /// Where it says its name, or where it begins.
+    pub place: Place,
     /// Why; never empty.
     pub findings: Vec<Diagnostic>,
+    /// What is sound of it, if that is enough of a document to look for more faults. It is never
+    /// applied.
+    pub sound: Option<Document>,
+}
+
+impl Invalid {
+    /// Takes in what else is wrong. What stands where a fault is known already, or where a stand-in
+    /// stands, is nothing new.
+    pub(crate) fn add(&mut self, more: Vec<Diagnostic>) {
+        self.findings = joined(std::mem::take(&mut self.findings), more);
+        for finding in &mut self.findings {
+            finding.unit.clone_from(&self.unit);
+        }
+    }
+}
+
+/// Findings and more of them, in the order of the text.
+fn joined(mut findings: Vec<Diagnostic>, mut more: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let known: Vec<_> = findings.iter().filter_map(|it| it.place).collect();
+    more.retain(|it| {
+        it.place
+            .is_none_or(|at| at.source != SourceId::ENGINE && !known.contains(&at))
+    });
+    findings.append(&mut more);
+    findings.sort_by_key(|finding| finding.place);
+    findings
 }
 
 /// Reads a document and checks all that can be said of it alone by its schema. What it refers to
 /// and what its pod layers hold is checked elsewhere.
-pub fn read(tree: Node) -> Result<Document, Invalid> {
-    let kind = kind_of(&tree).map_err(|finding| Invalid {
-        unit: None,
-        findings: vec![*finding],
-    })?;
-    let unit = identity(kind, &tree);
-    let mut findings = schema::check(kind, &tree);
-    if findings.is_empty() {
+pub fn read(parsed: Result<Node, Faulty>) -> Result<Document, Invalid> {
+    let (mut tree, findings, unit) = match parsed {
+        Ok(tree) => {
+            let unit = kind_of(&tree).ok().and_then(|kind| identity(kind, &tree));
+            (tree, Vec::new(), unit)
+        }
+        Err(faulty) => {
+            let unit = told(&faulty.tree);
+            (once(faulty.tree), faulty.findings, unit)
+        }
+    };
+    let place = tree
+        .at(&["metadata", "name"])
+        .map_or(tree.place, |it| it.place);
+    let mut invalid = Invalid {
+        unit,
+        place,
+        findings,
+        sound: None,
+    };
+    let kind = match kind_of(&tree) {
+        Ok(kind) => kind,
+        // A text that could not be read may have said it.
+        Err(_) if !invalid.findings.is_empty() && tree.entries().is_empty() => return Err(invalid),
+        Err(finding) => {
+            invalid.add(vec![*finding]);
+            return Err(invalid);
+        }
+    };
+    let mut faults = schema::check(kind, &tree);
+    if invalid.findings.is_empty() && faults.is_empty() {
         match build(kind, tree) {
             Ok(document) => return Ok(document),
-            Err(finding) => findings.push(*finding),
+            // A type may say what its schema does not.
+            Err(refused) => {
+                let (finding, back) = *refused;
+                faults.push(finding);
+                tree = back;
+            }
         }
     }
-    for finding in &mut findings {
-        finding.unit.clone_from(&unit);
+    invalid.sound = sound(kind, &tree, &faults);
+    let merged = |it: &Diagnostic| it.code == Code::Alias;
+    if invalid.findings.iter().any(merged) {
+        // What a merge key or an alias would have brought is not missing too.
+        faults.retain(|it| it.code != Code::MissingField);
     }
-    Err(Invalid { unit, findings })
+    invalid.add(faults);
+    Err(invalid)
 }
 
 /// What a tree names itself, whether or not it is valid; a tree that names a key twice may say two
 /// things, and then it is not told.
-pub fn told(tree: &Node) -> Option<UnitId> {
+fn told(tree: &Node) -> Option<UnitId> {
     let once = |node: Option<&Node>, names: &[&str]| {
         let entries = node.map_or(&[][..], Node::entries);
         let times = |name: &&str| {
@@ -86,11 +148,10 @@ fn kind_of(tree: &Node) -> Result<DocumentKind, Box<Diagnostic>> {
         Some(known) if DocumentKind::BUILT.contains(&known) => Ok(known),
         Some(known) => {
             let cause = format!("documents of the kind `{known}` are not built yet");
-            Err(Box::new(Diagnostic::error(
-                Code::NotBuilt,
-                kind.place,
-                cause,
-            )))
+            let built = DocumentKind::BUILT.map(DocumentKind::as_str);
+            let help = format!("the kinds that are built are {}", built.join(", "));
+            let finding = Diagnostic::error(Code::NotBuilt, kind.place, cause);
+            Err(Box::new(finding.help(help)))
         }
         None => Err(Box::new(unknown_kind(name, kind))),
     }
@@ -126,7 +187,8 @@ fn identity(kind: DocumentKind, tree: &Node) -> Option<UnitId> {
     })
 }
 
-fn build(kind: DocumentKind, tree: Node) -> Result<Document, Box<Diagnostic>> {
+/// A tree that its schema has passed -> a document; or why it is none, and the tree.
+pub(super) fn build(kind: DocumentKind, tree: Node) -> Result<Document, Box<(Diagnostic, Node)>> {
     Ok(match kind {
         DocumentKind::Cluster => Document::Cluster(form(tree)?),
         DocumentKind::PodDefaults => Document::PodDefaults(form(tree)?),
@@ -134,26 +196,28 @@ fn build(kind: DocumentKind, tree: Node) -> Result<Document, Box<Diagnostic>> {
         DocumentKind::Experiment => Document::Experiment(form(tree)?),
         other => {
             let cause = format!("documents of the kind `{other}` are not built yet");
-            return Err(Box::new(Diagnostic::error(
-                Code::NotBuilt,
-                tree.place,
-                cause,
-            )));
+            let finding = Diagnostic::error(Code::NotBuilt, tree.place, cause);
+            return Err(Box::new((finding, tree)));
         }
     })
 }
 
-fn form<S: for<'de> Deserialize<'de>>(tree: Node) -> Result<Arc<Form<S>>, Box<Diagnostic>> {
-    let wrong = |error: typed::Mistyped| {
+fn form<S: for<'de> Deserialize<'de>>(tree: Node) -> Result<Arc<Form<S>>, Box<(Diagnostic, Node)>> {
+    let typed = parts(&tree).map_err(|error| {
         let place = error.place.unwrap_or(tree.place);
-        Box::new(Diagnostic::error(Code::WrongType, place, error.words))
-    };
-    let part = |name: &str| tree.get(name).unwrap_or(&tree);
-    let metadata: Metadata = typed::typed(part("metadata")).map_err(wrong)?;
-    let spec: S = typed::typed(part("spec")).map_err(wrong)?;
-    Ok(Arc::new(Form {
-        metadata,
-        spec,
-        source: tree,
-    }))
+        Diagnostic::error(Code::WrongType, place, error.words)
+    });
+    match typed {
+        Ok((metadata, spec)) => Ok(Arc::new(Form {
+            metadata,
+            spec,
+            source: tree,
+        })),
+        Err(finding) => Err(Box::new((finding, tree))),
+    }
+}
+
+fn parts<S: for<'de> Deserialize<'de>>(tree: &Node) -> Result<(Metadata, S), typed::Mistyped> {
+    let part = |name: &str| tree.get(name).unwrap_or(tree);
+    Ok((typed::typed(part("metadata"))?, typed::typed(part("spec"))?))
 }

@@ -175,7 +175,7 @@ pub struct UnitStatus {
     /// What takes effect only at the next attempt, such as `PodDefaults`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outdated: Vec<String>,
-    /// Findings: `path:line:column: code: cause; help`.
+    /// Findings: `path:line:column: code: cause; help (author)`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<String>,
     /// The pods of the attempt in force, by name.

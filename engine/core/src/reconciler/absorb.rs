@@ -286,7 +286,7 @@ fn queues(desired: &Desired) -> BTreeMap<Name, QueueRules> {
         .collect()
 }
 
-/// `path:line:column: code: cause; help`
+/// `path:line:column: code: cause; help (author)`
 pub(crate) fn line(desired: &Desired, finding: &Diagnostic) -> String {
     let place = finding.place.and_then(|place| {
         let source = desired.sources().get(place.source)?;
@@ -296,11 +296,15 @@ pub(crate) fn line(desired: &Desired, finding: &Diagnostic) -> String {
         ))
     });
     let help = finding.help.as_deref().map(|help| format!("; {help}"));
+    let source = finding.place.map(|place| place.source);
+    let author = source.and_then(|source| desired.sources().get(source)?.author.as_ref());
+    let author = author.map(|author| format!(" ({author})"));
     format!(
-        "{}{}: {}{}",
+        "{}{}: {}{}{}",
         place.unwrap_or_default(),
         finding.code,
         finding.cause,
-        help.unwrap_or_default()
+        help.unwrap_or_default(),
+        author.unwrap_or_default()
     )
 }

@@ -37,6 +37,34 @@ pub fn drift_markdown<'a>(entries: impl Iterator<Item = &'a DriftEntry>) -> Stri
     text
 }
 
+/// Drift for a terminal: each object, then a line a field.
+pub fn drift_text<'a>(entries: impl Iterator<Item = &'a DriftEntry>) -> String {
+    let mut text = String::new();
+    for entry in entries {
+        let fight = if entry.fight {
+            ", changed back again and again"
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "{} of {}{fight}", entry.object, entry.unit);
+        for field in &entry.fields {
+            let value = |it: &Option<String>| it.clone().unwrap_or_else(|| "nothing".to_owned());
+            let who = field.manager.as_ref().map(|who| format!(", by {who}"));
+            let when = field.when.as_ref().map(|when| format!(" at {when}"));
+            let _ = writeln!(
+                text,
+                "  {}: {} instead of {}{}{}",
+                field.path,
+                value(&field.live),
+                value(&field.desired),
+                who.unwrap_or_default(),
+                when.unwrap_or_default()
+            );
+        }
+    }
+    text
+}
+
 /// Drift for programs: a list of entries.
 pub fn drift_json<'a>(entries: impl Iterator<Item = &'a DriftEntry>) -> String {
     let entries: Vec<&DriftEntry> = entries.collect();

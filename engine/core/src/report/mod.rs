@@ -1,9 +1,11 @@
 //! What people and programs are told: the status files and the plan.
 
 mod drift;
+mod maximum;
 mod plan;
 mod summary;
 
-pub use drift::{drift_json, drift_markdown};
+pub use drift::{drift_json, drift_markdown, drift_text};
+pub use maximum::unusable_maxima;
 pub use plan::{Action, Change, Plan};
 pub use summary::summary;

@@ -9,6 +9,9 @@ use crate::ids::CommitId;
 use crate::ledger::{LedgerError, SUMMARY, to_yaml};
 use crate::reconciler::Reconciler;
 
+/// So many errors are listed.
+const MOST: usize = 100;
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Summary<'a> {
@@ -36,8 +39,12 @@ pub fn summary(reconciler: &Reconciler) -> Result<String, LedgerError> {
             .filter(|one| one.severity == Severity::Error);
         errors = bad
             .map(|finding| crate::reconciler::line(desired, finding))
-            .take(100)
             .collect();
+        if errors.len() > MOST {
+            let more = errors.len() - MOST;
+            errors.truncate(MOST);
+            errors.push(format!("and {more} more: see `berth validate`"));
+        }
     }
     let commit = reconciler.desired().map(|desired| desired.commit().id);
     to_yaml(

@@ -15,6 +15,7 @@ pub const MAX_DEPTH: usize = 64;
 pub const MAX_NODES: usize = 100_000;
 /// How many documents a file holds.
 pub const MAX_DOCUMENTS: usize = 1_000;
+const ALIAS: &str = "aliases are not allowed";
 /// So many findings of one document are given.
 const MAX_FINDINGS: usize = 20;
 
@@ -27,15 +28,34 @@ pub struct Faulty {
     pub findings: Vec<Diagnostic>,
 }
 
-/// Reads the YAML documents of a file, at least one, in their order; empty ones between `---` are
-/// left out. Keys of maps in a [`Node`] are unique; places are those of the whole `source`.
+/// A file that cannot be read to its end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Broken {
+    /// The documents before the place where it breaks, for what else is wrong with them.
+    pub before: Vec<Result<Node, Faulty>>,
+    /// Why it breaks, and what was found in the document that is not finished; never empty.
+    pub findings: Vec<Diagnostic>,
+}
+
+impl Broken {
+    fn at_once(finding: Diagnostic) -> Self {
+        Self {
+            before: Vec::new(),
+            findings: vec![finding],
+        }
+    }
+}
+
+/// Reads the YAML documents of a file in their order; empty ones are left out, so a file of
+/// nothing but comments has none. Keys of maps in a [`Node`] are unique; places are those of the
+/// whole `source`.
 ///
 /// A fault within one document is that document's. What breaks the syntax or passes a limit of the
-/// file leaves nothing to go by: then there are only findings, also those of the documents before.
+/// file leaves nothing to go by.
 ///
 /// Takes time in proportion to the text whatever it holds, and never recurses deeper than
 /// [`MAX_DEPTH`]. All findings are given, up to a bound for each document.
-pub fn parse(bytes: &[u8], source: SourceId) -> Result<Vec<Result<Node, Faulty>>, Vec<Diagnostic>> {
+pub fn parse(bytes: &[u8], source: SourceId) -> Result<Vec<Result<Node, Faulty>>, Broken> {
     let start = Place {
         source,
         span: Span {
@@ -50,13 +70,14 @@ pub fn parse(bytes: &[u8], source: SourceId) -> Result<Vec<Result<Node, Faulty>>
             "the file has {} bytes, a file at most {MAX_BYTES}",
             bytes.len()
         );
-        return Err(vec![Diagnostic::error(Code::TooLarge, start, cause).help(
-            "keep data out of documents: name an image, a claim or a URI instead",
-        )]);
+        let finding = Diagnostic::error(Code::TooLarge, start, cause)
+            .help("keep data out of documents: name an image, a claim or a URI instead");
+        return Err(Broken::at_once(finding));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let cause = format!("the file is not UTF-8 text (byte {})", error.valid_up_to());
-        vec![Diagnostic::error(Code::Syntax, start, cause).help("save it as UTF-8")]
+        let finding = Diagnostic::error(Code::Syntax, start, cause);
+        Broken::at_once(finding.help("save it as UTF-8"))
     })?;
     let (text, skipped) = match text.strip_prefix('\u{feff}') {
         Some(rest) => (rest, 3),
@@ -101,7 +122,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn run(mut self) -> Result<Vec<Result<Node, Faulty>>, Vec<Diagnostic>> {
+    fn run(mut self) -> Result<Vec<Result<Node, Faulty>>, Broken> {
         let mut parser = Parser::new_from_str(self.text);
         while let Some(next) = parser.next_event() {
             let go_on = match next {
@@ -109,22 +130,13 @@ impl<'a> Builder<'a> {
                 Err(error) => self.syntax(&error),
             };
             if !go_on {
-                return Err(self.broken());
+                return Err(Broken {
+                    before: self.documents,
+                    findings: self.findings,
+                });
             }
         }
-        if self.documents.is_empty() {
-            let place = self.place(Stretch::default());
-            let cause = "the file holds no document";
-            return Err(vec![Diagnostic::error(Code::NotADocument, place, cause)]);
-        }
         Ok(self.documents)
-    }
-
-    /// What was found up to where the text breaks.
-    fn broken(self) -> Vec<Diagnostic> {
-        let before = self.documents.into_iter().filter_map(Result::err);
-        let before = before.flat_map(|faulty| faulty.findings);
-        before.chain(self.findings).collect()
     }
 
     /// Whether to go on.
@@ -133,7 +145,7 @@ impl<'a> Builder<'a> {
             Event::DocumentEnd => return self.finish(stretch),
             Event::Alias(_) => {
                 let place = self.place(stretch);
-                self.report(Code::Alias, place, "an alias", "write the value out");
+                self.report(Code::Alias, place, ALIAS, "write the value out");
                 return self.value(Node {
                     value: Value::Null,
                     place,
@@ -221,7 +233,12 @@ impl<'a> Builder<'a> {
     /// Keys are text.
     fn key(&mut self, text: &str, plain: &Plain, place: Place) {
         if text == "<<" {
-            self.report(Code::Alias, place, "a merge key", "write the fields out");
+            self.report(
+                Code::Alias,
+                place,
+                "merge keys are not allowed",
+                "write the fields out",
+            );
         } else if !matches!(plain, Plain::Text) {
             let cause = format!("the key `{}` is not text to every YAML parser", cut(text));
             self.report(
@@ -350,7 +367,7 @@ impl<'a> Builder<'a> {
             self.report(
                 Code::Alias,
                 place,
-                "an anchor",
+                "anchors are not allowed",
                 "write the value out where it is needed",
             );
         }
@@ -358,7 +375,7 @@ impl<'a> Builder<'a> {
             self.report(
                 Code::Alias,
                 place,
-                "a tag",
+                "tags are not allowed",
                 "leave it out; quote the value if it is text",
             );
         }
@@ -371,12 +388,12 @@ impl<'a> Builder<'a> {
         if deep {
             let cause = format!("maps and lists nest deeper than {MAX_DEPTH}");
             self.report(Code::TooLarge, place, cause, "flatten it");
+        } else if error.info().ends_with("unknown anchor") {
+            self.report(Code::Alias, place, ALIAS, "write the value out");
         } else {
-            self.findings.push(Diagnostic::error(
-                Code::Syntax,
-                place,
-                error.info().to_owned(),
-            ));
+            let cause = error.info().to_owned();
+            let help = "look at the lines above too: an indent, a missing quote or bracket";
+            self.report(Code::Syntax, place, cause, help);
         }
         false
     }

@@ -10,4 +10,4 @@ mod scalar;
 #[cfg(test)]
 mod tests;
 
-pub use build::{Faulty, MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES, parse};
+pub use build::{Broken, Faulty, MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES, parse};

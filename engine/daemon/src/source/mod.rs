@@ -7,8 +7,8 @@ pub mod reader;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use berth_core::desired::ListedFile;
-use berth_core::diagnostic::{Diagnostic, Source, SourceTable};
+use berth_core::desired::{ListedFile, RefusedFile};
+use berth_core::diagnostic::{Code, Diagnostic, Source, SourceTable};
 use berth_core::ids::BlobId;
 use berth_git::{Limits, Listing, Refusal, Refused};
 
@@ -23,7 +23,7 @@ pub struct Files {
     /// Documents.
     pub listed: Vec<ListedFile>,
     /// Paths that are not read, and why.
-    pub refused: Vec<(Arc<str>, String)>,
+    pub refused: Vec<RefusedFile>,
 }
 
 impl Files {
@@ -68,19 +68,49 @@ pub fn resolve(findings: &[Diagnostic], sources: &SourceTable, blobs: &Blobs) ->
         .collect()
 }
 
-fn refusals(refused: &[Refused]) -> Vec<(Arc<str>, String)> {
-    let words = |entry: &Refused| (entry.path.as_str().into(), words(entry.why));
+fn refusals(refused: &[Refused]) -> Vec<RefusedFile> {
+    let words = |entry: &Refused| {
+        let (why, help) = words(entry.why);
+        RefusedFile {
+            path: entry.path.as_str().into(),
+            code: match entry.why {
+                Refusal::TooLarge | Refusal::TooDeep => Code::TooLarge,
+                _ => Code::Refused,
+            },
+            why,
+            help: help.to_owned(),
+        }
+    };
     refused.iter().map(words).collect()
 }
 
-fn words(why: Refusal) -> String {
+/// Why a path is not read, and what to do.
+fn words(why: Refusal) -> (String, &'static str) {
     let limits = Limits::default();
     match why {
-        Refusal::Symlink => "it is a symbolic link, which could lead out of the repository".into(),
-        Refusal::Submodule => "it is a submodule, another repository".into(),
-        Refusal::TooLarge => format!("it is larger than {} bytes", limits.max_file),
-        Refusal::NotUtf8Path => "its name is not UTF-8".into(),
-        Refusal::BadName => "its name or type is not that of a document".into(),
-        Refusal::TooDeep => format!("it is deeper than {} folders", limits.max_depth),
+        Refusal::Symlink => (
+            "it is a symbolic link, which could lead out of the repository".into(),
+            "put the file itself there, or remove the link",
+        ),
+        Refusal::Submodule => (
+            "it is a submodule, another repository".into(),
+            "copy its documents into this repository, or remove the submodule",
+        ),
+        Refusal::TooLarge => (
+            format!("it is larger than {} bytes", limits.max_file),
+            "keep data out of documents: name an image, a claim or a URI instead",
+        ),
+        Refusal::NotUtf8Path => (
+            "its name is not UTF-8".into(),
+            "rename it; `git ls-files -z | cat -v` shows such names",
+        ),
+        Refusal::BadName => (
+            "its name or type is not that of a document".into(),
+            "take control characters, `.git` and the like out of its path; only plain files are read",
+        ),
+        Refusal::TooDeep => (
+            format!("it is deeper than {} folders", limits.max_depth),
+            "move it up: folders are up to you, and names tell documents apart",
+        ),
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use crate::object::{Node, Place};
+
 /// The value at a path such as `model.depth`; a key that holds dots itself goes first.
 pub fn lookup<'a>(values: &'a BTreeMap<String, Json>, path: &str) -> Option<&'a Json> {
     find(path, &|key| values.get(key))
@@ -44,6 +46,50 @@ pub fn substitute(argument: &str, values: &BTreeMap<String, Json>) -> String {
             ),
         })
         .collect()
+}
+
+/// One hyperparameter that is no map: the keys that lead to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaf {
+    /// Outermost first.
+    pub keys: Vec<Box<str>>,
+    /// Where the last of them stands.
+    pub place: Place,
+}
+
+impl Leaf {
+    /// What `$(hp.PATH)` names it by.
+    pub fn path(&self) -> String {
+        self.keys.join(".")
+    }
+
+    /// The name of its variable, if it has one.
+    pub fn variable(&self) -> Option<String> {
+        let name = format!("BERTH_HP_{}", self.keys.join("_"));
+        names_a_variable(&name).then_some(name)
+    }
+}
+
+/// All hyperparameters of a tree, in the order of the text.
+pub fn leaves(values: &Node) -> Vec<Leaf> {
+    let mut found = Vec::new();
+    collect(values, &mut Vec::new(), &mut found);
+    found
+}
+
+fn collect(node: &Node, keys: &mut Vec<Box<str>>, into: &mut Vec<Leaf>) {
+    for (key, below) in node.entries() {
+        keys.push(key.name.clone());
+        if below.entries().is_empty() {
+            into.push(Leaf {
+                keys: keys.clone(),
+                place: key.place,
+            });
+        } else {
+            collect(below, keys, into);
+        }
+        keys.pop();
+    }
 }
 
 /// Name and value of every `BERTH_HP_*` variable: the keys as they are written, those of nested

@@ -2,13 +2,20 @@
 
 use berth_openapi::{Fields, Quantity, Shape, facts};
 
+use super::directive::{self, is_directive};
 use super::table::{Part, owned};
 use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::object::{Key, Node, Value};
 
 const POD: &str = "io.k8s.api.core.v1.Pod";
 /// The container of the program.
-const TASK: &str = "task";
+pub(super) const TASK: &str = "task";
+/// Where Berth mounts what it gives to a program.
+const OWN_FOLDER: &str = "/run/berth";
+/// By this variable a container asks the NVIDIA runtime for GPUs, past all slots.
+const DEVICES: &str = "NVIDIA_VISIBLE_DEVICES";
+/// The labels of `app.kubernetes.io/` that Berth sets.
+const OWN_LABELS: [&str; 5] = ["name", "instance", "component", "part-of", "managed-by"];
 
 /// What is wrong with a layer, whatever it is a layer of. `path` says where it stands, such as
 /// `spec.pod`.
@@ -23,13 +30,13 @@ pub(in crate::kinds) fn check(layer: &Node, path: &str) -> Vec<Diagnostic> {
         walk.value(node, shape, &format!("{path}.{name}"));
     }
     if let Some(spec) = layer.get("spec") {
-        walk.directive(spec, path);
         walk.containers(spec, path);
         walk.volumes(spec);
     }
     if let Some(metadata) = layer.get("metadata") {
         walk.metadata(metadata);
     }
+    walk.findings.extend(directive::check(layer, path));
     walk.findings
 }
 
@@ -83,10 +90,13 @@ impl Walk {
         let cause = format!("Kubernetes {version} knows no field `{path}`");
         let finding = Diagnostic::error(Code::UnknownPodField, key.place, cause);
         let names = fields.fields.keys().map(String::as_str);
-        self.findings.push(match closest(&key.name, names) {
-            Some(close) => finding.help(format!("did you mean `{close}`?")),
-            None => finding.help("see `kubectl explain pod`"),
-        });
+        let help = if let Some(close) = closest(&key.name, names) {
+            format!("did you mean `{close}`?")
+        } else {
+            let parent = path.rsplit_once('.').map_or(path, |(parent, _)| parent);
+            format!("`kubectl explain {}` lists the fields", explained(parent))
+        };
+        self.findings.push(finding.help(help));
     }
 
     /// Items of lists that are merged by a key need it.
@@ -137,12 +147,14 @@ impl Walk {
             node.place,
             format!("`{path}` must be {wanted}"),
         );
-        let quote = wanted == "text" && matches!(node.value, Value::Number(_) | Value::Bool(_));
-        self.findings.push(if quote {
-            finding.help("quote it")
-        } else {
-            finding
-        });
+        let help = match &node.value {
+            Value::Number(_) | Value::Bool(_) if wanted == "text" => "quote it".to_owned(),
+            Value::String(text) if text.parse::<f64>().is_ok() || is_flag(text) => {
+                "take the quotes off".to_owned()
+            }
+            _ => format!("`kubectl explain {}` describes it", explained(path)),
+        };
+        self.findings.push(finding.help(help));
     }
 
     fn not_one_of(&mut self, node: &Node, text: &str, values: &[String], path: &str) {
@@ -169,17 +181,6 @@ impl Walk {
         }
     }
 
-    /// A layer adds to the ones below: what all pods start from cannot be taken away as a whole.
-    fn directive(&mut self, spec: &Node, path: &str) {
-        if let Some((key, _)) = spec.entries().iter().find(|(key, _)| is_directive(key)) {
-            let cause = format!("`{path}.spec` cannot be replaced or deleted as a whole");
-            self.findings.push(
-                Diagnostic::error(Code::ReservedField, key.place, cause)
-                    .help("put `$patch` on the fields or items that should go"),
-            );
-        }
-    }
-
     fn containers(&mut self, spec: &Node, path: &str) {
         for container in spec.get("containers").map_or(&[][..], Node::items) {
             let task = container.get("name").and_then(Node::as_str) == Some(TASK);
@@ -187,6 +188,7 @@ impl Walk {
             self.part(container, &format!("{path}.spec.containers"), part);
             if task {
                 self.variables(container);
+                self.mounts(container);
             }
         }
         for container in spec.get("initContainers").map_or(&[][..], Node::items) {
@@ -213,6 +215,19 @@ impl Walk {
         }
     }
 
+    fn mounts(&mut self, task: &Node) {
+        let mounts = task.get("volumeMounts").map_or(&[][..], Node::items);
+        for path in mounts.iter().filter_map(|mount| mount.get("mountPath")) {
+            let text = path.as_str().unwrap_or_default().trim_end_matches('/');
+            if text == OWN_FOLDER || text.starts_with(&format!("{OWN_FOLDER}/")) {
+                let cause = format!("`{text}` is Berth's own folder");
+                let help = format!("mount it anywhere outside of {OWN_FOLDER}");
+                self.findings
+                    .push(Diagnostic::error(Code::ReservedField, path.place, cause).help(help));
+            }
+        }
+    }
+
     fn volumes(&mut self, spec: &Node) {
         for volume in spec.get("volumes").map_or(&[][..], Node::items) {
             if let Some(name) = volume
@@ -230,30 +245,58 @@ impl Walk {
 
     fn metadata(&mut self, metadata: &Node) {
         for map in ["labels", "annotations"] {
-            for (key, _) in metadata.get(map).map_or(&[][..], Node::entries) {
-                if is_own_label(&key.name) {
-                    let cause = format!("`{}` is Berth's own", key.name);
-                    self.findings.push(
-                        Diagnostic::error(Code::ReservedField, key.place, cause)
-                            .help("labels and annotations of `berth.dev/` are set by Berth"),
-                    );
-                }
-            }
+            let entries = metadata.get(map).map_or(&[][..], Node::entries);
+            self.findings
+                .extend(entries.iter().filter_map(|(key, _)| own_mark(map, key)));
         }
     }
 }
 
-/// Whether a label or annotation is Berth's own. Those of `sandbox.berth.dev/` are for users to
-/// tell the sandbox what becomes of a pod; a real cluster does not heed them.
-pub(in crate::kinds) fn is_own_label(name: &str) -> bool {
-    name.split_once('/').is_some_and(|(prefix, _)| {
-        prefix == "berth.dev" || prefix.ends_with(".berth.dev") && prefix != "sandbox.berth.dev"
-    })
+fn is_flag(text: &str) -> bool {
+    matches!(text, "true" | "false")
+}
+
+/// A path such as `spec.pod.spec.volumes[0].name` as `kubectl explain` takes it.
+fn explained(path: &str) -> String {
+    let below = [".metadata", ".spec"]
+        .into_iter()
+        .filter_map(|part| path.find(part))
+        .min()
+        .and_then(|at| path.get(at..));
+    let parts = below.unwrap_or_default().split('[');
+    let names = parts.map(|part| part.split_once(']').map_or(part, |(_, rest)| rest));
+    format!("pod{}", names.collect::<String>())
+}
+
+/// The container of the program in a layer.
+pub(in crate::kinds) fn task_of(layer: &Node) -> Option<&Node> {
+    let containers = layer.at(&["spec", "containers"])?.items();
+    containers
+        .iter()
+        .find(|container| container.get("name").and_then(Node::as_str) == Some(TASK))
+}
+
+/// That a key of `labels` or `annotations` is Berth's own. Those of `sandbox.berth.dev/` are for
+/// users to tell the sandbox what becomes of a pod; a real cluster does not heed them.
+pub(in crate::kinds) fn own_mark(map: &str, key: &Key) -> Option<Diagnostic> {
+    let (prefix, name) = key.name.split_once('/')?;
+    let help = match prefix {
+        "sandbox.berth.dev" => return None,
+        "app.kubernetes.io" if map == "labels" && OWN_LABELS.contains(&name) => {
+            format!("Berth sets app.kubernetes.io/{{{}}}", OWN_LABELS.join(","))
+        }
+        _ if prefix == "berth.dev" || prefix.ends_with(".berth.dev") => {
+            "labels and annotations of `berth.dev/` are set by Berth".to_owned()
+        }
+        _ => return None,
+    };
+    let cause = format!("`{}` is Berth's own", key.name);
+    Some(Diagnostic::error(Code::ReservedField, key.place, cause).help(help))
 }
 
 /// Whether a variable is Berth's own.
 pub(in crate::kinds) fn is_own_variable(name: &str) -> bool {
-    name.starts_with("BERTH_") || name.starts_with("PET_")
+    name.starts_with("BERTH_") || name.starts_with("PET_") || name == DEVICES
 }
 
 /// Says that a variable is Berth's own.
@@ -262,11 +305,9 @@ pub(in crate::kinds) fn own_variable(name: &Node) -> Diagnostic {
         "the variable `{}` is Berth's own",
         name.as_str().unwrap_or_default()
     );
-    Diagnostic::error(Code::ReservedField, name.place, cause)
-        .help("names that begin with `BERTH_` or `PET_` are set by Berth")
-}
-
-/// `$patch` and its kin steer the merge.
-fn is_directive(key: &Key) -> bool {
-    &*key.name == "$patch"
+    let help = match name.as_str() {
+        Some(DEVICES) => "a program sees the GPUs of its slots, `resources.slotsPerTrial`",
+        _ => "names that begin with `BERTH_` or `PET_` are set by Berth",
+    };
+    Diagnostic::error(Code::ReservedField, name.place, cause).help(help)
 }

@@ -1,10 +1,13 @@
 //! Layers of a pod, as users write them: which fields are whose, and what they use.
 
+mod directive;
+mod guard;
 mod layer;
 mod reference;
 mod table;
 mod uses;
 
-pub(super) use layer::{check, is_own_label, is_own_variable, own_variable};
+pub(super) use guard::volume_kinds;
+pub(super) use layer::{check, is_own_variable, own_mark, own_variable, task_of};
 pub use reference::reference;
 pub(super) use uses::{Use, uses};

@@ -102,7 +102,6 @@ pub(super) const OWNED: &[(Part, &str, &str)] = &[
     (Part::Sidecar, "restartPolicyRules", SIDECAR),
 ];
 
-const UNCONFINED: &str = "allow.privileged` for `Unconfined";
 const NAMES: &str =
     "leave it out: Berth names pods after the document, run, trial, attempt and rank";
 const SERVER: &str = "leave it out: the server sets it";
@@ -110,53 +109,6 @@ const RENDEZVOUS: &str = "leave it out: the pods of a trial find each other by i
 const PROBE: &str = "leave it out: a trial ends when its program ends";
 const WORDS: &str = "leave it out: Berth reads the last words of the program there";
 const SIDECAR: &str = "leave it out: a container beside the task never keeps the pod alive";
-
-/// The fields that a Queue must allow, for the reference page; [`uses`](super::uses()) finds them.
-pub(super) const BY_QUEUE: &[(&str, &str)] = &[
-    ("spec.serviceAccountName", "allow.serviceAccounts"),
-    ("spec.automountServiceAccountToken", "allow.serviceAccounts"),
-    ("spec.hostNetwork", "allow.hostNetwork"),
-    ("spec.hostPID", "allow.hostNetwork"),
-    ("spec.hostIPC", "allow.hostNetwork"),
-    ("spec.imagePullSecrets", "allow.secrets"),
-    ("spec.securityContext.sysctls", "allow.privileged"),
-    ("spec.volumes[].hostPath", "allow.hostPaths"),
-    ("spec.volumes[].secret", "allow.secrets"),
-    ("spec.volumes[].projected.sources[].secret", "allow.secrets"),
-    (
-        "spec.volumes[].projected.sources[].serviceAccountToken",
-        "allow.serviceAccounts",
-    ),
-    ("spec.volumes[].persistentVolumeClaim", "allow.claims"),
-    (
-        "spec.containers[].env[].valueFrom.secretKeyRef",
-        "allow.secrets",
-    ),
-    ("spec.containers[].envFrom[].secretRef", "allow.secrets"),
-    ("spec.containers[].ports[].hostPort", "allow.hostNetwork"),
-    (
-        "spec.containers[].securityContext.privileged",
-        "allow.privileged",
-    ),
-    (
-        "spec.containers[].securityContext.capabilities.add",
-        "allow.privileged",
-    ),
-    (
-        "spec.containers[].securityContext.procMount",
-        "allow.privileged",
-    ),
-    ("spec.securityContext.seccompProfile.type", UNCONFINED),
-    ("spec.securityContext.appArmorProfile.type", UNCONFINED),
-    (
-        "spec.containers[].securityContext.seccompProfile.type",
-        UNCONFINED,
-    ),
-    (
-        "spec.containers[].securityContext.appArmorProfile.type",
-        UNCONFINED,
-    ),
-];
 
 /// What to do instead of setting this field; `None` if it is free.
 pub(super) fn owned(part: Part, field: &str) -> Option<&'static str> {

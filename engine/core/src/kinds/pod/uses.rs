@@ -1,6 +1,9 @@
 //! What a layer of a pod uses beyond the ordinary.
 
-use crate::object::{Node, Place, Value};
+use berth_openapi::{Shape, facts};
+
+use super::guard::{Guard, Rule, guard};
+use crate::object::{Key, Node, Place, Value};
 
 /// One thing that a Queue must allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,162 +13,108 @@ pub(in crate::kinds) enum Use {
     Claim(String),
     HostPath(String),
     /// The field that asks for it.
-    Host(&'static str),
+    Host(String),
     /// The field that asks for it.
-    Privileged(&'static str),
+    Privileged(String),
+    /// The kind of volume.
+    Volume(String),
+    /// A field of which Berth does not know what it reaches.
+    Unknown(String),
 }
 
 /// Everything that a layer (`metadata`, `spec`) uses, each with its place.
 pub(in crate::kinds) fn uses(layer: &Node) -> Vec<(Use, Place)> {
-    let mut found = Found(Vec::new());
-    if let Some(spec) = layer.get("spec") {
-        found.pod(spec);
-        for volume in list(spec, "volumes") {
-            found.volume(volume, account(spec));
-        }
-        for kind in ["containers", "initContainers"] {
-            for container in list(spec, kind) {
-                found.container(container);
-            }
-        }
-    }
-    found.0
+    let Some(spec) = layer.get("spec") else {
+        return Vec::new();
+    };
+    let account = spec.get("serviceAccountName").and_then(Node::as_str);
+    let mut walk = Walk {
+        account: account.unwrap_or("default"),
+        found: Vec::new(),
+    };
+    walk.value(spec, &Shape::Ref("io.k8s.api.core.v1.PodSpec".to_owned()));
+    walk.found
 }
 
-struct Found(Vec<(Use, Place)>);
+struct Walk<'a> {
+    /// The pod's service account.
+    account: &'a str,
+    found: Vec<(Use, Place)>,
+}
 
-impl Found {
-    fn pod(&mut self, spec: &Node) {
-        self.text(spec.get("serviceAccountName"), Use::ServiceAccount);
-        // Null takes away the `false` that every pod starts from.
-        let mounts = spec.get("automountServiceAccountToken");
-        if let Some(mounts) = mounts.filter(|it| it.value != Value::Bool(false)) {
-            let account = account(spec).to_owned();
-            self.0.push((Use::ServiceAccount(account), mounts.place));
-        }
-        for field in ["hostNetwork", "hostPID", "hostIPC"] {
-            self.flag(spec.get(field), Use::Host(field));
-        }
-        for secret in list(spec, "imagePullSecrets") {
-            self.text(secret.get("name"), Use::Secret);
-        }
-        if let Some(sysctls) = spec
-            .at(&["securityContext", "sysctls"])
-            .filter(|it| !it.items().is_empty())
-        {
-            self.0.push((Use::Privileged("sysctls"), sysctls.place));
-        }
-        if let Some(security) = spec.get("securityContext") {
-            self.unconfined(security);
-        }
-        self.flag(
-            spec.at(&["securityContext", "windowsOptions", "hostProcess"]),
-            Use::Privileged("hostProcess"),
-        );
-    }
-
-    /// Confinement that is taken off a pod or container.
-    fn unconfined(&mut self, security: &Node) {
-        for profile in ["seccompProfile", "appArmorProfile"] {
-            let kind = security.at(&[profile, "type"]);
-            if let Some(kind) = kind.filter(|it| it.as_str() == Some("Unconfined")) {
-                self.0.push((Use::Privileged(profile), kind.place));
-            }
-        }
-    }
-
-    fn volume(&mut self, volume: &Node, account: &str) {
-        self.text(volume.at(&["hostPath", "path"]), Use::HostPath);
-        self.text(volume.at(&["secret", "secretName"]), Use::Secret);
-        self.text(volume.at(&["azureFile", "secretName"]), Use::Secret);
-        self.text(
-            volume.at(&["persistentVolumeClaim", "claimName"]),
-            Use::Claim,
-        );
-        for source in volume
-            .get("projected")
-            .map_or(&[][..], |it| list(it, "sources"))
-        {
-            self.text(source.at(&["secret", "name"]), Use::Secret);
-            if let Some(token) = source.get("serviceAccountToken") {
-                self.0
-                    .push((Use::ServiceAccount(account.to_owned()), token.place));
-            }
-        }
-        for (_, source) in volume.entries() {
-            for reference in ["secretRef", "nodePublishSecretRef"] {
-                self.text(source.at(&[reference, "name"]), Use::Secret);
-            }
-        }
-    }
-
-    fn container(&mut self, container: &Node) {
-        for variable in list(container, "env") {
-            self.text(
-                variable.at(&["valueFrom", "secretKeyRef", "name"]),
-                Use::Secret,
-            );
-        }
-        for source in list(container, "envFrom") {
-            self.text(source.at(&["secretRef", "name"]), Use::Secret);
-        }
-        for port in list(container, "ports") {
-            if let Some(host) = port
-                .get("hostPort")
-                .filter(|it| !matches!(it.value, Value::Null))
-            {
-                self.0.push((Use::Host("hostPort"), host.place));
-            }
-        }
-        let Some(security) = container.get("securityContext") else {
+impl Walk<'_> {
+    fn value(&mut self, node: &Node, shape: &Shape) {
+        // What a layer takes away it does not use.
+        if node.get("$patch").and_then(Node::as_str) == Some("delete") {
             return;
+        }
+        let guard = guard(shape);
+        match (&node.value, facts().resolve(shape)) {
+            (Value::Map(entries), Shape::Object(fields)) => {
+                if is_variable(shape) {
+                    self.devices(node);
+                }
+                for (key, below) in entries {
+                    let Some(shape) = fields.shape(&key.name) else {
+                        continue;
+                    };
+                    if let Some(guard) = guard {
+                        self.guarded(guard, key, below);
+                    }
+                    self.value(below, shape);
+                }
+            }
+            (Value::List(items), Shape::List { item, .. }) => {
+                for node in items {
+                    self.value(node, item);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn guarded(&mut self, guard: &Guard, key: &Key, node: &Node) {
+        let field = || key.name.to_string();
+        let rule = match guard.rule(&key.name) {
+            Ok(None) => return,
+            Ok(Some(rule)) => rule,
+            Err(()) => return self.found.push((Use::Unknown(field()), key.place)),
         };
-        self.unconfined(security);
-        self.flag(security.get("privileged"), Use::Privileged("privileged"));
-        self.flag(
-            security.at(&["windowsOptions", "hostProcess"]),
-            Use::Privileged("hostProcess"),
-        );
-        if let Some(added) = security
-            .at(&["capabilities", "add"])
-            .filter(|it| !it.items().is_empty())
-        {
-            self.0
-                .push((Use::Privileged("capabilities.add"), added.place));
-        }
-        if let Some(mount) = security
-            .get("procMount")
-            .filter(|it| it.as_str() == Some("Unmasked"))
-        {
-            self.0.push((Use::Privileged("procMount"), mount.place));
-        }
+        let text = node.as_str().map(ToOwned::to_owned);
+        let one = match (rule, &node.value) {
+            // Null takes away the `false` that every pod starts from.
+            (Rule::Token, value) if *value != Value::Bool(false) => {
+                Some(Use::ServiceAccount(self.account.to_owned()))
+            }
+            (_, Value::Null | Value::Bool(false)) => None,
+            (Rule::Account, _) => text.map(Use::ServiceAccount),
+            (Rule::Secret, _) => text.map(Use::Secret),
+            (Rule::Claim, _) => text.map(Use::Claim),
+            (Rule::HostPath, _) => text.map(Use::HostPath),
+            (Rule::PrivilegedIf(value), _) => {
+                (text.as_deref() == Some(value)).then(|| Use::Privileged(field()))
+            }
+            (_, Value::List(items)) if items.is_empty() => None,
+            (Rule::Host, _) => Some(Use::Host(field())),
+            (Rule::Volume, _) => return self.found.push((Use::Volume(field()), key.place)),
+            (Rule::Privileged | Rule::Token, _) => Some(Use::Privileged(field())),
+        };
+        self.found.extend(one.map(|one| (one, node.place)));
     }
 
-    fn text(&mut self, node: Option<&Node>, of: impl Fn(String) -> Use) {
-        if let Some((node, text)) = node.and_then(|node| Some((node, node.as_str()?))) {
-            self.0.push((of(text.to_owned()), node.place));
-        }
-    }
-
-    fn flag(&mut self, node: Option<&Node>, of: Use) {
-        if let Some(node) = on(node) {
-            self.0.push((of, node.place));
+    /// A container that asks the runtime for devices by a variable gets those of others. (The
+    /// variable is Berth's own in the task.)
+    fn devices(&mut self, variable: &Node) {
+        const NAME: &str = "NVIDIA_VISIBLE_DEVICES";
+        let text = |field| variable.get(field).and_then(Node::as_str);
+        let none = matches!(text("value"), Some("void" | "none" | ""));
+        if text("name") == Some(NAME) && !none {
+            let place = variable.get("name").map_or(variable.place, |it| it.place);
+            self.found.push((Use::Privileged(NAME.to_owned()), place));
         }
     }
 }
 
-/// The service account of a pod.
-fn account(spec: &Node) -> &str {
-    spec.get("serviceAccountName")
-        .and_then(Node::as_str)
-        .unwrap_or("default")
-}
-
-/// A flag that is set.
-fn on(node: Option<&Node>) -> Option<&Node> {
-    node.filter(|node| node.value == Value::Bool(true))
-}
-
-fn list<'a>(node: &'a Node, field: &str) -> &'a [Node] {
-    node.get(field).map_or(&[], Node::items)
+fn is_variable(shape: &Shape) -> bool {
+    matches!(shape, Shape::Ref(name) if name == "io.k8s.api.core.v1.EnvVar")
 }

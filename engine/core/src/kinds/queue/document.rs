@@ -104,6 +104,10 @@ pub struct Allow {
     /// Privileged containers and added capabilities.
     #[serde(default)]
     pub privileged: bool,
+    /// Kinds of volumes beside the ordinary ones (`configMap`, `downwardAPI`, `emptyDir`, `image`,
+    /// `projected`, and what the fields above allow).
+    #[serde(default)]
+    pub volumes: Vec<String>,
 }
 
 impl Queue {

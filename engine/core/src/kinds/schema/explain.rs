@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::not_built;
 use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::ids::{DocumentKind, Name};
-use crate::object::{self, Key, Node, Place};
+use crate::object::{self, Key, Node};
 
 /// What one error of the validator means for the author.
 pub(super) fn explain(
@@ -144,7 +144,8 @@ impl<'a> Found<'a> {
             .rule
             .and_then(|rule| rule["description"].as_str())
             .unwrap_or("this is not built yet");
-        Diagnostic::error(Code::NotBuilt, place, format!("`{}`: {words}", self.path))
+        let (cause, help) = words.split_once("; ").unwrap_or((words, "leave it out"));
+        Diagnostic::error(Code::NotBuilt, place, format!("`{}`: {cause}", self.path)).help(help)
     }
 
     fn wrong_type(&self, kind: &TypeKind) -> Diagnostic {
@@ -168,7 +169,10 @@ impl<'a> Found<'a> {
                 finding.help("take the quotes off")
             }
             object::Value::Null => finding.help("give it a value, or leave the field out"),
-            _ => finding,
+            _ => match self.rule.and_then(|rule| rule["description"].as_str()) {
+                Some(words) => finding.help(format!("{words}{}", self.examples())),
+                None => finding,
+            },
         }
     }
 
@@ -181,7 +185,10 @@ impl<'a> Found<'a> {
         let owner = self.owner.as_deref();
         let unbuilt = |row: &&(&str, &str, &str)| Some(row.0) == owner && row.1 == text;
         if let Some((.., sentence)) = not_built::VALUES.iter().find(unbuilt) {
-            return Diagnostic::error(Code::NotBuilt, place, *sentence);
+            let (cause, help) = sentence
+                .split_once("; ")
+                .unwrap_or((sentence, "leave it out"));
+            return Diagnostic::error(Code::NotBuilt, place, cause).help(help);
         }
         let names: Vec<&str> = values.iter().filter_map(|value| value.as_str()).collect();
         let cause = format!("`{}` cannot be `{}`", self.path, cut(text));
@@ -199,7 +206,11 @@ impl<'a> Found<'a> {
                 .err()
                 .map_or_else(String::new, |error| error.to_string());
             let cause = format!("`{}` is no name for `{}`: {words}", cut(text), self.path);
-            return Diagnostic::error(Code::InvalidName, self.node.place, cause);
+            let finding = Diagnostic::error(Code::InvalidName, self.node.place, cause);
+            return match like(text) {
+                Some(name) => finding.help(format!("write it as `{name}`, or take another name")),
+                None => finding.help("take a name such as `resnet50`"),
+            };
         }
         let cause = format!("`{}` cannot be `{}`", self.path, cut(text));
         let finding = Diagnostic::error(Code::OutOfRange, self.node.place, cause);
@@ -211,11 +222,11 @@ impl<'a> Found<'a> {
 
     fn out_of_range(&self, limit: &str) -> Diagnostic {
         let cause = format!("`{}` is out of range: {limit}", self.path);
-        Diagnostic::error(Code::OutOfRange, self.place(), cause)
-    }
-
-    fn place(&self) -> Place {
-        self.node.place
+        let finding = Diagnostic::error(Code::OutOfRange, self.node.place, cause);
+        match self.rule.and_then(|rule| rule["description"].as_str()) {
+            Some(words) => finding.help(format!("{words}{}", self.examples())),
+            None => finding,
+        }
     }
 
     fn examples(&self) -> String {
@@ -310,6 +321,22 @@ fn words_of(json_type: &str) -> &'static str {
         "object" => "a map",
         _ => "empty",
     }
+}
+
+/// A name that is like this text.
+fn like(text: &str) -> Option<Name> {
+    let plain = |c: char| match c.to_ascii_lowercase() {
+        c if c.is_ascii_lowercase() || c.is_ascii_digit() => c,
+        _ => '-',
+    };
+    let text: String = text.chars().take(60).map(plain).collect();
+    let text = text.trim_matches('-');
+    let letter = if text.starts_with(|c: char| c.is_ascii_digit()) {
+        "x"
+    } else {
+        ""
+    };
+    Name::new(&format!("{letter}{text}")).ok()
 }
 
 fn cut(text: &str) -> String {

@@ -77,6 +77,12 @@ fn refuse(queue: &Queue, one: &Use, place: Place) -> Option<Diagnostic> {
             format!("`{field}`"),
             "say `allow.privileged: true`".to_owned(),
         ),
+        Use::Volume(kind) => (
+            allow.volumes.contains(kind),
+            format!("volumes of the kind `{kind}`"),
+            format!("add `{kind}` to `allow.volumes`"),
+        ),
+        Use::Unknown(field) => return Some(unknown(field, place)),
     };
     (!allowed).then(|| {
         let cause = format!("the queue `{}` does not allow {what}", queue.name());
@@ -84,6 +90,12 @@ fn refuse(queue: &Queue, one: &Use, place: Place) -> Option<Diagnostic> {
             .related(queue.place(&["spec", "allow"]), "the queue")
             .help(format!("{field} of the queue, or leave it out"))
     })
+}
+
+fn unknown(field: &str, place: Place) -> Diagnostic {
+    let cause = format!("Berth does not know yet what a pod reaches through `{field}`");
+    Diagnostic::error(Code::NotAllowedByQueue, place, cause)
+        .help("leave it out, or let an administrator set it in `PodDefaults` or the queue's `pod`")
 }
 
 /// Whether a path is a folder or below it, without any way out.

@@ -5,6 +5,7 @@ use berth_openapi::Quantity;
 use crate::desired::Scope;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::kinds::experiment::{Experiment, size};
+use crate::kinds::pod::task_of;
 use crate::object::{Node, Value};
 
 /// `shmSize` fits the memory limit of the task, and nothing else is mounted at `/dev/shm`.
@@ -56,15 +57,8 @@ fn layers<'a>(document: &'a Experiment, scope: &'a Scope) -> Vec<&'a Node> {
         .collect()
 }
 
-fn task(layer: &Node) -> Option<&Node> {
-    let containers = layer.at(&["spec", "containers"])?.items();
-    containers
-        .iter()
-        .find(|container| container.get("name").and_then(Node::as_str) == Some("task"))
-}
-
 fn limit_of(layer: &Node) -> Option<(Quantity, &Node)> {
-    let node = task(layer)?.at(&["resources", "limits", "memory"])?;
+    let node = task_of(layer)?.at(&["resources", "limits", "memory"])?;
     let limit = match &node.value {
         Value::String(text) => text.parse().ok()?,
         Value::Number(number) => number.to_string().parse().ok()?,
@@ -74,7 +68,7 @@ fn limit_of(layer: &Node) -> Option<(Quantity, &Node)> {
 }
 
 fn second_mount(layer: &Node) -> Option<&Node> {
-    let mounts = task(layer)?.get("volumeMounts")?.items();
+    let mounts = task_of(layer)?.get("volumeMounts")?.items();
     let mut paths = mounts.iter().filter_map(|mount| mount.get("mountPath"));
     paths.find(|path| {
         path.as_str()

@@ -23,12 +23,15 @@ pub(in crate::kinds) fn alone(document: &Experiment) -> Vec<Diagnostic> {
     findings
 }
 
-/// What is wrong with an experiment within its cluster, queue and pod defaults.
+/// What is wrong with an experiment within its cluster, queue and pod defaults; without a queue
+/// only what does not depend on it.
 pub(in crate::kinds) fn within(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
-    let mut findings = size::check(document, scope);
-    findings.extend(size::image(document, scope));
+    let mut findings = Vec::from_iter(size::image(document, scope));
     findings.extend(size::slot_resource(document, scope));
-    findings.extend(memory::check(document, scope));
-    findings.extend(allow::check(document, scope));
+    if scope.queue.is_some() {
+        findings.extend(size::check(document, scope));
+        findings.extend(memory::check(document, scope));
+        findings.extend(allow::check(document, scope));
+    }
     findings
 }

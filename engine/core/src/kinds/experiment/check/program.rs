@@ -1,13 +1,15 @@
 //! The program: its entrypoint, hyperparameters, variables, labels.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 
 use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::kinds::cluster::check::{climbs, upwards};
 use crate::kinds::experiment::Experiment;
-use crate::kinds::experiment::hyperparameters::{lookup, references};
-use crate::kinds::pod::{is_own_label, is_own_variable, own_variable};
-use crate::object::{Node, Place, Value};
+use crate::kinds::experiment::hyperparameters::{self, Leaf, lookup, references};
+use crate::kinds::pod::{is_own_variable, own_mark, own_variable, task_of};
+use crate::object::{Key, Node, Place, Value};
 
 /// `$(hp.PATH)` names a hyperparameter.
 pub(super) fn entrypoint(document: &Experiment) -> Vec<Diagnostic> {
@@ -64,13 +66,44 @@ fn leaves(path: &str, value: &Json, into: &mut Vec<String>) {
     }
 }
 
-/// Ranges to search in are not built yet; values are written as they are.
+/// Ranges to search in are not built yet; values are written as they are, and no two of them have
+/// one name.
 pub(super) fn hyperparameters(document: &Experiment) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     if let Some(values) = document.at(&["spec", "hyperparameters"]) {
         ranges(values, &mut findings);
+        let leaves = hyperparameters::leaves(values);
+        twins(&leaves, Leaf::variable, &mut findings);
+        twins(
+            &leaves,
+            |leaf| Some(format!("$(hp.{})", leaf.path())),
+            &mut findings,
+        );
     }
     findings
+}
+
+/// Says of leaves of one name that there are two; of two names of a leaf the first is enough.
+fn twins(leaves: &[Leaf], name: impl Fn(&Leaf) -> Option<String>, into: &mut Vec<Diagnostic>) {
+    let mut seen: BTreeMap<String, &Leaf> = BTreeMap::new();
+    for leaf in leaves {
+        let Some(name) = name(leaf) else {
+            continue;
+        };
+        let Some(first) = seen.get(&name) else {
+            seen.insert(name, leaf);
+            continue;
+        };
+        if into.iter().any(|it| it.place == Some(leaf.place)) {
+            continue;
+        }
+        let cause = format!("two hyperparameters become `{name}`");
+        into.push(
+            Diagnostic::error(Code::Ambiguous, leaf.place, cause)
+                .related(first.place, "the other one")
+                .help("rename one of them"),
+        );
+    }
 }
 
 fn ranges(node: &Node, findings: &mut Vec<Diagnostic>) {
@@ -99,7 +132,7 @@ pub(super) fn variables(document: &Experiment) -> Vec<Diagnostic> {
     let variables = document
         .at(&["spec", "environment", "variables"])
         .map_or(&[][..], Node::entries);
-    let finding = |key: &crate::object::Key| {
+    let finding = |key: &Key| {
         let named = Node {
             value: Value::String(key.name.clone()),
             place: key.place,
@@ -115,10 +148,35 @@ pub(super) fn variables(document: &Experiment) -> Vec<Diagnostic> {
                 .help("use letters, digits and `_`")
         })
     };
-    variables
+    let mut findings: Vec<Diagnostic> = variables
         .iter()
         .filter_map(|(key, _)| finding(key))
-        .collect()
+        .collect();
+    findings.extend(said_twice(document, variables));
+    findings
+}
+
+/// A variable is given by `environment` or by the document's own layer of the task, not by both.
+fn said_twice<'a>(
+    document: &'a Experiment,
+    variables: &'a [(Key, Node)],
+) -> impl Iterator<Item = Diagnostic> + 'a {
+    let task = document.pod().and_then(task_of);
+    let own = task
+        .and_then(|task| task.get("env"))
+        .map_or(&[][..], Node::items);
+    let names = own.iter().filter_map(|variable| variable.get("name"));
+    names.filter_map(|name| {
+        let text = name.as_str()?;
+        let (key, _) = variables.iter().find(|(key, _)| *key.name == *text)?;
+        let cause = format!("the variable `{text}` is given here and in `environment`");
+        let finding = Diagnostic::error(Code::Ambiguous, name.place, cause);
+        Some(
+            finding
+                .related(key.place, "the other one")
+                .help("keep one of the two"),
+        )
+    })
 }
 
 /// Labels and annotations go onto pods.
@@ -129,12 +187,8 @@ pub(super) fn labels(document: &Experiment) -> Vec<Diagnostic> {
             .at(&["metadata", map])
             .map_or(&[][..], Node::entries)
         {
-            if is_own_label(&key.name) {
-                let cause = format!("`{}` is Berth's own", key.name);
-                findings.push(
-                    Diagnostic::error(Code::ReservedField, key.place, cause)
-                        .help("labels and annotations of `berth.dev/` are set by Berth"),
-                );
+            if let Some(finding) = own_mark(map, key) {
+                findings.push(finding);
             } else if !is_label_key(&key.name) {
                 let cause = format!("`{}` is no name for one of the {map}", key.name);
                 findings.push(Diagnostic::error(Code::InvalidName, key.place, cause).help(

@@ -1,0 +1,186 @@
+//! What is sound of a document with faults, so that more faults can be looked for in it.
+
+use serde_json::{Value as Json, json};
+
+use super::Document;
+use super::read::build;
+use crate::diagnostic::{Code, Diagnostic, closest};
+use crate::ids::DocumentKind;
+use crate::object::{Key, Node, Place, Value};
+
+/// A document is given up after so many values that are of no use.
+const TRIES: usize = 32;
+
+/// A path of keys.
+type Path = &'static [&'static str];
+
+/// The document without what is at fault, `None` if too little remains. What it must have, and what
+/// a check would miss because it was at fault, is replaced by stand-ins at [`Place::ENGINE`]: a
+/// finding about one of those is no finding.
+pub(super) fn sound(kind: DocumentKind, tree: &Node, faults: &[Diagnostic]) -> Option<Document> {
+    // Where something is missing there is nothing to take out.
+    let at_fault = faults.iter().filter(|it| it.code != Code::MissingField);
+    let mut unsound: Vec<Place> = at_fault.filter_map(|it| it.place).collect();
+    for _ in 0..TRIES {
+        let mut kept = without(tree, &unsound)?;
+        for (path, value) in required(kind) {
+            if kept.at(path).is_none() {
+                put(&mut kept, path, value);
+            }
+        }
+        for (paths, stand_in, value) in missed(kind) {
+            if paths.iter().any(|path| lost(tree, &kept, path)) {
+                put(&mut kept, stand_in, value);
+            }
+        }
+        match build(kind, kept) {
+            Ok(document) => return Some(document),
+            Err(refused) => unsound.push(refused.0.place?),
+        }
+    }
+    None
+}
+
+/// What a document cannot do without.
+fn required(kind: DocumentKind) -> Vec<(Path, Json)> {
+    let mut rows: Vec<(Path, Json)> = vec![(&["metadata", "name"], json!("x"))];
+    rows.extend(match kind {
+        DocumentKind::Cluster => vec![
+            (&["spec", "namespace"] as Path, json!("x")),
+            (&["spec", "maxSlotsPerPod"], json!(1)),
+        ],
+        DocumentKind::Queue => vec![
+            (&["spec", "cluster"] as Path, json!("x")),
+            (&["spec", "namespace"], json!("x")),
+            (&["spec", "quota"], json!(0)),
+        ],
+        DocumentKind::Experiment => vec![
+            (&["spec", "queue"] as Path, json!("x")),
+            (&["spec", "entrypoint"], json!(["x"])),
+        ],
+        _ => vec![(&["spec"] as Path, json!({}))],
+    });
+    rows
+}
+
+/// If one of these is at fault, what depends on it cannot be judged: a value that passes stands in.
+fn missed(kind: DocumentKind) -> Vec<(&'static [Path], Path, Json)> {
+    const SLOTS: &[Path] = &[
+        &["spec", "resources"],
+        &["spec", "resources", "slotsPerTrial"],
+        &["spec", "resources", "maxSlotsPerPod"],
+        &["spec", "onUneven"],
+    ];
+    const IMAGE: &[Path] = &[
+        &["spec", "image"],
+        &["spec", "resources"],
+        &["spec", "resources", "slotsPerTrial"],
+    ];
+    match kind {
+        DocumentKind::Cluster => vec![(
+            &[
+                &["spec", "slotResourceRequests"],
+                &["spec", "slotResourceRequests", "cpu"],
+            ],
+            &["spec", "slotType"],
+            json!("cuda"),
+        )],
+        DocumentKind::Experiment => vec![
+            (
+                &[&["spec", "hyperparameters"]],
+                &["spec", "entrypoint"],
+                json!(["x"]),
+            ),
+            (SLOTS, &["spec", "resources", "slotsPerTrial"], json!(1)),
+            (IMAGE, &["spec", "image"], json!("x")),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+/// Whether the value at this path was taken out, also if its key was misspelt.
+fn lost(tree: &Node, kept: &Node, path: &[&str]) -> bool {
+    let Some((name, parent)) = path.split_last() else {
+        return false;
+    };
+    let there = |node: &Node, name: &str| {
+        let below = node.at(parent).and_then(|parent| parent.get(name));
+        below.is_some_and(|node| node.place != Place::ENGINE)
+    };
+    let meant = |key: &Key| &*key.name == *name || closest(&key.name, [*name]).is_some();
+    let before = tree.at(parent).map_or(&[][..], Node::entries);
+    let mut gone = before
+        .iter()
+        .map(|(key, _)| key)
+        .filter(|key| !there(kept, &key.name));
+    gone.any(meant)
+}
+
+/// The tree without the fields and items that stand, or whose keys stand, at one of these places.
+fn without(node: &Node, places: &[Place]) -> Option<Node> {
+    if places.contains(&node.place) {
+        return None;
+    }
+    let value = match &node.value {
+        Value::Map(entries) => Value::Map(
+            entries
+                .iter()
+                .filter(|(key, _)| !places.contains(&key.place))
+                .filter_map(|(key, below)| Some((key.clone(), without(below, places)?)))
+                .collect(),
+        ),
+        Value::List(items) => {
+            Value::List(items.iter().filter_map(|it| without(it, places)).collect())
+        }
+        other => other.clone(),
+    };
+    Some(Node {
+        value,
+        place: node.place,
+    })
+}
+
+/// Puts a stand-in at this path.
+fn put(node: &mut Node, path: &[&str], value: Json) {
+    let Some((name, rest)) = path.split_first() else {
+        *node = Node::engine(&value);
+        return;
+    };
+    if !matches!(node.value, Value::Map(_)) {
+        *node = Node::engine(&json!({}));
+    }
+    if let Value::Map(entries) = &mut node.value {
+        let index = entries.iter().position(|(key, _)| *key.name == **name);
+        let index = index.unwrap_or_else(|| {
+            let key = Key {
+                name: (*name).into(),
+                place: Place::ENGINE,
+            };
+            entries.push((key, Node::engine(&Json::Null)));
+            entries.len() - 1
+        });
+        if let Some((_, below)) = entries.get_mut(index) {
+            put(below, rest, value);
+        }
+    }
+}
+
+/// A tree in which each key stands once: of several the first.
+pub(super) fn once(mut tree: Node) -> Node {
+    match &mut tree.value {
+        Value::Map(entries) => {
+            let mut seen = std::collections::BTreeSet::new();
+            entries.retain(|(key, _)| seen.insert(key.name.clone()));
+            for (_, below) in entries {
+                *below = once(std::mem::replace(below, Node::engine(&Json::Null)));
+            }
+        }
+        Value::List(items) => {
+            for item in items {
+                *item = once(std::mem::replace(item, Node::engine(&Json::Null)));
+            }
+        }
+        _ => {}
+    }
+    tree
+}

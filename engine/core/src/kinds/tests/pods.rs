@@ -1,0 +1,416 @@
+//! Faults of pod layers.
+
+use super::{findings, of_experiment, one, shown};
+use crate::desired::fixture::{QUEUE, Repository, experiment};
+use crate::diagnostic::Code;
+
+#[test]
+fn reserved_pod_fields_are_refused_with_their_line() {
+    let table = [
+        ("metadata: {name: x}", "B0402 7:20 `spec.pod.metadata.name`"),
+        (
+            "spec: {restartPolicy: Always}",
+            "B0402 7:16 `spec.pod.spec.restartPolicy`",
+        ),
+        (
+            "spec: {nodeName: n1}",
+            "B0402 7:16 `spec.pod.spec.nodeName`",
+        ),
+        (
+            "spec: {containers: [{name: task, image: x}]}",
+            "B0402 7:42 `spec.pod.spec.containers.image`",
+        ),
+        (
+            "spec: {containers: [{name: task, workingDir: x}]}",
+            "B0402 7:42 `spec.pod.spec.containers.workingDir`",
+        ),
+        (
+            "spec: {containers: [{name: log, restartPolicy: Never}]}",
+            "B0402 7:41 `spec.pod.spec.containers.restartPolicy`",
+        ),
+        (
+            "spec: {$patch: replace, nodeSelector: {a: b}}",
+            "B0412 7:16 `spec.pod.spec` cannot be replaced",
+        ),
+        (
+            "spec: {initContainers: [{name: task}]}",
+            "B0402 7:40 the name `task`",
+        ),
+        (
+            "spec: {volumes: [{name: berth-shm}]}",
+            "B0402 7:33 names of volumes",
+        ),
+        (
+            "metadata: {labels: {berth.dev/instance: x}}",
+            "B0402 7:29 `berth.dev/instance`",
+        ),
+        (
+            "spec: {containers: [{name: task, env: [{name: PET_NNODES, value: x}]}]}",
+            "B0402 7:55 the variable `PET_NNODES`",
+        ),
+        (
+            "spec: {containers: [{name: task, resources: {limits: {nvidia.com/gpu: 1}}}]}",
+            "B0402 7:63 `nvidia.com/gpu`",
+        ),
+        (
+            "metadata: {labels: {app.kubernetes.io/name: x}}",
+            "B0402 7:29 `app.kubernetes.io/name` is Berth's own",
+        ),
+        (
+            "spec: {containers: [{name: task, volumeMounts: [{name: a, mountPath: /run/berth/work/}]}]}",
+            "B0402 7:78 `/run/berth/work` is Berth's own folder",
+        ),
+    ];
+    for (pod, wanted) in table {
+        let found = of_experiment(&format!("  pod: {{{pod}}}\n"));
+        assert!(
+            found.len() == 1 && found[0].starts_with(wanted),
+            "{pod}: {found:?}"
+        );
+    }
+    one(
+        "  environment: {variables: {BERTH_X: a}}\n",
+        "B0402 7:29 the variable `BERTH_X` is Berth's own | names that begin with `BERTH_` or `PET_` are set by Berth",
+    );
+}
+
+#[test]
+fn pod_fields_that_kubernetes_does_not_know_are_refused() {
+    let table = [
+        (
+            "spec: {nodeSelectors: {a: b}}",
+            "B0403 7:16",
+            "did you mean `nodeSelector`?",
+        ),
+        (
+            "spec: {containers: [{name: task, resource: {}}]}",
+            "B0403 7:42",
+            "did you mean `resources`?",
+        ),
+        (
+            "spec: {nodeSelector: [a]}",
+            "B0206 7:30",
+            "`kubectl explain pod.spec.nodeSelector` describes it",
+        ),
+        ("spec: {nodeSelector: {a: 1}}", "B0206 7:34", "quote it"),
+        (
+            "spec: {priority: high}",
+            "B0206 7:26",
+            "`kubectl explain pod.spec.priority` describes it",
+        ),
+        (
+            "spec: {priority: \"1\"}",
+            "B0206 7:26",
+            "take the quotes off",
+        ),
+        (
+            "spec: {containers: [{name: a, securityContext: {weight: 1}}]}",
+            "B0403 7:57",
+            "`kubectl explain pod.spec.containers.securityContext` lists the fields",
+        ),
+        (
+            "spec: {tolerations: [{operator: Exist}]}",
+            "B0207 7:41",
+            "did you mean `Exists`?",
+        ),
+        (
+            "spec: {containers: [{image: x}]}",
+            "B0205 7:29",
+            "items of layers are merged by their `name`: add it",
+        ),
+        (
+            "spec: {containers: [{name: log, resources: {limits: {memory: 8 GB}}}]}",
+            "B0206 7:70",
+            "`kubectl explain pod.spec.containers.resources.limits.memory` describes it",
+        ),
+    ];
+    for (pod, start, help) in table {
+        let found = of_experiment(&format!("  pod: {{{pod}}}\n"));
+        let as_wanted = found.len() == 1
+            && found[0].starts_with(start)
+            && found[0].ends_with(&format!("| {help}"));
+        assert!(as_wanted, "{pod}: {found:?}");
+    }
+}
+
+/// A line of a spec, and what the Queue must allow for it.
+const USES: &[(&str, &str)] = &[
+    (
+        "pod: {spec: {serviceAccountName: robot}}",
+        "serviceAccounts: [robot]",
+    ),
+    (
+        "pod: {spec: {automountServiceAccountToken: true}}",
+        "serviceAccounts: [default]",
+    ),
+    (
+        "pod: {spec: {automountServiceAccountToken: null}}",
+        "serviceAccounts: [default]",
+    ),
+    (
+        "pod: {spec: {securityContext: {seccompProfile: {type: Unconfined}}}}",
+        "privileged: true",
+    ),
+    ("pod: {spec: {hostNetwork: true}}", "hostNetwork: true"),
+    ("pod: {spec: {hostPID: true}}", "hostNetwork: true"),
+    (
+        "pod: {spec: {imagePullSecrets: [{name: pull}]}}",
+        "secrets: [pull]",
+    ),
+    (
+        "pod: {spec: {volumes: [{name: a, hostPath: {path: /data/x}}]}}",
+        "hostPaths: [/data]",
+    ),
+    (
+        "pod: {spec: {volumes: [{name: a, secret: {secretName: key}}]}}",
+        "secrets: [key]",
+    ),
+    (
+        "pod: {spec: {volumes: [{name: a, persistentVolumeClaim: {claimName: set}}]}}",
+        "claims: [set]",
+    ),
+    (
+        "pod: {spec: {volumes: [{name: a, projected: {sources: [{secret: {name: key}}]}}]}}",
+        "secrets: [key]",
+    ),
+    (
+        "pod: {spec: {containers: [{name: log, envFrom: [{secretRef: {name: key}}]}]}}",
+        "secrets: [key]",
+    ),
+    (
+        "pod: {spec: {containers: [{name: task, securityContext: {privileged: true}}]}}",
+        "privileged: true",
+    ),
+    (
+        "pod: {spec: {containers: [{name: task, securityContext: {capabilities: {add: [SYS_ADMIN]}}}]}}",
+        "privileged: true",
+    ),
+    (
+        "environment: {variables: {TOKEN: {valueFrom: {secretKeyRef: {name: wandb, key: token}}}}}",
+        "secrets: [wandb]",
+    ),
+    (
+        "pod: {spec: {volumes: [{name: a, csi: {driver: d}}]}}",
+        "volumes: [csi]",
+    ),
+    (
+        "pod: {spec: {volumes: [{name: a, nfs: {server: s, path: /}}]}}",
+        "volumes: [nfs]",
+    ),
+    (
+        "pod: {spec: {volumes: [{name: a, gitRepo: {repository: r}}]}}",
+        "volumes: [gitRepo]",
+    ),
+    (
+        "pod: {spec: {volumes: [{name: a, ephemeral: {volumeClaimTemplate: {spec: {resources: {}}}}}]}}",
+        "volumes: [ephemeral]",
+    ),
+    (
+        "pod: {spec: {volumes: [{name: a, projected: {sources: [{serviceAccountToken: {path: t}}]}}]}}",
+        "serviceAccounts: [default]",
+    ),
+    (
+        "pod: {spec: {volumes: [{name: a, projected: {sources: [{podCertificate: {keyType: ED25519, signerName: s/t}}]}}]}}",
+        "serviceAccounts: [default]",
+    ),
+    (
+        "pod: {spec: {containers: [{name: log, env: [{name: A, valueFrom: {secretKeyRef: {name: key, key: k}}}]}]}}",
+        "secrets: [key]",
+    ),
+    (
+        "pod: {spec: {initContainers: [{name: log, env: [{name: NVIDIA_VISIBLE_DEVICES, value: all}]}]}}",
+        "privileged: true",
+    ),
+    (
+        "pod: {spec: {resourceClaims: [{name: g, resourceClaimName: gpu}]}}",
+        "privileged: true",
+    ),
+    (
+        "pod: {spec: {securityContext: {seLinuxOptions: {type: spc_t}}}}",
+        "privileged: true",
+    ),
+    (
+        "pod: {spec: {containers: [{name: log, lifecycle: {preStop: {httpGet: {host: 169.254.169.254, port: 80}}}}]}}",
+        "hostNetwork: true",
+    ),
+    (
+        "pod: {spec: {containers: [{name: log, ports: [{containerPort: 1, hostPort: 1}]}]}}",
+        "hostNetwork: true",
+    ),
+];
+
+#[test]
+fn what_the_queue_does_not_allow_is_refused_and_what_it_allows_is_not() {
+    for (line, allow) in USES {
+        let mut repository = Repository::new();
+        repository.put("a.yaml", &experiment("a", &format!("  {line}\n")));
+        let found = repository.validate().findings;
+        assert_eq!(
+            found.iter().map(|it| it.code).collect::<Vec<_>>(),
+            [Code::NotAllowedByQueue],
+            "{line}"
+        );
+        assert_eq!(found[0].place.unwrap().span.line, 7, "{line}");
+        repository.put(
+            "queue.yaml",
+            &QUEUE.replace("quota: 64", &format!("quota: 64, allow: {{{allow}}}")),
+        );
+        assert_eq!(
+            shown(&repository.validate().findings),
+            [] as [&str; 0],
+            "{line}"
+        );
+    }
+    for line in [
+        "pod: {spec: {volumes: [{name: a, $patch: delete}]}}",
+        "pod: {spec: {hostNetwork: false, hostPID: null}}",
+        "pod: {spec: {volumes: [{name: a, emptyDir: {}}, {name: b, configMap: {name: c}}, {name: c, image: {reference: r}}]}}",
+        "pod: {spec: {containers: [{name: log, securityContext: {capabilities: {drop: [ALL]}}}]}}",
+        "pod: {spec: {containers: [{name: log, env: [{name: NVIDIA_VISIBLE_DEVICES, value: void}]}]}}",
+    ] {
+        assert_eq!(
+            of_experiment(&format!("  {line}\n")),
+            [] as [&str; 0],
+            "{line}"
+        );
+    }
+    for path in ["/database", "/data/../etc", "/"] {
+        let mut repository = Repository::new();
+        repository.put(
+            "queue.yaml",
+            &QUEUE.replace("quota: 64", "quota: 64, allow: {hostPaths: [/data]}"),
+        );
+        repository.put(
+            "a.yaml",
+            &experiment(
+                "a",
+                &format!(
+                    "  pod: {{spec: {{volumes: [{{name: a, hostPath: {{path: {path}}}}}]}}}}\n"
+                ),
+            ),
+        );
+        assert_eq!(repository.validate().findings.len(), 1, "{path}");
+    }
+}
+
+#[test]
+fn shared_memory_fits_the_limit() {
+    let found = findings("a.yaml", &experiment("a", "  resources: {shmSize: 65Gi}\n"));
+    assert_eq!(
+        shown(&found),
+        [
+            "B0405 7:24 65Gi of shared memory do not fit the memory limit of 64Gi | raise the limit above `shmSize`, or lower `shmSize`"
+        ]
+    );
+    assert_eq!(found[0].related[0].0.span.line, 5);
+    let own = "  resources: {shmSize: 65Gi}\n  pod: {spec: {containers: [{name: task, resources: {limits: {memory: 100Gi}}}]}}\n";
+    assert_eq!(of_experiment(own), [] as [&str; 0]);
+    let twice = "  resources: {shmSize: 1Gi}\n  pod: {spec: {containers: [{name: task, volumeMounts: [{name: a, mountPath: /dev/shm}]}]}}\n";
+    assert!(of_experiment(twice)[0].starts_with("B0405 7:24 `/dev/shm` is mounted twice"));
+}
+
+/// A kind of volume may reach more than itself: both must be allowed.
+#[test]
+fn what_a_volume_names_is_asked_for_beside_its_kind() {
+    let table = [
+        (
+            "cephfs: {monitors: [m], secretFile: /etc/ceph/secret, secretRef: {name: key}}",
+            "volumes: [cephfs], hostPaths: [/etc/ceph], secrets: [key]",
+            3,
+        ),
+        (
+            "rbd: {monitors: [m], image: i, keyring: /etc/ceph/keyring}",
+            "volumes: [rbd], hostPaths: [/etc/ceph]",
+            2,
+        ),
+        (
+            "csi: {driver: d, nodePublishSecretRef: {name: key}}",
+            "volumes: [csi], secrets: [key]",
+            2,
+        ),
+        (
+            "azureFile: {secretName: key, shareName: s}",
+            "volumes: [azureFile], secrets: [key]",
+            2,
+        ),
+        (
+            "ephemeral: {volumeClaimTemplate: {spec: {dataSource: {kind: PersistentVolumeClaim, name: other}}}}",
+            "volumes: [ephemeral], claims: [other]",
+            2,
+        ),
+        (
+            "ephemeral: {volumeClaimTemplate: {spec: {volumeName: pv-1}}}",
+            "volumes: [ephemeral], privileged: true",
+            2,
+        ),
+    ];
+    for (source, allow, count) in table {
+        let line = format!("  pod: {{spec: {{volumes: [{{name: a, {source}}}]}}}}\n");
+        let mut repository = Repository::new();
+        repository.put("a.yaml", &experiment("a", &line));
+        let found = repository.validate().findings;
+        assert_eq!(found.len(), count, "{source}: {:?}", shown(&found));
+        assert!(found.iter().all(|it| it.code == Code::NotAllowedByQueue));
+        let allow = QUEUE.replace("quota: 64", &format!("quota: 64, allow: {{{allow}}}"));
+        repository.put("queue.yaml", &allow);
+        let found = repository.validate().findings;
+        assert_eq!(shown(&found), [] as [&str; 0], "{source}");
+    }
+}
+
+#[test]
+fn a_kind_of_volume_to_allow_is_one() {
+    let text = QUEUE.replace("quota: 64", "quota: 64, allow: {volumes: [csl, emptyDir]}");
+    let found = shown(&findings("queue.yaml", &text));
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(
+        found[0],
+        "B0207 4:70 there is no kind of volume `csl` to allow | did you mean `csi`?"
+    );
+}
+
+#[test]
+fn what_berth_needs_cannot_be_patched_away() {
+    let table = [
+        (
+            "containers: [{name: task, $patch: delete}]",
+            "B0412 7:50 the container `task` cannot be taken away",
+        ),
+        (
+            "containers: [{name: task, $patch: replace, env: []}]",
+            "B0412 7:50 the container `task`",
+        ),
+        (
+            "containers: [{$patch: replace}, {name: log}]",
+            "B0412 7:38 `spec.pod.spec.containers` would lose",
+        ),
+        (
+            "containers: null",
+            "B0412 7:28 `spec.pod.spec.containers` would lose",
+        ),
+        (
+            "nodeSelector: {$patch: remove}",
+            "B0412 7:39 `$patch` knows `delete`, `replace` and `merge`",
+        ),
+        (
+            "nodeSelector: {$retainKeys: [a]}",
+            "B0412 7:31 `$retainKeys` is no directive",
+        ),
+    ];
+    for (spec, wanted) in table {
+        let found = of_experiment(&format!("  pod: {{spec: {{{spec}}}}}\n"));
+        let told = found
+            .iter()
+            .any(|it| it.starts_with(wanted) && !it.ends_with("| -"));
+        assert!(told, "{spec}: {found:?}");
+    }
+    for spec in [
+        "containers: [{name: log, $patch: delete}]",
+        "containers: [{name: task, env: [{name: A, $patch: delete}]}]",
+        "nodeSelector: {$patch: replace, a: b}",
+        "volumes: [{$patch: replace}]",
+    ] {
+        let found = of_experiment(&format!("  pod: {{spec: {{{spec}}}}}\n"));
+        assert_eq!(found, [] as [&str; 0], "{spec}");
+    }
+}

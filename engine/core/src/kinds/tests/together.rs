@@ -1,0 +1,201 @@
+//! No fault hides another.
+
+use super::shown;
+use crate::desired::fixture::{CLUSTER, QUEUE, Repository, experiment};
+use crate::diagnostic::Code;
+
+/// `path code` of all findings of a repository.
+fn found(repository: &Repository) -> Vec<String> {
+    let validation = repository.validate();
+    let path = |place: crate::object::Place| {
+        let source = validation.sources.get(place.source);
+        source.map_or("", |it| &*it.path).to_owned()
+    };
+    let line = |it: &crate::diagnostic::Diagnostic| {
+        format!("{} {}", it.place.map(path).unwrap_or_default(), it.code)
+    };
+    validation.findings.iter().map(line).collect()
+}
+
+/// The findings of one more experiment, with its queue's name and these lines in its spec.
+fn of(queue: &str, rest: &str) -> Vec<String> {
+    let mut repository = Repository::new();
+    let text = experiment("a", rest).replace("queue: vision", &format!("queue: {queue}"));
+    repository.put("a.yaml", &text);
+    shown(&repository.validate().findings)
+}
+
+#[test]
+fn all_faults_of_all_documents_come_in_one_pass() {
+    let mut repository = Repository::new();
+    repository.put("a.yaml", &experiment("a", "  maxRestart: 1\n  image: 1\n"));
+    repository.put(
+        "b.yaml",
+        &experiment("b", "  resources: {slotsPerTrial: 9}\n"),
+    );
+    repository.put("c.yaml", "a: yes\nb: 017\n");
+    repository.put(
+        "d.yaml",
+        &experiment("d", "").replace("queue: vision", "queue: visio"),
+    );
+    assert_eq!(
+        found(&repository),
+        [
+            "a.yaml B0204",
+            "a.yaml B0206",
+            "b.yaml B0401",
+            "c.yaml B0201",
+            "c.yaml B0104",
+            "c.yaml B0104",
+            "d.yaml B0302"
+        ]
+    );
+}
+
+#[test]
+fn an_ambiguous_scalar_hides_nothing_of_its_document() {
+    let rest = "  maxRestart: 1\n  run: 017\n  resources: {slotsPerTrial: 9}\n  hyperparameters: {lr: 1e-4}\n  \
+                pod: {spec: {hostNetwork: true, nodeName: x}}\n";
+    let found = of("visoin", rest);
+    let codes: Vec<&str> = found.iter().map(|line| &line[..5]).collect();
+    assert_eq!(
+        codes,
+        ["B0302", "B0204", "B0104", "B0104", "B0402"],
+        "{found:?}"
+    );
+    // With a queue that is there, what depends on it is told as well.
+    let found = of("vision", rest);
+    let codes: Vec<&str> = found.iter().map(|line| &line[..5]).collect();
+    assert_eq!(
+        codes,
+        ["B0204", "B0104", "B0401", "B0104", "B0404", "B0402"],
+        "{found:?}"
+    );
+}
+
+/// A fault of one pass is not told again by the next, in other words or as something else.
+#[test]
+fn a_fault_of_a_value_is_told_once() {
+    let lines = [
+        ("run: 017", "B0104"),
+        ("maxRuntime: 12:30", "B0104"),
+        ("image: yes", "B0104"),
+        ("yes: 1", "B0104"),
+        ("resources: !!map {slotsPerTrial: 1}", "B0105"),
+        ("state: stopped", "B0207"),
+        ("image: \"\"", "B0207"),
+        ("imag: x", "B0204"),
+        ("resources: {slotsPerTrial: many}", "B0206"),
+        ("environment: {variables: {A: {valueFrom: {}}}}", "B0207"),
+    ];
+    let mut repository = Repository::new();
+    let imageless = CLUSTER.replace(", gpu: train:gpu", "");
+    for (line, code) in lines {
+        // Without its image the document would be at fault once more.
+        let told = line.contains("imag") || line.contains("many");
+        repository.put("cluster.yaml", if told { &imageless } else { CLUSTER });
+        let rest = format!("  {line}\n  hyperparameters: {{lr: 1e-4}}\n");
+        repository.put(
+            "a.yaml",
+            &experiment("a", &rest).replace("train.py", "$(hp.lr)"),
+        );
+        let found = shown(&repository.validate().findings);
+        let codes: Vec<&str> = found.iter().map(|it| &it[..5]).collect();
+        assert_eq!(codes, [code, "B0104"], "{line}: {found:?}");
+    }
+    let rest = "  hyperparameters: []\n";
+    repository.put("cluster.yaml", CLUSTER);
+    repository.put(
+        "a.yaml",
+        &experiment("a", rest).replace("train.py", "$(hp.lr)"),
+    );
+    assert_eq!(found(&repository), ["a.yaml B0206"]);
+}
+
+#[test]
+fn a_hyperparameter_s_fault_hides_no_reference() {
+    let text = experiment("a", "").replace("train.py", "$(hp.lr)");
+    let mut repository = Repository::new();
+    repository.put("a.yaml", &text.replace("queue: vision", "queue: visoin"));
+    assert_eq!(found(&repository), ["a.yaml B0302", "a.yaml B0407"]);
+    repository.put("a.yaml", &text);
+    repository.put("b.yaml", &experiment("a", "  run: 0\n"));
+    assert_eq!(
+        found(&repository),
+        ["a.yaml B0407", "b.yaml B0301", "b.yaml B0207"]
+    );
+}
+
+#[test]
+fn reserved_and_unknown_pod_fields_hide_no_use() {
+    let found = of(
+        "vision",
+        "  pod: {spec: {hostname: x, nodeSelectors: {}, volumes: [{name: k, secret: {secretName: key}}]}}\n",
+    );
+    let codes: Vec<&str> = found.iter().map(|line| &line[..5]).collect();
+    assert_eq!(codes, ["B0402", "B0403", "B0404"], "{found:?}");
+}
+
+#[test]
+fn a_faulty_queue_or_cluster_hides_no_reference() {
+    let mut repository = Repository::new();
+    repository.put(
+        "queue.yaml",
+        &QUEUE.replace("cluster: lab", "cluster: lap, priority: 0"),
+    );
+    repository.put(
+        "cluster.yaml",
+        &CLUSTER.replace("standard", "standart").replace('8', "0"),
+    );
+    repository.put("a.yaml", &experiment("a", "").replace("vision", "visio"));
+    repository.put("b.yaml", &experiment("b", ""));
+    assert_eq!(
+        found(&repository),
+        [
+            "a.yaml B0302",
+            "cluster.yaml B0207",
+            "cluster.yaml B0302",
+            "queue.yaml B0302",
+            "queue.yaml B0207"
+        ]
+    );
+    // What waits for them is counted: there may be more to find in it.
+    assert_eq!(repository.validate().unchecked, 1);
+}
+
+#[test]
+fn a_broken_end_hides_nothing_of_the_documents_before() {
+    let mut repository = Repository::new();
+    let text = format!(
+        "{}---\nspec: [\n",
+        experiment("a", "  maxRestart: 1\n  run: 0\n")
+    );
+    repository.put("a.yaml", &text);
+    assert_eq!(
+        found(&repository),
+        ["a.yaml B0204", "a.yaml B0207", "a.yaml B0101"]
+    );
+}
+
+#[test]
+fn what_may_stand_in_a_file_that_cannot_be_read_is_not_sought_elsewhere() {
+    let mut repository = Repository::new();
+    repository.put("queue.yaml", "spec: [\n");
+    repository.put("a.yaml", &experiment("a", ""));
+    let found = shown(&repository.validate().findings);
+    assert_eq!(
+        found[0],
+        "B0302 5:10 there is no Queue `vision` | mend queue.yaml first, which may hold it and cannot be read"
+    );
+    repository.put("cluster.yaml", "spec: [\n");
+    let found = repository.validate().findings;
+    let codes: Vec<Code> = found.iter().map(|it| it.code).collect();
+    assert_eq!(codes, [Code::NoCluster, Code::Syntax, Code::Syntax]);
+    assert!(
+        found[0]
+            .help
+            .as_ref()
+            .unwrap()
+            .starts_with("mend cluster.yaml")
+    );
+}
