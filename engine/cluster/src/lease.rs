@@ -152,7 +152,17 @@ where
                 // That there is none yet, or that another one was faster, is how it goes.
                 let usual =
                     matches!(reply.status, 200..=299 | 409) || (reads && reply.status == 404);
-                if !usual {
+                let namespace = self.elector.namespace();
+                if reply.status == 404 && !reads {
+                    tracing::warn!(
+                        namespace,
+                        help = format!(
+                            "create it: kubectl create namespace {namespace} (or name another one \
+                             as `spec.namespace` of the Cluster)"
+                        ),
+                        "Berth's own namespace is not there: the Lease, the anchor and outcomes are kept in it"
+                    );
+                } else if !usual {
                     let said = crate::wire::words(&reply.answer());
                     tracing::warn!(
                         status = reply.status,

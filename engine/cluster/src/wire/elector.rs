@@ -208,6 +208,11 @@ impl Elector {
         self.write(now, "", Duration::from_secs(1)).map(Some)
     }
 
+    /// Berth's own namespace, where the Lease is.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     fn may_take(&self, seen: &Seen, now: Timestamp) -> bool {
         let free = seen.holder.is_empty() || seen.holder == self.identity;
         free || now >= seen.since.plus(seen.lasts)

@@ -118,8 +118,12 @@ fn cut_bytes(body: &[u8]) -> &[u8] {
 
 /// What to do about well-known refusals.
 fn help(code: u16, said: &str) -> Option<String> {
-    if said.starts_with("namespaces \"") && said.ends_with("not found") {
-        return Some("create the namespace, or name another one in the Queue".into());
+    let missing = said.strip_prefix("namespaces \"");
+    if let Some(namespace) = missing.and_then(|rest| rest.strip_suffix("\" not found")) {
+        return Some(format!(
+            "create the namespace, `kubectl create namespace {namespace}`, or name another one in the \
+             Queue"
+        ));
     }
     match code {
         401 => Some("the token or certificate is not accepted: renew it in the kubeconfig".into()),

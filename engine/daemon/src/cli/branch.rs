@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use berth_core::ids::Name;
 use berth_git::{Repository, StatusBranch, StatusFiles};
 
+use super::cluster::NameArgs;
 use super::documents::Documents;
 use super::repository::{RepositoryArgs, git_failed};
 use crate::error::CommandError;
@@ -14,9 +15,8 @@ use crate::error::CommandError;
 pub struct BranchArgs {
     #[command(flatten)]
     pub repository: RepositoryArgs,
-    /// The cluster; the only one of the repository if left out
-    #[arg(long, env = "BERTH_CLUSTER", value_name = "NAME")]
-    pub cluster: Option<String>,
+    #[command(flatten)]
+    pub name: NameArgs,
     /// Where the status branch is, if it is not in the state repository
     #[arg(long, env = "BERTH_STATUS_REMOTE", value_name = "URL")]
     pub status_remote: Option<String>,
@@ -25,12 +25,10 @@ pub struct BranchArgs {
 impl BranchArgs {
     /// The cluster that is meant.
     pub fn cluster(&self) -> Result<Name, CommandError> {
-        if let Some(name) = super::name(self.cluster.as_deref())? {
-            return Ok(name);
+        match self.name.name()? {
+            Some(name) => Ok(name),
+            None => Documents::of_repository(&self.repository)?.only_cluster(),
         }
-        let desired = Documents::of_repository(&self.repository)?.load(None);
-        let desired = desired.map_err(|error| error.hint("name the cluster with --cluster"))?;
-        Ok(desired.cluster().name().clone())
     }
 
     /// The branch.

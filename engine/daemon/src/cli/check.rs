@@ -3,10 +3,10 @@
 use berth_core::report::Plan;
 
 use super::documents::DocumentArgs;
-use super::plan::{self, Format, TargetArgs};
+use super::plan::{self, TargetArgs};
 use super::validate;
-use crate::error::{CommandError, CommandResult, Exit};
-use crate::output;
+use crate::error::{CommandResult, Exit};
+use crate::output::{self, Format};
 
 /// Validate and plan in one, for a pull request's checks
 ///
@@ -22,7 +22,7 @@ pub struct Args {
     #[command(flatten)]
     target: TargetArgs,
     /// How the findings and the plan are written
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, default_value = "text", value_parser = output::among(output::TABLES))]
     output: Format,
 }
 
@@ -36,10 +36,11 @@ pub fn run(args: &Args) -> CommandResult {
         None
     };
     let exit = Exit::findings(!validation.valid);
-    output::print(&match args.output {
-        Format::Json => output::json(&Checked { validation, plan })?,
-        format => text(&validation, plan.as_ref(), format)?,
-    })?;
+    let checked = Checked { validation, plan };
+    match args.output {
+        Format::Text => output::print_as_is(&text(&checked, Format::Text))?,
+        format => format.print(&checked, |format| Ok(text(&checked, format)))?,
+    }
     Ok(exit)
 }
 
@@ -51,14 +52,10 @@ struct Checked {
     plan: Option<Plan>,
 }
 
-fn text(
-    validation: &validate::Report,
-    plan: Option<&Plan>,
-    format: Format,
-) -> Result<String, CommandError> {
-    let findings = validate::text(validation);
-    Ok(match plan {
-        Some(plan) => format!("{findings}\n{}", plan::written(plan, format)?),
+fn text(checked: &Checked, format: Format) -> String {
+    let findings = validate::text(&checked.validation);
+    match &checked.plan {
+        Some(plan) => format!("{findings}\n{}", plan::words(plan, format)),
         None => findings,
-    })
+    }
 }

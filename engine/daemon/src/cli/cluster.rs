@@ -38,12 +38,26 @@ impl ClusterArgs {
     }
 }
 
+/// Which Cluster document is meant.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NameArgs {
+    /// The Cluster document; the only one of the repository if left out
+    #[arg(long, env = "BERTH_CLUSTER", value_name = "NAME")]
+    cluster: Option<String>,
+}
+
+impl NameArgs {
+    /// Its name, if one was given.
+    pub fn name(&self) -> Result<Option<Name>, CommandError> {
+        super::name(self.cluster.as_deref())
+    }
+}
+
 /// The arguments of commands that look at a live cluster.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LiveArgs {
-    /// The cluster, if the documents hold several
-    #[arg(long, env = "BERTH_CLUSTER", value_name = "NAME")]
-    cluster: Option<String>,
+    #[command(flatten)]
+    name: NameArgs,
     #[command(flatten)]
     client: ClusterArgs,
 }
@@ -51,7 +65,7 @@ pub struct LiveArgs {
 impl LiveArgs {
     /// The cluster document's name, if one was given.
     pub fn name(&self) -> Result<Option<Name>, CommandError> {
-        super::name(self.cluster.as_deref())
+        self.name.name()
     }
 
     /// A connection.

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use berth_core::desired::{Desired, Loader, Validation};
-use berth_core::diagnostic::{Diagnostic, SourceTable};
+use berth_core::diagnostic::{Code, Diagnostic, SourceTable};
 use berth_core::ids::{CommitId, Name};
 use berth_core::reconciler::CommitFacts;
 use berth_git::{Limits, Repository, Source, StatusBranch};
 
 use super::repository::{RepositoryArgs, git_failed};
-use crate::error::CommandError;
+use crate::error::{CommandError, ErrorKind};
 use crate::look::Past;
 use crate::output::{self, Finding};
 use crate::run::status;
@@ -21,7 +21,7 @@ use crate::source::{self, Blobs, Files, folder};
 #[derive(Debug, Clone, clap::Args)]
 pub struct DocumentArgs {
     /// The folder of the documents; the present one if left out
-    #[arg(long, value_name = "DIR", conflicts_with = "repo")]
+    #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
     #[command(flatten)]
     pub repository: RepositoryArgs,
@@ -41,9 +41,22 @@ impl DocumentArgs {
     pub fn read(&self) -> Result<Documents, CommandError> {
         match (&self.dir, &self.repository.repo) {
             (None, Some(_)) => Documents::of_repository(&self.repository),
+            (Some(dir), Some(repo)) if !from_environment(repo) => {
+                let cause = format!(
+                    "both the folder `{}` and a repository are named",
+                    dir.display()
+                );
+                Err(CommandError::usage(cause)
+                    .hint("name the folder, or the repository with --repo"))
+            }
             (dir, _) => Documents::of_folder(dir.as_deref().unwrap_or(Path::new("."))),
         }
     }
+}
+
+/// A folder that is named goes before the repository of the environment.
+fn from_environment(repo: &str) -> bool {
+    std::env::var("BERTH_REPO").is_ok_and(|value| value == repo)
 }
 
 impl Documents {
@@ -99,6 +112,12 @@ impl Documents {
     /// The model of one cluster; the only one if none is named. A snapshot that makes no model is
     /// told with all its findings.
     pub fn load(&mut self, cluster: Option<&Name>) -> Result<Desired, CommandError> {
+        if cluster.is_none()
+            && let Err(error) = self.only_cluster()
+            && error.kind == ErrorKind::Usage
+        {
+            return Err(error);
+        }
         let (listed, refused) = (&self.files.listed, &self.files.refused);
         let nothing = BTreeMap::new();
         let loaded = self.loader.load(
@@ -109,11 +128,22 @@ impl Documents {
             &self.blobs,
             &nothing,
         );
-        loaded.map_err(|_| {
-            let validation = self.validate();
-            let findings = self.resolve(&validation.findings, &validation.sources);
-            output::complain(&output::findings_text(&findings, output::columns()));
+        loaded.map_err(|findings| {
+            let sources = self.validate().sources;
+            output::complain_of(&self.resolve(&findings, &sources));
             CommandError::findings("the documents make no cluster to work on")
+        })
+    }
+
+    /// The only cluster that there is, whether its document is valid or not.
+    pub fn only_cluster(&mut self) -> Result<Name, CommandError> {
+        let chosen = self.loader.only_cluster(&self.files.listed, &self.blobs);
+        chosen.map_err(|finding| {
+            let help = finding.help.unwrap_or_default();
+            match finding.code {
+                Code::SeveralClusters => CommandError::usage(finding.cause).hint(help),
+                _ => CommandError::findings(finding.cause).hint(help),
+            }
         })
     }
 

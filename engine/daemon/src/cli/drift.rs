@@ -2,14 +2,15 @@
 
 use berth_cluster::client::Client;
 use berth_cluster::wire::Caller;
-use berth_core::reconciler::{Input, Reconciler, What};
+use berth_core::reconciler::{DriftEntry, Input, Reconciler, What};
 use berth_core::report;
 
 use super::cluster::LiveArgs;
 use super::documents::DocumentArgs;
 use crate::error::{CommandError, CommandResult, Exit};
+use crate::look;
+use crate::output::{self, Format};
 use crate::run::clock::Clock;
-use crate::{look, output};
 
 /// Say what in the cluster differs from what Berth applied; change nothing
 ///
@@ -26,17 +27,8 @@ pub struct Args {
     #[command(flatten)]
     live: LiveArgs,
     /// How drift is written
-    #[arg(short, long, value_enum, default_value_t = Format::Markdown)]
+    #[arg(short, long, default_value = "text", value_parser = output::among(output::TABLES))]
     output: Format,
-}
-
-/// The formats of `drift`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people
-    Markdown,
-    /// A JSON list
-    Json,
 }
 
 /// Looks, asks, prints.
@@ -53,10 +45,13 @@ pub fn run(args: &Args) -> CommandResult {
         Ok::<_, CommandError>(reconciler)
     })?;
     let found = reconciler.drift().next().is_some();
-    output::print(&match (args.output, found) {
-        (Format::Json, _) => report::drift_json(reconciler.drift()),
-        (Format::Markdown, true) => report::drift_markdown(reconciler.drift()),
-        (Format::Markdown, false) => "no drift\n".to_owned(),
+    let entries: Vec<&DriftEntry> = reconciler.drift().collect();
+    args.output.print(&entries, |format| {
+        Ok(match format {
+            _ if entries.is_empty() => "no drift\n".to_owned(),
+            Format::Markdown => report::drift_markdown(entries.iter().copied()),
+            _ => report::drift_text(entries.iter().copied()),
+        })
     })?;
     Ok(Exit::findings(found))
 }

@@ -3,10 +3,11 @@
 use berth_core::diagnostic::SourceTable;
 use berth_core::object::Explained;
 
+use super::cluster::NameArgs;
 use super::documents::DocumentArgs;
 use super::experiment;
 use crate::error::{CommandError, CommandResult, Exit};
-use crate::output;
+use crate::output::{self, Format};
 
 /// Say of each field of an experiment's pod which layer, file and line it came from
 #[derive(Debug, clap::Args)]
@@ -23,21 +24,11 @@ pub struct Args {
     field: String,
     #[command(flatten)]
     documents: DocumentArgs,
-    /// The cluster, if the documents hold several
-    #[arg(long, env = "BERTH_CLUSTER", value_name = "NAME")]
-    cluster: Option<String>,
+    #[command(flatten)]
+    name: NameArgs,
     /// How fields are written
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, default_value = "text", value_parser = output::among(output::DATA))]
     output: Format,
-}
-
-/// The formats of `explain`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// Two lines a field
-    Text,
-    /// A JSON list
-    Json,
 }
 
 /// One field, for programs.
@@ -52,7 +43,7 @@ struct Row<'a> {
 
 /// Explains and prints.
 pub fn run(args: &Args) -> CommandResult {
-    let cluster = super::name(args.cluster.as_deref())?;
+    let cluster = args.name.name()?;
     let desired = args.documents.read()?.load(cluster.as_ref())?;
     let chosen = experiment::choose(&desired, &args.experiment)?;
     let roles = chosen.roles(1)?;
@@ -72,10 +63,7 @@ pub fn run(args: &Args) -> CommandResult {
         .iter()
         .map(|it| field(it, desired.sources()))
         .collect();
-    output::print(&match args.output {
-        Format::Text => text(&fields),
-        Format::Json => output::json(&fields)?,
-    })?;
+    args.output.print(&fields, |_| Ok(text(&fields)))?;
     Ok(Exit::Fine)
 }
 

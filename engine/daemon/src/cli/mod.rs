@@ -161,6 +161,19 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// A daemon in a cluster is told by its environment.
+    #[test]
+    fn every_flag_of_the_daemon_has_an_environment_twin() {
+        let cli = Cli::command();
+        let run = cli.find_subcommand("run").unwrap();
+        for flag in run.get_arguments() {
+            let name = flag.get_long().unwrap_or_default();
+            let twin = format!("BERTH_{}", name.replace('-', "_").to_uppercase());
+            let env = flag.get_env().map(|it| it.to_string_lossy().into_owned());
+            assert_eq!(env, Some(twin), "--{name}");
+        }
+    }
+
     #[test]
     fn every_command_shows_an_example() {
         for command in Cli::command().get_subcommands() {

@@ -61,7 +61,7 @@ fn row(page: &mut String, argument: &Arg) {
         .map(|value| format!("`{}`", value.get_name()))
         .collect();
     if argument.get_action().takes_values() && !values.is_empty() {
-        let _ = write!(words, " One of {}.", values.join(", "));
+        let _ = write!(words, ". One of {}.", values.join(", "));
     }
     let defaults: Vec<_> = argument.get_default_values().iter().collect();
     if let [default] = defaults.as_slice()

@@ -1,12 +1,13 @@
 //! `berth plan`
 
 use berth_core::desired::Desired;
-use berth_core::report::Plan;
+use berth_core::report::{Plan, unusable_maxima};
 
 use super::cluster::LiveArgs;
 use super::documents::{DocumentArgs, Documents};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::look::{self, Past};
+use crate::output::Format;
 use crate::run::clock::Clock;
 use crate::{cli, output};
 
@@ -28,7 +29,7 @@ pub struct Args {
     #[arg(long)]
     exit_code: bool,
     /// How the plan is written
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, default_value = "text", value_parser = output::among(output::TABLES))]
     output: Format,
 }
 
@@ -42,22 +43,12 @@ pub struct TargetArgs {
     offline: bool,
 }
 
-/// The formats of `plan`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// A line a change
-    Text,
-    /// One JSON object
-    Json,
-    /// A table, for a pull request
-    Markdown,
-}
-
 /// Plans and prints.
 pub fn run(args: &Args) -> CommandResult {
     let mut documents = args.documents.read()?;
     let plan = plan(&mut documents, &args.target)?;
-    output::print(&written(&plan, args.output)?)?;
+    args.output
+        .print(&plan, |format| Ok(words(&plan, format)))?;
     Ok(Exit::findings(args.exit_code && !plan.is_empty()))
 }
 
@@ -66,9 +57,15 @@ pub fn plan(documents: &mut Documents, target: &TargetArgs) -> Result<Plan, Comm
     let cluster = target.live.name()?;
     let desired = documents.load(cluster.as_ref())?;
     let findings = documents.resolve(desired.findings(), desired.sources());
-    output::complain(&output::findings_text(&findings, output::columns()));
+    output::complain_of(&findings);
     let past = documents.past(desired.cluster().name())?;
     let mut reconciler = reconciler(desired, past, target)?;
+    if !target.offline
+        && let Some(desired) = reconciler.desired()
+    {
+        let maxima = unusable_maxima(desired, reconciler.observed());
+        output::complain_of(&documents.resolve(&maxima, desired.sources()));
+    }
     let plan = Plan::of(&mut reconciler, Clock::start().now());
     match reconciler.halted() {
         Some(_) => Err(look::halted(&reconciler)),
@@ -91,11 +88,10 @@ fn reconciler(
     })
 }
 
-/// The plan in a format.
-pub fn written(plan: &Plan, format: Format) -> Result<String, CommandError> {
-    Ok(match format {
-        Format::Text => plan.to_text(),
-        Format::Json => output::json(plan)?,
+/// The plan for people.
+pub fn words(plan: &Plan, format: Format) -> String {
+    match format {
         Format::Markdown => plan.to_markdown(),
-    })
+        _ => plan.to_text(),
+    }
 }

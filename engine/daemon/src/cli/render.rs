@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
+use super::cluster::NameArgs;
 use super::documents::DocumentArgs;
 use super::experiment;
 use crate::error::{CommandError, CommandResult, Exit};
-use crate::output;
+use crate::output::{self, Format};
 
 /// Print the objects that an experiment becomes
 ///
@@ -21,32 +22,22 @@ pub struct Args {
     experiment: String,
     #[command(flatten)]
     documents: DocumentArgs,
-    /// The cluster, if the documents hold several
-    #[arg(long, env = "BERTH_CLUSTER", value_name = "NAME")]
-    cluster: Option<String>,
+    #[command(flatten)]
+    name: NameArgs,
     /// The attempt
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     attempt: u32,
     /// Only the pod of this rank
     #[arg(long)]
     rank: Option<u32>,
-    /// How objects are written
-    #[arg(short, long, value_enum, default_value_t = Format::Yaml)]
+    /// How objects are written; text is YAML documents, as yaml
+    #[arg(short, long, default_value = "yaml", value_parser = output::among(output::DATA))]
     output: Format,
-}
-
-/// The formats of `render`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// YAML documents
-    Yaml,
-    /// One JSON list
-    Json,
 }
 
 /// Renders and prints.
 pub fn run(args: &Args) -> CommandResult {
-    let cluster = super::name(args.cluster.as_deref())?;
+    let cluster = args.name.name()?;
     let desired = args.documents.read()?.load(cluster.as_ref())?;
     let chosen = experiment::choose(&desired, &args.experiment)?;
     let subject = chosen.subject();
@@ -62,10 +53,10 @@ pub fn run(args: &Args) -> CommandResult {
             .splice(0..0, [subject.config_map(), subject.service(args.attempt)])
             .for_each(drop),
     }
-    output::print(&match args.output {
-        Format::Yaml => yaml(&objects)?,
-        Format::Json => output::json(&objects)?,
-    })?;
+    match args.output {
+        Format::Json => output::print_as_is(&output::json(&objects)?)?,
+        _ => output::print_as_is(&yaml(&objects)?)?,
+    }
     Ok(Exit::Fine)
 }
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::cluster::ClusterArgs;
+use super::cluster::{ClusterArgs, NameArgs};
+use super::documents::Documents;
 use super::repository::RepositoryArgs;
-use crate::error::{CommandError, CommandResult, Exit};
+use crate::error::{CommandError, CommandResult, ErrorKind, Exit};
 use crate::logging::{self, LogFormat};
 use crate::run::{self, Settings};
 
@@ -22,15 +23,14 @@ use crate::run::{self, Settings};
 #[group(skip)]
 #[command(after_help = "\
 Examples:
-  berth run --repo https://git.example.com/lab/state.git --ref main --cluster lab
-  berth run --repo /srv/state --cluster lab --kubeconfig ~/.kube/config --http-listen 127.0.0.1:8080
+  berth run --repo /srv/state --http-listen 127.0.0.1:8080
+  berth run --repo https://git.example.com/lab/state.git --cluster lab
   BERTH_REPO=git@git.example.com:lab/state.git BERTH_CLUSTER=lab berth run")]
 pub struct Args {
     #[command(flatten)]
     repository: RepositoryArgs,
-    /// The Cluster document that this daemon keeps
-    #[arg(long, env = "BERTH_CLUSTER", value_name = "NAME")]
-    cluster: String,
+    #[command(flatten)]
+    name: NameArgs,
     #[command(flatten)]
     client: ClusterArgs,
     /// Another repository for the status branch; the state repository is then only read
@@ -86,12 +86,20 @@ pub fn settings(args: &Args) -> Result<Settings, CommandError> {
     let status = args.status_remote.as_deref().unwrap_or(location);
     let status = access.source(status, "HEAD")?;
     let (mirror, status_mirror) = (access.mirror(&source), access.mirror(&status));
-    let cluster = super::name(Some(&args.cluster))?;
+    let cluster = match args.name.name()? {
+        Some(name) => name,
+        None => Documents::of_repository(&args.repository)
+            .and_then(|mut documents| documents.only_cluster())
+            .map_err(|error| match error.kind {
+                ErrorKind::Usage => error,
+                _ => error.hint("a daemon that is told --cluster waits until it can be read"),
+            })?,
+    };
     Ok(Settings {
         repository: (source, mirror),
         status: (status, status_mirror),
         interval: Duration::from_secs(args.poll_seconds.into()),
-        cluster: cluster.ok_or_else(|| CommandError::usage("no cluster is named"))?,
+        cluster,
         client: args.client.options(),
         identity: identity(args.identity.as_deref()),
         lifelines: access.lifelines(),

@@ -106,7 +106,7 @@ pub fn run(args: &Args) -> CommandResult {
 
 fn tell(args: &Args, kubeconfig: &str) -> Result<(), CommandError> {
     let Some(file) = &args.kubeconfig else {
-        return output::print(kubeconfig);
+        return output::print_as_is(kubeconfig);
     };
     std::fs::write(file, kubeconfig).map_err(|error| {
         CommandError::environment(error).while_doing(format!("write `{}`", file.display()))

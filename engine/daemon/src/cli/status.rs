@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::branch::{self, BranchArgs};
 use crate::error::{CommandResult, Exit};
-use crate::output::{self, BOLD, CYAN, DIM, GREEN, RED, YELLOW};
+use crate::output::{self, BOLD, CYAN, DIM, Format, GREEN, RED, YELLOW};
 
 /// Show what runs, what waits and for what, from the status branch
 #[derive(Debug, clap::Args)]
@@ -21,17 +21,8 @@ pub struct Args {
     #[arg(long)]
     all: bool,
     /// How the status is written
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, default_value = "text", value_parser = output::among(output::DATA))]
     output: Format,
-}
-
-/// The formats of `status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// A few lines a document
-    Text,
-    /// One JSON object
-    Json,
 }
 
 /// The whole status.
@@ -83,10 +74,7 @@ pub fn run(args: &Args) -> CommandResult {
             .collect(),
         errors: texts(&summary["errors"]),
     };
-    output::print(&match args.output {
-        Format::Text => text(&report),
-        Format::Json => output::json(&report)?,
-    })?;
+    args.output.print(&report, |_| Ok(text(&report)))?;
     Ok(Exit::Fine)
 }
 

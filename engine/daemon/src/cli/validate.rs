@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::documents::{DocumentArgs, Documents};
 use super::repository::RepositoryArgs;
 use crate::error::{CommandResult, Exit};
-use crate::output::{self, Finding};
+use crate::output::{self, Finding, Format};
 
 /// Check every document of a folder or of a commit
 ///
@@ -20,24 +20,13 @@ Examples:
   berth validate -o sarif > berth.sarif        # for a forge to show on the lines")]
 pub struct Args {
     /// The folder; the present one if left out
-    #[arg(value_name = "DIR", conflicts_with = "repo")]
+    #[arg(value_name = "DIR")]
     dir: Option<PathBuf>,
     #[command(flatten)]
     repository: RepositoryArgs,
     /// How findings are written
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, default_value = "text", value_parser = output::among(output::FINDINGS))]
     output: Format,
-}
-
-/// The formats of `validate`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// As rustc prints them
-    Text,
-    /// One JSON object
-    Json,
-    /// SARIF 2.1.0
-    Sarif,
 }
 
 /// What was found.
@@ -47,6 +36,8 @@ pub struct Report {
     pub valid: bool,
     /// How many documents were read.
     pub documents: usize,
+    /// How many documents refer to one that is invalid: there may be more to find in them.
+    pub unchecked: usize,
     /// Everything that is to be said.
     pub findings: Vec<Finding>,
 }
@@ -58,11 +49,10 @@ pub fn run(args: Args) -> CommandResult {
         repository: args.repository,
     };
     let report = report(&mut from.read()?);
-    output::print(&match args.output {
-        Format::Text => text(&report),
-        Format::Json => output::json(&report)?,
-        Format::Sarif => output::json(&output::sarif(&report.findings))?,
-    })?;
+    match args.output {
+        Format::Text => output::print_as_is(&text(&report))?,
+        format => format.print(&report, |_| output::json(&output::sarif(&report.findings)))?,
+    }
     Ok(Exit::findings(!report.valid))
 }
 
@@ -72,12 +62,13 @@ pub fn report(documents: &mut Documents) -> Report {
     Report {
         valid: validation.is_valid(),
         documents: validation.documents,
+        unchecked: validation.unchecked,
         findings: documents.resolve(&validation.findings, &validation.sources),
     }
 }
 
 /// The report for people.
 pub fn text(report: &Report) -> String {
-    let findings = output::findings_text(&report.findings, output::columns());
-    findings + &output::summary(report.documents, &report.findings)
+    let findings = output::findings_text(&report.findings);
+    findings + &output::summary(report.documents, report.unchecked, &report.findings)
 }

@@ -8,7 +8,7 @@ use berth_git::Repository;
 
 use super::branch::BranchArgs;
 use crate::error::{CommandError, CommandResult, Exit};
-use crate::output::{self, BOLD};
+use crate::output::{self, BOLD, Format};
 
 /// Say for a pod which commit, author, file, run and attempt it comes from
 ///
@@ -24,17 +24,8 @@ pub struct Args {
     #[command(flatten)]
     branch: BranchArgs,
     /// How the answer is written
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, default_value = "text", value_parser = output::among(output::DATA))]
     output: Format,
-}
-
-/// The formats of `why`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// A line a fact
-    Text,
-    /// One JSON object
-    Json,
 }
 
 /// All that is known of one pod.
@@ -80,10 +71,7 @@ pub fn run(args: &Args) -> CommandResult {
         )
     })?;
     let answer = answer(name, &found, &args.branch.repository()?);
-    output::print(&match args.output {
-        Format::Text => text(&answer),
-        Format::Json => output::json(&answer)?,
-    })?;
+    args.output.print(&answer, |_| Ok(text(&answer)))?;
     Ok(Exit::Fine)
 }
 

@@ -4,21 +4,80 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use berth_core::diagnostic::Severity;
 
 use super::finding::{Finding, Spot};
+use super::wrap;
 
-/// All findings, a blank line between them, for a terminal of so many columns. Colours are always
+/// Of a long value so many characters are marked: it is known by its beginning, and the line is cut
+/// around the mark.
+const MARKED: usize = 40;
+/// Lines of a source that go to a file or a pipe are cut beyond this.
+const WIDE: usize = 600;
+
+/// All findings, a blank line after each, for a terminal of so many columns. Colours are always
 /// in it: the writer strips them.
-pub fn findings(findings: &[Finding], columns: usize) -> String {
-    let renderer = Renderer::styled().term_width(columns);
+pub fn findings(findings: &[Finding], columns: Option<usize>) -> String {
+    let renderer = Renderer::styled().term_width(columns.unwrap_or(WIDE));
     let mut text = String::new();
     for finding in findings {
-        text.push_str(&renderer.render(&report(finding)));
+        text.push_str(&renderer.render(&report(&Fitted::of(finding, columns))));
         text.push_str("\n\n");
     }
     text
 }
 
-/// The closing line: how much was read, and how many findings there are.
-pub fn summary(documents: usize, findings: &[Finding]) -> String {
+/// A finding with its words in lines that fit.
+struct Fitted<'a> {
+    finding: &'a Finding,
+    message: String,
+    help: Option<String>,
+}
+
+impl<'a> Fitted<'a> {
+    fn of(finding: &'a Finding, columns: Option<usize>) -> Self {
+        let fit = |text: &str, taken: usize| match columns {
+            Some(columns) => wrap::words(text, columns, taken, taken).join("\n"),
+            None => text.to_owned(),
+        };
+        let level = if finding.is_error() {
+            "error"
+        } else {
+            "warning"
+        };
+        let title = format!("{level}[{}]: ", finding.code);
+        let related = finding.related.iter().map(|related| &related.spot);
+        let lines = finding.spot.iter().chain(related).map(|spot| spot.line);
+        // The margin is as wide as the largest line number.
+        let margin = lines.max().unwrap_or(0).to_string().len();
+        Self {
+            finding,
+            message: fit(&finding.message, title.len()),
+            help: finding
+                .help
+                .as_deref()
+                .map(|help| fit(help, margin + " = help: ".len())),
+        }
+    }
+}
+
+/// The closing line: how much was read, how many findings there are, and how many documents were
+/// not checked within what they refer to.
+pub fn summary(documents: usize, unchecked: usize, findings: &[Finding]) -> String {
+    let mut text = counts(documents, findings);
+    if unchecked > 0 {
+        let (refer, are) = if unchecked == 1 {
+            ("refers", "is")
+        } else {
+            ("refer", "are")
+        };
+        text = format!(
+            "{}; {} that {refer} to what is invalid {are} checked further once it is mended\n",
+            text.trim_end(),
+            count(unchecked, "document")
+        );
+    }
+    text
+}
+
+fn counts(documents: usize, findings: &[Finding]) -> String {
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let warnings = findings.len() - errors;
     let read = count(documents, "document");
@@ -38,13 +97,14 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-fn report(finding: &Finding) -> Vec<Group<'_>> {
+fn report<'a>(fitted: &'a Fitted<'_>) -> Vec<Group<'a>> {
+    let finding = fitted.finding;
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     let title = level
-        .primary_title(&*finding.message)
+        .primary_title(&*fitted.message)
         .id(finding.code.as_str());
     let mut group = Group::with_title(title);
     if let Some(spot) = &finding.spot {
@@ -58,7 +118,7 @@ fn report(finding: &Finding) -> Vec<Group<'_>> {
             Some(&related.message),
         );
     }
-    if let Some(help) = &finding.help {
+    if let Some(help) = &fitted.help {
         group = group.element(Level::HELP.message(&**help));
     }
     vec![group]
@@ -77,5 +137,8 @@ fn place<'a>(
     let snippet = Snippet::source(&**line)
         .line_start(spot.line as usize)
         .path(&*spot.path);
-    group.element(snippet.annotation(kind.span(part.clone()).label(label)))
+    let marked = line.get(part.clone()).unwrap_or_default();
+    let end = marked.char_indices().nth(MARKED).map(|(at, _)| at);
+    let end = part.start + end.unwrap_or(marked.len());
+    group.element(snippet.annotation(kind.span(part.start..end).label(label)))
 }

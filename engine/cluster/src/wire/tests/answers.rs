@@ -96,7 +96,7 @@ fn what_a_create_comes_to() {
             create(),
             vec![(404, no_namespace)],
             "refused",
-            "help: create the namespace",
+            "help: create the namespace, `kubectl create namespace vision`, or",
         ),
         (
             create(),
