@@ -150,6 +150,16 @@ impl Failure {
         failure
     }
 
+    /// The client takes no form of the answer that there is.
+    pub(crate) fn not_acceptable(takes_json: bool) -> Self {
+        let words = if takes_json {
+            "only the following media types are accepted: application/json"
+        } else {
+            "406: Not Acceptable\n\nAvailable representations: application/json"
+        };
+        Self::new(406, "NotAcceptable", words)
+    }
+
     /// A kind or a feature that the sandbox does not simulate.
     pub(crate) fn not_simulated(what: &str) -> Self {
         Self::new(

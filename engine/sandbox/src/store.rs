@@ -1,5 +1,6 @@
 //! Objects, one revision counter, and the log of what happened to them.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 use crate::object;
 
 /// Where an object is kept. Versions of a kind share a place.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
     /// `pods`, `leases.coordination.k8s.io`
     pub(crate) resource: Arc<str>,
@@ -25,6 +26,32 @@ impl Key {
             name: name.to_owned(),
         }
     }
+}
+
+/// The order of the paths under which the real server keeps objects: `namespace/name`.
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let resource = self.resource.cmp(&other.resource);
+        resource
+            .then_with(|| in_path(&self.namespace, &other.namespace))
+            .then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// How two texts compare with a slash after each.
+fn in_path(one: &str, other: &str) -> Ordering {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let shared = one.len().min(other.len());
+    let next = |text: &[u8]| text.get(shared).copied().unwrap_or(b'/');
+    one[..shared]
+        .cmp(&other[..shared])
+        .then_with(|| next(one).cmp(&next(other)))
 }
 
 /// One change: `previous` absent is an addition, `current` absent a removal.

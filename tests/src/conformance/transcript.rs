@@ -52,6 +52,10 @@ impl Transcript {
 
     /// Notes an event of a watch.
     pub fn event(&mut self, event: &Value) {
+        // Those that tell nothing but a version come when the server likes.
+        if event["type"] == "BOOKMARK" && event["object"]["metadata"]["annotations"].is_null() {
+            return;
+        }
         let mut event = json!({"event": event});
         self.mask(&mut event);
         self.lines.push(event);
@@ -102,6 +106,16 @@ fn unify(value: &mut Value) {
                 true
             }
         });
+    }
+    // Managers stand in the order of their times.
+    if let Some(Value::Array(entries)) = fields.get_mut("managedFields") {
+        let order = |entry: &Value| {
+            format!(
+                "{} {} {}",
+                entry["operation"], entry["manager"], entry["subresource"]
+            )
+        };
+        entries.sort_by_key(order);
     }
     // What is for people only.
     let columns = fields

@@ -39,9 +39,12 @@ impl Watch {
         }
     }
 
-    /// The next event of the type, with its object.
+    /// The next event of the type, with its object; bookmarks that nobody waits for are passed over.
     pub async fn expect(&mut self, kind: &str) -> Value {
         let mut event = self.next().await;
+        while kind != "BOOKMARK" && event["type"] == "BOOKMARK" {
+            event = self.next().await;
+        }
         assert_eq!(event["type"], kind, "{event}");
         event["object"].take()
     }

@@ -40,10 +40,25 @@ fn own(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<Cause> {
         "rolebindings.rbac.authorization.k8s.io"
         | "clusterrolebindings.rbac.authorization.k8s.io" => rbac::binding_faults(object, old),
         "customresourcedefinitions.apiextensions.k8s.io" => definition::faults(object),
-        _ => kind.custom.as_ref().map_or_else(Vec::new, |custom| {
-            crate::apply::invalid(object, &custom.schema)
-        }),
+        _ => custom(kind, object, old.is_some()),
     }
+}
+
+fn custom(kind: &Kind, object: &Value, is_update: bool) -> Vec<Cause> {
+    let Some(custom) = &kind.custom else {
+        return Vec::new();
+    };
+    let mut causes = crate::apply::invalid(object, &custom.schema);
+    // Of a change the real server looks at each part by itself, and names it so.
+    for cause in causes.iter_mut().filter(|_| is_update) {
+        let last = cause.field.rsplit('.').next().unwrap_or_default();
+        let (path, last) = (
+            format!("{} in body", cause.field),
+            format!("{last} in body"),
+        );
+        cause.message = cause.message.replace(&path, &last);
+    }
+    causes
 }
 
 /// The causes of words about a field's text.

@@ -89,6 +89,11 @@ pub(crate) fn begin(kind: &Kind, object: &mut Value, now_ms: i64) {
     }
 }
 
+/// Whether a change of what is wanted makes a new generation.
+pub(crate) fn advances(kind: &Kind) -> bool {
+    has_generation(kind) && &*kind.storage != "priorityclasses.scheduling.k8s.io"
+}
+
 /// Whether the real server counts the generations of the kind.
 pub(crate) fn has_generation(kind: &Kind) -> bool {
     let counted = [

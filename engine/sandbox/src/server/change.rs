@@ -227,7 +227,7 @@ fn unsupported(call: &Call, media: &str) -> Failure {
             "the body of the request was in an unknown format - accepted media types include: \
              application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
         }
-        "application/yaml" => "the sandbox reads JSON, not YAML",
+        "application/yaml" if call.verb != "patch" => "the sandbox reads JSON, not YAML",
         _ if call.verb == "patch" => "415: Unsupported Media Type",
         _ => {
             "the body of the request was in an unknown format - accepted media types include: \

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::budget::BUDGETS;
 use super::delete::DeleteOptions;
 use super::{Server, pods};
 use crate::apply;
@@ -33,6 +34,9 @@ impl Server {
         }
         if !changes.resources.is_empty() {
             self.count_quotas();
+        }
+        if changes.touches("pods") || changes.touches(BUDGETS) {
+            self.count_budgets();
         }
         self.collect_stranded(&changes);
         if changes.touches("pods") {
@@ -155,8 +159,13 @@ impl Server {
                 self.save(key, finalized);
                 continue;
             }
+            // Pods go before what they may need.
+            let has_pods = content.iter().any(|(key, _)| &*key.resource == "pods");
+            let in_turn = |key: &Key| !has_pods || &*key.resource == "pods";
             for (key, object) in content.iter().filter(|(_, object)| !is_deleting(object)) {
-                self.remove(key, object, &DeleteOptions::default());
+                if in_turn(key) {
+                    self.remove(key, object, &DeleteOptions::default());
+                }
             }
         }
     }

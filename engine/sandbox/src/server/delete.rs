@@ -50,11 +50,17 @@ impl DeleteOptions {
         }
         options.propagation = options.propagation.or_else(|| param("propagationPolicy"));
         options.dry_run |= call.is_dry_run();
-        options.check()?;
+        let dry = call.request.param("dryRun").map(|value| json!([value]));
+        options.check(&dry.unwrap_or_else(|| body["dryRun"].clone()))?;
         Ok(options)
     }
 
-    fn check(&self) -> Result<(), Failure> {
+    fn check(&self, dry: &Value) -> Result<(), Failure> {
+        let dry = dry.as_array().map_or(&[][..], Vec::as_slice);
+        if dry.iter().any(|value| value != "All") {
+            let cause = Cause::unsupported("dryRun", &dry.into(), &["All"]);
+            return Err(Failure::bad_options("DeleteOptions", &[cause]));
+        }
         match self.propagation.as_deref() {
             None | Some("Foreground" | "Background" | "Orphan") => Ok(()),
             Some(other) => {

@@ -2,6 +2,7 @@
 
 mod admission;
 mod body;
+mod budget;
 mod change;
 mod collect;
 pub(crate) mod delete;
@@ -34,6 +35,7 @@ use crate::options::Options;
 use crate::random::Random;
 use crate::request::{Body, Request, Response, WatchId, WatchPoll};
 use crate::store::{Event, Key, Store};
+use render::Rendering;
 use watch::Watch;
 
 /// A Kubernetes API server with its controllers, scheduler and kubelets, all simulated.
@@ -190,7 +192,7 @@ impl Server {
         if let Some(subresource) = &route.subresource
             && kind.subresource(subresource).is_none()
         {
-            return Err(Failure::no_such_path());
+            return Err(unserved_part(&kind, subresource));
         }
         let verb = verb(request, route.name.is_some()).ok_or_else(Failure::method_not_allowed)?;
         if route.subresource.is_none() && !kind.verbs.iter().any(|known| known == verb) {
@@ -219,6 +221,10 @@ impl Server {
         }
         if call.kind.group.starts_with("auth") {
             return self.review(call);
+        }
+        if Rendering::wanted(call.request).is_none() {
+            let takes_json = call.request.accept.split(',').any(render::is_json);
+            return Err(Failure::not_acceptable(takes_json));
         }
         options::check(call)?;
         match call.verb {
@@ -334,6 +340,15 @@ fn unserved(group: &str, version: &str, plural: &str) -> Failure {
         Some(resource) => {
             Failure::not_simulated(&format!("{} ({})", resource.plural, resource.api_version()))
         }
+        None => Failure::no_such_path(),
+    }
+}
+
+/// A subresource that the real server has and the sandbox has not is told apart from nonsense.
+fn unserved_part(kind: &Kind, subresource: &str) -> Failure {
+    let known = berth_openapi::facts().resource(&kind.group, &kind.version, &kind.plural);
+    match known.and_then(|known| known.subresource(subresource)) {
+        Some(_) => Failure::not_simulated(&format!("{}/{subresource}", kind.plural)),
         None => Failure::no_such_path(),
     }
 }

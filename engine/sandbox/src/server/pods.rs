@@ -9,7 +9,7 @@ use super::{Call, Server};
 use crate::clock;
 use crate::failure::Failure;
 use crate::kinds::pod;
-use crate::object::{is_deleting, list, set, set_condition, text, uid};
+use crate::object::{is_deleting, list, name, set, set_condition, text, uid};
 use crate::request::Response;
 
 impl Server {
@@ -30,6 +30,10 @@ impl Server {
 
     fn bind(&mut self, call: &Call) -> Result<Response, Failure> {
         let binding: Value = read(call)?;
+        if name(&binding) != call.key().name {
+            let words = "name in URL does not match name in Binding object";
+            return Err(Failure::bad_request(words));
+        }
         let pod = self.existing(call)?;
         let wanted = uid(&binding);
         if !wanted.is_empty() && wanted != uid(&pod) {
@@ -47,6 +51,9 @@ impl Server {
                 call.key().name
             )
         } else if node.is_empty() {
+            if call.is_dry_run() {
+                return Ok(Response::json(201, &created()));
+            }
             let mut bound = Value::clone(&pod);
             assign(&mut bound, text(&binding, &["target", "name"]), self.now_ms);
             self.save(key(&call.kind, &pod), bound);
@@ -62,8 +69,13 @@ impl Server {
 
     fn evict(&mut self, call: &Call) -> Result<Response, Failure> {
         let eviction: Value = read(call)?;
+        if name(&eviction) != call.key().name {
+            let words = "name in URL does not match name in Eviction object";
+            return Err(Failure::bad_request(words));
+        }
         let pod = self.existing(call)?;
         let options = DeleteOptions::read(&eviction["deleteOptions"]);
+        self.check_budget(&call.key().namespace, &pod)?;
         let mut disrupted = Value::clone(&pod);
         if call.is_dry_run() {
             return Ok(Response::json(201, &created()));

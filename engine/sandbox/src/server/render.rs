@@ -27,17 +27,33 @@ pub(crate) enum Include {
 
 impl Rendering {
     pub(crate) fn of(request: &Request) -> Self {
-        let first = request.accept.split(',').next().unwrap_or_default();
-        if first.contains("as=Table") {
-            Self::Table(match request.param("includeObject") {
+        Self::wanted(request).unwrap_or(Self::Whole)
+    }
+
+    /// The first form that the client takes and that there is; `None` if there is none.
+    pub(crate) fn wanted(request: &Request) -> Option<Self> {
+        if request.accept.is_empty() {
+            return Some(Self::Whole);
+        }
+        let mut ranges = request.accept.split(',');
+        ranges.find_map(|range| Self::in_range(range, request))
+    }
+
+    fn in_range(range: &str, request: &Request) -> Option<Self> {
+        let mut parts = range.split(';').map(str::trim);
+        let media = parts.next().unwrap_or_default();
+        if !is_json(media) {
+            return None;
+        }
+        match parts.find_map(|part| part.strip_prefix("as=")) {
+            None => Some(Self::Whole),
+            Some("Table") => Some(Self::Table(match request.param("includeObject") {
                 Some("None") => Include::Nothing,
                 Some("Object") => Include::Object,
                 _ => Include::Metadata,
-            })
-        } else if first.contains("as=PartialObjectMetadata") {
-            Self::Metadata
-        } else {
-            Self::Whole
+            })),
+            Some("PartialObjectMetadata" | "PartialObjectMetadataList") => Some(Self::Metadata),
+            Some(_) => None,
         }
     }
 
@@ -86,6 +102,12 @@ impl Rendering {
             }
         }
     }
+}
+
+/// Whether a media range takes JSON; the real server knows no `application/*`.
+pub(crate) fn is_json(range: &str) -> bool {
+    let media = range.split(';').next().unwrap_or_default();
+    matches!(media.trim(), "application/json" | "*/*")
 }
 
 /// Objects are many and large: they are written without being copied into a list first.

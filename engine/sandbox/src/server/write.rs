@@ -146,7 +146,7 @@ impl Server {
         if apply::is_noop(old, &new) {
             return Ok(Arc::clone(old));
         }
-        let advances = part == Part::Main && rules::has_generation(kind) && !same_intent(old, &new);
+        let advances = part == Part::Main && rules::advances(kind) && !same_intent(old, &new);
         if advances {
             let generation = number(old, &["metadata", "generation"]).unwrap_or_default();
             set(&mut new, &["metadata", "generation"], generation + 1);

@@ -101,3 +101,39 @@ pub async fn columns(api: Api) {
     assert_eq!(names, ["Name", "Size"]);
     assert_eq!(table["rows"][0]["cells"], json!(["one", 7]));
 }
+
+/// Finalizers, deletion and watches of users' kinds are those of all kinds.
+pub async fn held(api: Api) {
+    define(&api, "anchors").await;
+    let path = "example.com/v1/anchors";
+    let mut object = thing("Anchor", "one", json!({"size": 1}));
+    object["metadata"]["finalizers"] = json!(["example.com/held"]);
+    let made = api.post(path, &object).await.expect(201);
+    let from = made["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+    let mut watch = api.watch(&format!("{path}?resourceVersion={from}")).await;
+    let going = api.delete(&format!("{path}/one"), &Value::Null).await.expect(200);
+    assert_eq!((&going["metadata"]["deletionGracePeriodSeconds"], &going["metadata"]["generation"]), (&0.into(), &2.into()));
+    assert!(watch.expect("MODIFIED").await["metadata"]["deletionTimestamp"].is_string());
+    api.patch(&format!("{path}/one"), MERGE, &json!({"metadata": {"finalizers": null}})).await.expect(200);
+    assert_eq!(watch.expect("DELETED").await["metadata"]["name"], "one");
+    api.get(&format!("{path}/one")).await.refused(404, "NotFound", "anchors.example.com \"one\" not found");
+}
+
+pub async fn status(api: Api) {
+    define(&api, "pumps").await;
+    let path = "example.com/v1/pumps";
+    let made = api.post(path, &thing("Pump", "one", json!({"size": 1}))).await.expect(201);
+    let mut ready = made.clone();
+    ready["status"] = json!({"ready": true});
+    ready["spec"]["size"] = json!(2);
+    ready["metadata"]["labels"] = json!({"a": "b"});
+    let shown = api.put(&format!("{path}/one/status"), &ready).await.expect(200);
+    assert_eq!((&shown["status"]["ready"], &shown["spec"]["size"]), (&true.into(), &1.into()));
+    assert_eq!(shown["metadata"].get("labels"), None, "only the status is written");
+    api.put(&format!("{path}/one/status"), &ready).await.refused_with(409, "Conflict", "the object has been modified");
+    api.patch(&format!("{path}/one/status"), MERGE, &json!({"status": {"ready": "yes"}})).await.refused_with(422, "Invalid", "status.ready: Invalid value: \"string\": ready in body must be of type boolean");
+    let applied = json!({"apiVersion": "example.com/v1", "kind": "Pump", "metadata": {"name": "one"}, "status": {"ready": false}});
+    api.patch(&format!("{path}/one/status?fieldManager=a&force=true"), APPLY, &applied).await.expect(200);
+    let grown = api.patch(&format!("{path}/one"), MERGE, &json!({"spec": {"size": 3}})).await.expect(200);
+    assert_eq!((&grown["metadata"]["generation"], &grown["status"]["ready"]), (&2.into(), &false.into()));
+}

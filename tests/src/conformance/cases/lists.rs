@@ -76,3 +76,26 @@ pub async fn versions_of_lists(api: Api) {
     api.get("configmaps?resourceVersion=0&resourceVersionMatch=Exact").await;
     api.get("configmaps?resourceVersion=1&resourceVersionMatch=Maybe").await;
 }
+
+/// A list of all namespaces in pages.
+pub async fn everywhere(api: Api) {
+    let other = format!("{}-too", api.namespace());
+    let namespace = json!({"metadata": {"name": other}});
+    api.silent("POST", "/api/v1/namespaces", "application/json", Some(&namespace)).await.expect(201);
+    let mut object = config("one");
+    object["metadata"]["labels"] = json!({"case": "everywhere"});
+    for namespace in [api.namespace(), &other] {
+        let path = format!("/api/v1/namespaces/{namespace}/configmaps");
+        api.silent("POST", &path, "application/json", Some(&object)).await.expect(201);
+    }
+    let path = "/api/v1/configmaps?labelSelector=case%3Deverywhere&limit=1";
+    let first = api.silent("GET", path, "application/json", None).await.expect(200);
+    // In the order of paths: a dash comes before the slash that ends a namespace's name.
+    assert_eq!(first["items"][0]["metadata"]["namespace"], other.as_str());
+    assert_eq!(first["metadata"].get("remainingItemCount"), None, "nobody counts what a selector leaves");
+    let token = first["metadata"]["continue"].as_str().unwrap_or_default();
+    let second = api.silent("GET", &format!("{path}&continue={token}"), "application/json", None).await.expect(200);
+    assert_eq!((names(&second), &second["items"][0]["metadata"]["namespace"]), (vec!["one"], &api.namespace().into()));
+    api.silent("GET", &format!("{path}&continue={token}&resourceVersionMatch=Exact&resourceVersion=1"), "application/json", None)
+        .await.refused_with(422, "Invalid", "resourceVersionMatch is forbidden when continue is provided");
+}

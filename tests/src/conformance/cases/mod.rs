@@ -27,16 +27,21 @@ cases! {
     patches: json merge strategic malformed wrong_media immutable;
     versions: replace_conflict patch_precondition noop uid_precondition generations;
     selectors: labels fields unsupported deletion;
-    lists: pages metadata missing versions_of_lists;
+    lists: pages metadata missing versions_of_lists everywhere;
     watches: changes selected bookmarks streamed too_new ended;
     compaction: watch_compaction list_compaction pages_compaction;
     deletion: plain preconditions finalizers graceful forced collection dry_run absent;
     owners: background foreground orphan missing_owner;
-    namespaces: missing terminating system;
-    custom: defined instances removed columns;
+    namespaces: missing terminating system ordered;
+    custom: defined instances removed columns held status;
     pods: defaults invalid binding gates immutable priority;
     nodes: succeeds fails cannot_pull evicted hangs exits_on_term finalizer_keeps conditional_exit oom;
     quota: refuses counts;
+    negotiation: accepts unacceptable unsupported metadata_watch;
+    dry: writes refusals subresources;
+    access: accounts roles classes;
+    eviction: budgets refusals;
+    kubectl: apply managers waits describes;
     kinds: events new_events leases secrets services claims reviews;
 }
 

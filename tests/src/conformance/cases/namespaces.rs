@@ -44,3 +44,18 @@ pub async fn system(api: Api) {
     api.delete("/api/v1/namespaces/kube-system", &Value::Null).await.refused(
         403, "Forbidden", "namespaces \"kube-system\" is forbidden: this namespace may not be deleted");
 }
+
+/// Pods go before what they may need.
+pub async fn ordered(api: Api) {
+    let path = format!("/api/v1/namespaces/{}", api.namespace());
+    let mut pod = super::idle_pod("held");
+    pod["metadata"]["finalizers"] = json!(["berth.dev/held"]);
+    api.post("pods", &pod).await.expect(201);
+    api.post("configmaps", &config("needed")).await.expect(201);
+    api.silent("DELETE", &path, "application/json", None).await.expect(200);
+    api.until("pods/held", |answer| answer.body["metadata"]["deletionTimestamp"].is_string()).await;
+    api.silent("GET", "configmaps/needed", "application/json", None).await.expect(200);
+    api.silent("PATCH", "pods/held", MERGE, Some(&json!({"metadata": {"finalizers": null}}))).await.expect(200);
+    api.until_gone("configmaps/needed").await;
+    api.until_gone(&path).await;
+}

@@ -64,21 +64,20 @@ pub(super) fn event(event: &Value, now_ms: i64) -> Vec<String> {
         found.map_or_else(|| "<unknown>".to_owned(), |path| since(event, path, now_ms))
     };
     let about = text(event, &["involvedObject", "kind"]).to_lowercase();
-    let source = [
-        text(event, &["source", "component"]),
-        text(event, &["reportingComponent"]),
-    ];
+    let said = |path: &[&str]| text(event, path);
+    let (component, host) = (said(&["source", "component"]), said(&["source", "host"]));
+    let source = match (component, host) {
+        ("", _) => said(&["reportingComponent"]).to_owned(),
+        (component, "") => component.to_owned(),
+        (component, host) => format!("{component}, {host}"),
+    };
     vec![
         oldest(&last),
         text(event, &["type"]).to_owned(),
         text(event, &["reason"]).to_owned(),
         format!("{about}/{}", text(event, &["involvedObject", "name"])),
         text(event, &["involvedObject", "fieldPath"]).to_owned(),
-        source
-            .into_iter()
-            .find(|name| !name.is_empty())
-            .unwrap_or_default()
-            .to_owned(),
+        source,
         text(event, &["message"]).trim().to_owned(),
         oldest(&first),
         event["count"].as_i64().unwrap_or(1).to_string(),
