@@ -54,6 +54,9 @@ fn row(page: &mut String, argument: &Arg) {
         .map(ToString::to_string)
         .unwrap_or_default()
         .replace('\n', " ");
+    if !words.is_empty() && !words.ends_with(['.', ']']) {
+        words.push('.');
+    }
     let values: Vec<String> = argument
         .get_possible_values()
         .iter()
