@@ -50,6 +50,21 @@ impl Setting {
             daemon: true,
         }
     }
+
+    /// A prefix of images, and what stands in its place on a cluster [`Self::with_mirror`].
+    pub const MIRROR: (&str, &str) = ("registry.example.com/", "mirror.example.com/");
+
+    /// The usual, on a cluster that changes the images of pods when they are made, as a webhook
+    /// would.
+    pub fn with_mirror(on: On) -> Self {
+        Self {
+            cluster: Wish {
+                rewrite: Some(Self::MIRROR),
+                ..Wish::default()
+            },
+            ..Self::usual(on)
+        }
+    }
 }
 
 /// A state repository, a cluster, a daemon, and what is seen of them.

@@ -1,7 +1,7 @@
 //! What a real server's admission refuses or changes.
 
 use berth_tests::e2e::documents::{DEFAULTS, DEFAULTS_END, TOLERATION};
-use berth_tests::e2e::{On, Setting, Stage, Wish};
+use berth_tests::e2e::{On, Setting, Stage};
 use serde_json::json;
 
 async fn pod_security_refuses_in_its_own_words_until_it_is_relaxed() {
@@ -51,15 +51,7 @@ async fn pods_that_meet_the_restricted_level_run_under_it() {
 }
 
 async fn an_image_changed_at_creation_is_neither_fought_nor_run_again(on: On) {
-    let mirror = ("registry.example.com/", "mirror.example.com/");
-    let mut stage = Stage::build(Setting {
-        cluster: Wish {
-            rewrite: Some(mirror),
-            ..Wish::default()
-        },
-        ..Setting::usual(on)
-    })
-    .await;
+    let mut stage = Stage::build(Setting::with_mirror(on)).await;
     stage.add("gang", 16, "10m", &[]);
     stage
         .until("gang runs", |scene| scene.running("gang").len() == 2)
@@ -77,7 +69,11 @@ async fn an_image_changed_at_creation_is_neither_fought_nor_run_again(on: On) {
     let pods = stage.scene.of("gang");
     assert_eq!(pods.len(), 2, "{}", stage.describe());
     for pod in pods {
-        assert!(pod.image().starts_with(mirror.1), "{}", pod.image());
+        assert!(
+            pod.image().starts_with(Setting::MIRROR.1),
+            "{}",
+            pod.image()
+        );
     }
     assert_eq!(stage.scene.running("gang").len(), 2, "{}", stage.describe());
     assert!(!stage.scene.status.files.contains_key("drift.md"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use berth_tests::e2e::{CREATE_PODS, Faults, On, Scene, Setting, Stage, Wish, command, seed};
+use berth_tests::e2e::{CREATE_PODS, Faults, On, Scene, Setting, Stage, command, seed};
 use serde_json::{Value, json};
 
 /// One running pod of 8 slots.
@@ -142,16 +142,7 @@ async fn an_edited_service_is_put_right_and_a_deleted_one_is_made_again(on: On) 
 
 /// A webhook changed the image at its creation, which is how the pod was made; then a person does.
 async fn a_pod_changed_by_hand_is_reported_and_left_alone(on: On) {
-    let mirror = ("registry.example.com/", "mirror.example.com/");
-    let usual = Setting::usual(on);
-    let mut stage = Stage::build(Setting {
-        cluster: Wish {
-            rewrite: Some(mirror),
-            ..usual.cluster
-        },
-        ..usual
-    })
-    .await;
+    let mut stage = Stage::build(Setting::with_mirror(on)).await;
     stage.add("bert", 8, "10m", &[]);
     stage.state("bert", "Running").await;
     let none = drift(&stage, &[]).await;
@@ -166,7 +157,7 @@ async fn a_pod_changed_by_hand_is_reported_and_left_alone(on: On) {
     let pod = stage.cluster.object("pods", &queue, &name).unwrap();
     let mut containers = pod["spec"]["containers"].clone();
     let made = containers[0]["image"].as_str().unwrap().to_owned();
-    assert!(made.starts_with(mirror.1), "{made}");
+    assert!(made.starts_with(Setting::MIRROR.1), "{made}");
     containers[0]["image"] = "registry.example.com/other:1".into();
     let edit = json!({
         "metadata": {"labels": {"team": "audio"}, "annotations": {"cni.example.com/ip": "10.0.0.1"}},
@@ -277,20 +268,16 @@ async fn a_foreign_object_in_the_way_is_reported_and_left_alone(on: On) {
 }
 
 async fn an_image_changed_at_creation_is_no_drift(on: On) {
-    let mirror = ("registry.example.com/", "mirror.example.com/");
-    let mut stage = Stage::build(Setting {
-        cluster: Wish {
-            rewrite: Some(mirror),
-            ..Wish::default()
-        },
-        ..Setting::usual(on)
-    })
-    .await;
+    let mut stage = Stage::build(Setting::with_mirror(on)).await;
     stage.add("hello", 1, "50ms", &[]);
     stage.state("hello", "Completed").await;
     let pods = stage.scene.of("hello");
     assert_eq!(pods.len(), 1, "{}", stage.describe());
-    assert!(pods[0].image().starts_with(mirror.1), "{}", pods[0].image());
+    assert!(
+        pods[0].image().starts_with(Setting::MIRROR.1),
+        "{}",
+        pods[0].image()
+    );
     assert!(!stage.scene.status.files.contains_key("drift.md"));
     stage.check();
 }

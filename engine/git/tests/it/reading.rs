@@ -138,15 +138,7 @@ fn a_folder_without_repository_is_none() {
 fn a_linked_worktree_is_read() {
     let repo = Repo::new();
     let commit = repo.commit("first");
-    let linked = folder().join("linked");
-    repo.git(&[
-        "worktree",
-        "add",
-        "-q",
-        linked.to_str().unwrap(),
-        "-b",
-        "side",
-    ]);
+    let linked = repo.linked();
     let mut reader = open(Source::new(linked.to_str().unwrap(), "side").unwrap());
     assert_eq!(reader.fetch().unwrap().tip, commit);
 }

@@ -21,6 +21,14 @@ impl Repo {
         repo
     }
 
+    /// A linked worktree of it, on the new branch `side`.
+    pub fn linked(&self) -> PathBuf {
+        let linked = folder().join("linked");
+        let path = linked.to_str().unwrap();
+        self.git(&["worktree", "add", "-q", path, "-b", "side"]);
+        linked
+    }
+
     pub fn bare() -> Self {
         let repo = Self {
             folder: TempDir::new().unwrap(),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use berth_git::LocalWatch;
 
-use crate::repo::{Repo, folder};
+use crate::repo::Repo;
 
 /// Generous for a loaded machine; the median is checked against 50 ms below.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -74,15 +74,7 @@ fn every_way_to_move_a_reference_is_seen() {
 fn a_linked_worktree_is_watched() {
     let repo = Repo::new();
     repo.commit("first");
-    let linked = folder().join("linked");
-    repo.git(&[
-        "worktree",
-        "add",
-        "-q",
-        linked.to_str().unwrap(),
-        "-b",
-        "side",
-    ]);
+    let linked = repo.linked();
     let (_watch, calls) = watch(&linked);
     drain(&calls);
     repo.git(
