@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help demo test bench lint fmt deny schema picture controlplane need-git need-cargo need-ssh
+.PHONY: help demo test bench lint fmt deny schema picture controlplane need-git need-cargo need-ssh need-go
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -18,13 +18,17 @@ need-ssh:
 	@command -v ssh >/dev/null || { echo "make: ssh is missing; install it (Debian: apt-get install openssh-client)" >&2; exit 1; }
 	@PATH="$$PATH:/usr/sbin" command -v sshd >/dev/null || { echo "make: sshd is missing, which the tests start on the loopback; install it (Debian: apt-get install openssh-server)" >&2; exit 1; }
 
+need-go:
+	@command -v go >/dev/null || { echo "make: Go is missing, and the tests run on a real Kubernetes control plane that it builds; install 1.26 or newer from https://go.dev/dl (from 1.21 on, Go fetches the version that it needs)" >&2; exit 1; }
+
 demo: need-cargo ## The main job on the embedded sandbox: commits become pods become status commits
 	$(CARGO) run --locked --quiet -p berth -- demo $(ARGS)
 
-test: need-cargo need-ssh ## Format, lints and every test
+test: need-cargo need-ssh need-go ## Format, lints and every test, on the sandbox and on a real control plane
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets --quiet -- -D warnings
-	$(CARGO) test --locked --workspace --no-fail-fast
+	tests/controlplane/build
+	BERTH_CONTROLPLANE=required $(CARGO) test --locked --workspace --no-fail-fast
 
 bench: need-cargo ## Benchmarks, printed as a table against the goals
 	$(CARGO) build --locked --profile bench --quiet -p berth --bin berth
@@ -47,5 +51,5 @@ schema: need-cargo ## Write the generated files again: schemas, reference pages
 picture: need-cargo ## Draw docs/demo.svg from a run of the demo
 	docs/draw-demo
 
-controlplane: ## Build the real control plane for the tests into target/controlplane/bin, once (needs Go)
+controlplane: need-go ## Build the real control plane for the tests into target/controlplane/bin, once
 	@tests/controlplane/build
