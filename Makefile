@@ -28,7 +28,7 @@ test: need-cargo need-ssh need-go ## Format, lints and every test, on the sandbo
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets --quiet -- -D warnings
 	tests/controlplane/build
-	BERTH_CONTROLPLANE=required $(CARGO) test --locked --workspace --no-fail-fast
+	@BERTH_CONTROLPLANE=required CARGO=$(CARGO) tests/run
 
 bench: need-cargo ## Benchmarks, printed as a table against the goals
 	$(CARGO) build --locked --profile bench --quiet -p berth --bin berth
