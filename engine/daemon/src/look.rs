@@ -197,6 +197,7 @@ fn homes(unit: &Unit, document: &Experiment) -> Vec<NodeFact> {
     let subject = Subject {
         document,
         scope: &unit.scope,
+        namespace: unit.scope.namespace(),
         run: &run,
         trial: 1,
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::units::Units;
 use crate::diagnostic::{Diagnostic, SourceTable};
-use crate::ids::{Digest, DocumentKind, UnitId};
+use crate::ids::{Digest, DocumentKind, Name, UnitId};
 use crate::kinds::experiment::Memo;
 use crate::kinds::{Cluster, Document, PodDefaults, Queue};
 use crate::ledger::Applied;
@@ -127,6 +127,13 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// Where the objects of a document go: to the queue's namespace. A valid document of a kind
+    /// that makes objects has a queue; without one it could only live beside Berth itself.
+    pub fn namespace(&self) -> &Name {
+        let queue = self.queue.as_ref().map(|it| &it.spec.namespace);
+        queue.unwrap_or(&self.cluster.spec.namespace)
+    }
+
     /// Whether this is made of the very same documents.
     pub(super) fn is(&self, other: &Self) -> bool {
         let same_queue = match (&self.queue, &other.queue) {

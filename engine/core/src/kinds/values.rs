@@ -90,6 +90,68 @@ impl JsonSchema for Duration {
     }
 }
 
+/// A length of time after which Berth acts: a [`Duration`] of a second at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timeout(Duration);
+
+impl Timeout {
+    /// So many seconds; of none, one.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(Duration::from_secs(if seconds == 0 { 1 } else { seconds }))
+    }
+
+    /// The length.
+    pub const fn get(self) -> std::time::Duration {
+        self.0.get()
+    }
+}
+
+impl FromStr for Timeout {
+    type Err = InvalidDuration;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDuration> {
+        match text.parse::<Duration>()? {
+            none if none.get().is_zero() => Err(InvalidDuration(text.into())),
+            some => Ok(Self(some)),
+        }
+    }
+}
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl serde::Serialize for Timeout {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Timeout {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Timeout {
+    fn schema_name() -> Cow<'static, str> {
+        "Timeout".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A length of time, 1s at least: a whole number and `s`, `m`, `h` or `d`.",
+            "pattern": "^[1-9][0-9]{0,8}[smhd]$",
+            "examples": ["90s", "15m", "2h", "1d"],
+        })
+    }
+}
+
 /// An amount as Kubernetes writes it, such as `500m`, `8Gi` or `2`; the text is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quantity(Box<str>);
@@ -174,5 +236,26 @@ impl JsonSchema for PodLayer {
             "additionalProperties": false,
             "examples": [{"spec": {"nodeSelector": {"disk": "ssd"}}}],
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_a_second_at_least() {
+        assert_eq!(
+            "90s"
+                .parse::<Timeout>()
+                .map(Timeout::get)
+                .unwrap()
+                .as_secs(),
+            90
+        );
+        for none in ["0s", "00h", "0d", "s", "-1s"] {
+            assert!(none.parse::<Timeout>().is_err(), "{none}");
+        }
+        assert!("0s".parse::<Duration>().is_ok(), "at once is a length");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::ids::{BlobId, CommitId, Digest, Timestamp};
+use crate::ids::{BlobId, CommitId, Digest, Name, Timestamp};
 use crate::observed::PodEnd;
 
 /// The form of a document that was applied last.
@@ -122,6 +122,10 @@ pub struct Attempt {
     pub pods: u32,
     /// Slots of each pod.
     pub slots: u32,
+    /// The namespace of its objects; they stay there though the queue names another one later.
+    /// Where the ledger does not say it, the pods tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Name>,
     /// When it was let go.
     pub began: Timestamp,
     /// When its first pod ran.

@@ -43,6 +43,7 @@ impl Chosen<'_> {
         Subject {
             document: self.document,
             scope: &self.unit.scope,
+            namespace: self.unit.scope.namespace(),
             run: &self.run,
             trial: 1,
         }

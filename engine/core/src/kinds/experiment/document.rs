@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::ids::Name;
 use crate::kinds::cluster::{CheckpointStorage, OnUneven};
 use crate::kinds::form::Form;
-use crate::kinds::values::{Duration, PodLayer, Quantity};
+use crate::kinds::values::{PodLayer, Quantity, Timeout};
 use crate::object::Node;
 
 /// An `Experiment` document.
@@ -43,13 +43,13 @@ pub struct ExperimentSpec {
     #[schemars(range(max = 10_000))]
     pub max_restarts: u32,
     /// A trial that runs longer in one attempt has failed.
-    pub max_runtime: Option<Duration>,
+    pub max_runtime: Option<Timeout>,
     /// An attempt whose pods are on nodes and do not run by then has failed (image, mount, secret).
     #[serde(default = "thirty_minutes")]
-    pub start_deadline: Duration,
+    pub start_deadline: Timeout,
     /// How long the other pods may go on after the first one has ended well.
     #[serde(default = "ten_minutes")]
-    pub peer_deadline: Duration,
+    pub peer_deadline: Timeout,
     /// Whose exit 0 makes a trial complete.
     #[serde(default)]
     pub success: Success,
@@ -316,10 +316,10 @@ const fn yes() -> bool {
     true
 }
 
-const fn ten_minutes() -> Duration {
-    Duration::from_secs(10 * 60)
+const fn ten_minutes() -> Timeout {
+    Timeout::from_secs(10 * 60)
 }
 
-const fn thirty_minutes() -> Duration {
-    Duration::from_secs(30 * 60)
+const fn thirty_minutes() -> Timeout {
+    Timeout::from_secs(30 * 60)
 }

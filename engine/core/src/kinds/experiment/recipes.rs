@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::Experiment;
 use super::render::{PodRole, Subject};
 use crate::desired::Scope;
-use crate::ids::{Digest, DigestWriter, ObjectKey};
+use crate::ids::{Digest, DigestWriter, Name, ObjectKey};
 use crate::kinds::{Recipe, Upkeep};
 use crate::object::{Node, digest, leaves};
 use crate::observed::Fact;
@@ -21,6 +21,8 @@ pub struct Kitchen {
     pub document: Arc<Experiment>,
     /// What it refers to.
     pub scope: Scope,
+    /// Where the objects are.
+    pub namespace: Name,
     /// The digest of the run's identity.
     pub identity: Digest,
     /// The run's short digest.
@@ -42,6 +44,7 @@ impl Kitchen {
         Subject {
             document: &self.document,
             scope: &self.scope,
+            namespace: &self.namespace,
             run: &self.run,
             trial: self.trial,
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::Name;
 use crate::kinds::form::Form;
-use crate::kinds::values::{Duration, PodLayer};
+use crate::kinds::values::{PodLayer, Timeout};
 use crate::object::Node;
 
 /// A `Queue` document.
@@ -45,7 +45,7 @@ pub struct QueueSpec {
     pub state: QueueState,
     /// Pods of an attempt that are not all on nodes by then are deleted and queued again.
     #[serde(default = "ten_minutes")]
-    pub gang_timeout: Duration,
+    pub gang_timeout: Timeout,
 }
 
 /// What admits the work of a queue.
@@ -121,6 +121,6 @@ const fn fifty() -> u32 {
     50
 }
 
-const fn ten_minutes() -> Duration {
-    Duration::from_secs(10 * 60)
+const fn ten_minutes() -> Timeout {
+    Timeout::from_secs(10 * 60)
 }

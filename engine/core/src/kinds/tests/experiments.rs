@@ -45,7 +45,12 @@ fn schema_faults_say_what_to_write() {
     );
     one(
         "  maxRuntime: 2 hours\n",
-        "B0207 7:15 `spec.maxRuntime` cannot be `2 hours` | A length of time: a whole number and `s`, `m`, `h` or `d`. \
+        "B0207 7:15 `spec.maxRuntime` cannot be `2 hours` | A length of time, 1s at least: a whole number and `s`, `m`, `h` or `d`. \
+         For example 90s, 15m, 2h, 1d",
+    );
+    one(
+        "  startDeadline: 0s\n",
+        "B0207 7:18 `spec.startDeadline` cannot be `0s` | A length of time, 1s at least: a whole number and `s`, `m`, `h` or `d`. \
          For example 90s, 15m, 2h, 1d",
     );
     one(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::LivePod;
-use crate::ids::{CommitId, Digest};
+use crate::ids::{CommitId, Digest, Name};
 use crate::kinds::experiment::split::Split;
 use crate::kinds::{NodeState, View};
 use crate::ledger::{Attempt, RankRecord, Run, RunState, Trial, UnitLedger};
@@ -23,6 +23,9 @@ pub fn absorb(
         let run = run_of(ledger, live, commit);
         let attempt = attempt_of(trial_of(run, live.role.trial), live, size);
         attempt.pods = attempt.pods.max(live.role.rank + 1);
+        if attempt.namespace.is_none() {
+            attempt.namespace = Name::new(&*live.fact.key.namespace).ok();
+        }
         attempt.started = [attempt.started, live.pod.started]
             .into_iter()
             .flatten()
@@ -97,6 +100,7 @@ fn attempt_of<'a>(
                 number,
                 pods: size.map_or(1, |it| it.pods),
                 slots: size.map_or(0, |it| it.slots),
+                namespace: None,
                 // The pods come oldest first.
                 began: live.fact.created,
                 started: None,

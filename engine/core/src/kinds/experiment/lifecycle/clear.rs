@@ -9,7 +9,8 @@ use crate::ledger::UnitLedger;
 
 /// What keeps the next attempt from starting: a pod of any earlier one that is not terminal and
 /// recorded, not gone, and not on a node that is gone. `OnLostNode::Overlap` lets nodes that do
-/// not answer pass. The pods' names are those of `experiment` in `namespace`.
+/// not answer pass. The pods' names are those of `experiment`, in `namespace` where
+/// the ledger does not say.
 pub fn blocked(
     ledger: &UnitLedger,
     pods: &[LivePod],
@@ -50,7 +51,7 @@ fn may_appear(
         let attempt = trial.attempts.last()?;
         let short = run.identity.short();
         let names = TrialName {
-            namespace,
+            namespace: attempt.namespace.as_ref().unwrap_or(namespace),
             experiment,
             run: &short,
             trial: trial.number,

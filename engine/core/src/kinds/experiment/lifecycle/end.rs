@@ -56,6 +56,9 @@ pub fn verdict(
     if let Some(end) = outcome(attempt, pods, rules.success, view) {
         return Ok(end);
     }
+    if rules.suspended {
+        return Err(None);
+    }
     deadline(attempt, pods, rules, now)
 }
 
@@ -272,7 +275,7 @@ fn deadlines(
                 .map_or(String::new(), |why| format!(": {why}"))
         );
         found.push((
-            attempt.began,
+            placed(attempt, pods),
             rules.start_deadline,
             End::new(EndKind::Failed, reason),
         ));
@@ -289,6 +292,15 @@ fn deadlines(
         ));
     }
     found
+}
+
+/// When the last of the pods was put on its node. What held up the making and the placing of pods
+/// is no fault of the program, nor of its image.
+fn placed(attempt: &Attempt, pods: &[LivePod]) -> Timestamp {
+    let on_nodes = pods
+        .iter()
+        .map(|live| live.pod.scheduled.unwrap_or(live.fact.created));
+    on_nodes.max().unwrap_or(attempt.began).max(attempt.began)
 }
 
 fn first_well(attempt: &Attempt) -> Option<Timestamp> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::desired::Scope;
+use crate::kinds::cluster::ClusterState;
 use crate::kinds::experiment::{Experiment, Success};
 use crate::kinds::values;
 use crate::ledger::{AttemptResult, Trial};
@@ -22,12 +23,14 @@ pub struct Rules {
     pub success: Success,
     /// The longest time from the first pod's start.
     pub max_runtime: Option<Duration>,
-    /// The longest time from the attempt's beginning until all pods run.
+    /// The longest time from when all pods are on nodes until they run.
     pub start_deadline: Duration,
     /// The longest time that peers go on after one has ended well.
     pub peer_deadline: Duration,
     /// The longest time from the attempt's beginning until all pods are on nodes.
     pub gang_timeout: Duration,
+    /// Berth stands still, and so do its deadlines: nothing could follow from them.
+    pub suspended: bool,
 }
 
 impl Rules {
@@ -37,10 +40,11 @@ impl Rules {
         let gang_timeout = scope.queue.as_ref().map(|it| it.spec.gang_timeout.get());
         Self {
             success: spec.success,
-            max_runtime: spec.max_runtime.map(values::Duration::get),
+            max_runtime: spec.max_runtime.map(values::Timeout::get),
             start_deadline: spec.start_deadline.get(),
             peer_deadline: spec.peer_deadline.get(),
             gang_timeout: gang_timeout.unwrap_or(Duration::MAX),
+            suspended: scope.cluster.spec.state == ClusterState::Suspended,
         }
     }
 }

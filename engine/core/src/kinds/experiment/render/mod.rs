@@ -20,7 +20,7 @@ pub use layers::{
 use super::Experiment;
 use super::names::TrialName;
 use crate::desired::Scope;
-use crate::ids::ObjectKey;
+use crate::ids::{Name, ObjectKey};
 use crate::object::{Explained, Node, explain};
 use crate::observed::marks;
 
@@ -35,6 +35,8 @@ pub struct Subject<'a> {
     pub document: &'a Experiment,
     /// What it refers to.
     pub scope: &'a Scope,
+    /// Where its objects are: [`Scope::namespace`], but for an attempt that began elsewhere.
+    pub namespace: &'a Name,
     /// The run's short digest.
     pub run: &'a str,
     /// Counted from 1.
@@ -57,14 +59,8 @@ pub struct PodRole {
 impl Subject<'_> {
     /// The names of its objects.
     pub fn names(&self) -> TrialName<'_> {
-        let own = &self.scope.cluster.spec.namespace;
         TrialName {
-            // A valid experiment has a queue; without one it could only live beside Berth itself.
-            namespace: self
-                .scope
-                .queue
-                .as_ref()
-                .map_or(own, |it| &it.spec.namespace),
+            namespace: self.namespace,
             experiment: self.document.name(),
             run: self.run,
             trial: self.trial,

@@ -17,6 +17,7 @@ fn pod(repository: &Repository, role: &PodRole) -> Json {
     let subject = Subject {
         document: &document,
         scope: &scope,
+        namespace: scope.namespace(),
         run: "1a2b3c4d",
         trial: 1,
     };
@@ -113,6 +114,7 @@ fn a_pod_is_what_the_server_accepts() {
     let subject = Subject {
         document: &document,
         scope: &scope,
+        namespace: scope.namespace(),
         run: "1a2b3c4d",
         trial: 1,
     };
@@ -255,6 +257,7 @@ fn every_field_is_explained() {
     let subject = Subject {
         document: &document,
         scope: &scope,
+        namespace: scope.namespace(),
         run: "1a2b3c4d",
         trial: 1,
     };
@@ -337,6 +340,7 @@ fn the_service_selects_one_attempt() {
     let subject = Subject {
         document: &document,
         scope: &scope,
+        namespace: scope.namespace(),
         run: "1a2b3c4d",
         trial: 1,
     };

@@ -1,3 +1,4 @@
+mod around;
 mod documents;
 mod outcomes;
 mod placing;

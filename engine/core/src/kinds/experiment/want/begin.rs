@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Machine, TRIAL};
+use super::{Machine, TRIAL, suspended};
 use crate::kinds::experiment::lifecycle::{backoff, blocked, used_up};
 use crate::kinds::experiment::split::Split;
 use crate::kinds::experiment::{ExperimentState, size};
@@ -50,6 +50,9 @@ impl Machine<'_> {
         if self.failed_too_often() {
             return Err(String::new());
         }
+        if self.suspended() {
+            return Err(suspended());
+        }
         self.check_clear()?;
         self.check_backoff()?;
         self.check_queue()?;
@@ -74,6 +77,7 @@ impl Machine<'_> {
             number,
             pods: split.pods,
             slots: split.slots,
+            namespace: Some(self.unit.scope.namespace().clone()),
             began: self.now,
             started: None,
             layers: BTreeMap::clone(&self.layers),
@@ -108,7 +112,7 @@ impl Machine<'_> {
             &self.pods,
             self.view,
             self.document.spec.on_lost_node,
-            &self.namespace(),
+            self.namespace(),
             self.document.name(),
         );
         words.map_or(Ok(()), Err)

@@ -18,6 +18,7 @@ use super::split::Split;
 use super::{Experiment, status};
 use crate::desired::Unit;
 use crate::ids::{Digest, Name, Timestamp};
+use crate::kinds::cluster::ClusterState;
 use crate::kinds::queue::QueueState;
 use crate::kinds::{View, Want};
 use crate::ledger::{Attempt, Run, Trial, UnitLedger, UnitStatus};
@@ -111,6 +112,7 @@ impl<'a> Machine<'a> {
         Kitchen {
             document: Arc::clone(self.document),
             scope: self.unit.scope.clone(),
+            namespace: self.namespace().clone(),
             identity: self.identity,
             run: self.run.clone(),
             trial: TRIAL,
@@ -119,10 +121,15 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn namespace(&self) -> Name {
-        let scope = &self.unit.scope;
-        let queue = scope.queue.as_ref().map(|it| it.spec.namespace.clone());
-        queue.unwrap_or_else(|| scope.cluster.spec.namespace.clone())
+    /// Where the objects of the attempt in force are, or those of the next one.
+    fn namespace(&self) -> &Name {
+        let open = self.open_attempt();
+        let own = open.and_then(|attempt| attempt.namespace.as_ref());
+        own.unwrap_or_else(|| self.unit.scope.namespace())
+    }
+
+    fn suspended(&self) -> bool {
+        self.unit.scope.cluster.spec.state == ClusterState::Suspended
     }
 
     fn queue_state(&self) -> QueueState {
@@ -184,6 +191,9 @@ impl<'a> Machine<'a> {
             self.view,
         );
         status.outdated = self.outdated();
+        if self.suspended() && status.state == "Starting" {
+            status.message.get_or_insert_with(suspended);
+        }
         if let Some(words) = self.refusal() {
             status::refused(words, &mut status);
         }
@@ -205,4 +215,8 @@ impl<'a> Machine<'a> {
             .iter()
             .find_map(|recipe| (self.view.refused)(&recipe.key))
     }
+}
+
+fn suspended() -> String {
+    "the cluster is suspended".into()
 }
