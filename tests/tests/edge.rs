@@ -115,7 +115,9 @@ impl Edge {
             why: "a test".into(),
             what,
         };
-        self.client.carry(&self.caller, now(), &effect).await
+        self.client
+            .carry(&self.caller, now(), &effect, || true)
+            .await
     }
 
     /// Makes a pod and waits until the scheduler has looked at it, which changes its version.
@@ -399,7 +401,7 @@ async fn events_are_told_once(edge: &Edge) {
     };
     let at = now();
     for _ in 0..2 {
-        let told = edge.client.carry(&edge.caller, at, &effect).await;
+        let told = edge.client.carry(&edge.caller, at, &effect, || true).await;
         assert_eq!(told, Outcome::Done(None));
     }
     let path = format!("/apis/events.k8s.io/v1/namespaces/{}/events", edge.queue);

@@ -174,7 +174,9 @@ impl Loop {
         if let Some(identity) = self.reconciler.identity() {
             self.carrier.caller.instance.clone_from(&identity.instance);
         }
-        self.flights.spawn(self.carrier.clone().carry(effect));
+        let until = self.reconciler.may_send_until();
+        self.flights
+            .spawn(self.carrier.clone().carry(effect, until));
     }
 
     /// Makes the watches those that the reconciler wants.

@@ -80,6 +80,11 @@ impl StatusBranch {
         &self.reference
     }
 
+    /// Whether a commit is published only by a push.
+    pub fn is_remote(&self) -> bool {
+        self.wire.is_some()
+    }
+
     /// Reads the published branch; none if there is none. Commits of the mirror that were never
     /// pushed are forgotten: what is published is what happened.
     pub fn load(&self) -> Result<Option<StatusFiles>, GitError> {

@@ -1,7 +1,7 @@
 //! The branch, the cluster or the daemon is not the one that it was.
 
 use berth_tests::e2e::documents::path;
-use berth_tests::e2e::{BRANCH, Daemon, Flags, On, Stage};
+use berth_tests::e2e::{BRANCH, Daemon, Flags, On, Setting, Stage};
 use serde_json::{Value, json};
 
 /// A stage with one finished experiment and one that runs; the daemon is stopped.
@@ -154,6 +154,69 @@ async fn a_daemon_that_wakes_late_does_nothing_twice(on: On) {
     stage.check();
 }
 
+/// Effects that the first one is about to send when it is stopped are not sent once it wakes.
+async fn a_daemon_that_wakes_late_sends_nothing_that_it_held(on: On) {
+    let mut stage = Stage::build(Setting {
+        proxy: Some(0),
+        daemon: false,
+        ..Setting::usual(on)
+    })
+    .await;
+    let holding = Flags {
+        crash: Some("hold:create".to_owned()),
+        ..stage.flags()
+    };
+    stage.start_with(&holding);
+    stage.said(&["\"ready\""]).await;
+    stage.add("middle", 16, "10m", &[]);
+    // Its ledger was pushed before, or is held as well: nothing is half done.
+    stage
+        .wait("it holds what it is about to send", |stage| {
+            let daemon = stage.daemon.as_ref()?;
+            let held = |kind: &str| daemon.says(&["held back", kind]);
+            let told = !stage.scene.status.state("middle").is_empty();
+            (held("create") && (told || held("record"))).then_some(())
+        })
+        .await;
+    let first = stage.daemon.take().unwrap();
+    first.pause();
+    let sent = stage.proxy.as_ref().unwrap().changes();
+    let done = first.effects().len();
+    // The second one does not go through the proxy.
+    let second = Flags {
+        identity: "second".to_owned(),
+        kubeconfig: stage.cluster.kubeconfig().to_owned(),
+        ..stage.flags()
+    };
+    stage.start_with(&second);
+    stage
+        .until("middle runs", |scene| scene.running("middle").len() == 2)
+        .await;
+    first.wake();
+    let late = |daemon: &Daemon| daemon.effects().split_off(done);
+    stage
+        .wait("the first one lets go what it held", |_| {
+            let creates = |(kind, ..): &(String, _, _)| kind == "create";
+            late(&first).iter().any(creates).then_some(())
+        })
+        .await;
+    stage.add("late", 1, "20ms", &[]);
+    stage.state("late", "Completed").await;
+    stage
+        .wait("the first one sees the last commit", |_| {
+            first.says(&["Add late"]).then_some(())
+        })
+        .await;
+    for (kind, outcome, object) in late(&first) {
+        assert_eq!(outcome, "unreachable", "{kind} {object}");
+    }
+    assert!(first.says(&["the Lease ran out before it was sent"]));
+    let after = stage.proxy.as_ref().unwrap().changes();
+    assert_eq!(after, sent, "it sent\n{}", first.log().join("\n"));
+    assert_eq!(stage.scene.of("middle").len(), 2, "{}", stage.describe());
+    stage.check();
+}
+
 async fn pods_that_an_older_berth_rendered_otherwise_stay(on: On) {
     let mut stage = stopped(on).await;
     let pod = stage.scene.of("bert")[0].name.clone();
@@ -285,6 +348,7 @@ on_both! {
     an_allowed_rewrite_is_known_after_a_restart,
     a_kubeconfig_of_another_cluster_stops_every_write,
     a_daemon_that_wakes_late_does_nothing_twice,
+    a_daemon_that_wakes_late_sends_nothing_that_it_held,
     pods_that_an_older_berth_rendered_otherwise_stay,
     a_rewritten_state_branch_deletes_nothing_until_it_is_allowed,
 }

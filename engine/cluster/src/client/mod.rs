@@ -76,11 +76,18 @@ impl Client {
         }
     }
 
-    /// Carries one effect out. `now` only dates Events.
+    /// Carries one effect out. `now` only dates Events. Before each request `may_send` is asked,
+    /// and nothing is sent that may not be any more: [`Outcome::too_late`].
     ///
     /// A call that could not reach the server is `Unreachable`: certainly not carried out. One whose
     /// answer was lost, or took longer than the timeout, is `Unknown`: it may have been.
-    pub async fn carry(&self, caller: &Caller, now: Timestamp, effect: &Effect) -> Outcome {
+    pub async fn carry(
+        &self,
+        caller: &Caller,
+        now: Timestamp,
+        effect: &Effect,
+        may_send: impl Fn() -> bool,
+    ) -> Outcome {
         let (mut call, mut request) = match Call::new(caller, now, effect) {
             Ok(call) => call,
             Err(error) => {
@@ -92,6 +99,10 @@ impl Client {
             }
         };
         loop {
+            // A second request only reads: what the first one did is answered by then.
+            if !may_send() {
+                return Outcome::too_late();
+            }
             let reply = match self.send(request).await {
                 Ok(reply) => reply,
                 Err(Lost::Before(cause)) => return Outcome::Unreachable(cause.words),

@@ -23,6 +23,9 @@ use super::{Answer, NotACall};
 
 /// How long a renewal holds.
 pub const LASTS: Duration = Duration::from_secs(15);
+/// So much of it is not used: what is sent at the last moment must arrive, and the clocks of two
+/// machines do not run at quite the same speed.
+pub const MARGIN: Duration = Duration::from_secs(1);
 /// How often the holder renews.
 pub const RENEW: Duration = Duration::from_secs(5);
 /// How often others look, and how soon a failed renewal is tried again.
@@ -35,7 +38,7 @@ pub struct Elector {
     name: String,
     identity: String,
     seen: Option<Seen>,
-    /// We hold it until then.
+    /// We hold it until then, the margin taken off.
     until: Option<Timestamp>,
     /// What was sent last, and when.
     sent: Option<(Sent, Timestamp)>,
@@ -233,7 +236,7 @@ impl Elector {
         let ours = seen.holder == self.identity;
         match sent {
             Sent::Write if ours => {
-                self.until = Some(sent_at.plus(LASTS));
+                self.until = Some(sent_at.plus(LASTS.saturating_sub(MARGIN)));
                 self.due = sent_at.plus(RENEW);
             }
             // A read proves nothing about how long we hold it: only our own write does.

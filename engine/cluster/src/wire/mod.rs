@@ -22,7 +22,7 @@ mod tests;
 
 pub use call::{Call, Next};
 pub use caller::{Answer, Caller};
-pub use elector::{Elector, LASTS, Rival};
+pub use elector::{Elector, LASTS, MARGIN, Rival};
 pub use list::{WATCH_LASTS, WatchFrom, list_request, watch_request};
 pub use redact::redact;
 pub use request::{NotACall, object_request, request};

@@ -66,7 +66,7 @@ async fn thirty_two_calls_run_side_by_side() {
     let effects: Vec<_> = (0..32).map(|n| create(&format!("a-{n}"))).collect();
     let calls = effects
         .iter()
-        .map(|effect| client.carry(&caller, now(), effect));
+        .map(|effect| client.carry(&caller, now(), effect, || true));
     for outcome in futures::future::join_all(calls).await {
         let Outcome::Done(Some(fact)) = outcome else {
             panic!("{outcome:?}");
@@ -85,7 +85,7 @@ async fn a_taken_name_is_looked_up() {
         .route(PODS, post(taken))
         .route(&format!("{PODS}/a"), get(|| async { Json(pod("a")) }));
     let client = connected(router).await;
-    let outcome = client.carry(&caller(), now(), &create("a")).await;
+    let outcome = client.carry(&caller(), now(), &create("a"), || true).await;
     assert!(matches!(outcome, Outcome::Exists(fact) if &*fact.uid.0 == "u"));
 }
 
@@ -100,7 +100,7 @@ async fn a_throttled_create_is_not_sent_again() {
         .route(PODS, post(pods))
         .with_state(Arc::clone(&count));
     let client = connected(kubernetes().merge(router)).await;
-    let outcome = client.carry(&caller(), now(), &create("a")).await;
+    let outcome = client.carry(&caller(), now(), &create("a"), || true).await;
     assert_eq!(outcome, Outcome::Throttled(Duration::from_secs(3)));
     assert_eq!(count.load(Ordering::SeqCst), 1);
 }
@@ -123,7 +123,7 @@ async fn over(listener: Option<TcpListener>, address: &str) -> Outcome {
             }
         });
     }
-    client.carry(&caller(), now(), &create("a")).await
+    client.carry(&caller(), now(), &create("a"), || true).await
 }
 
 #[tokio::test]
@@ -138,6 +138,34 @@ async fn what_never_left_is_unreachable_and_what_lost_its_answer_unknown() {
     drop(free);
     let outcome = over(None, &address).await;
     assert!(matches!(outcome, Outcome::Unreachable(_)), "{outcome:?}");
+}
+
+/// Another daemon writes by then: nothing is sent, and what was sent is told as it was answered.
+#[tokio::test]
+async fn nothing_is_sent_once_it_may_not_be() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = |count: &Arc<AtomicUsize>| count.fetch_add(1, Ordering::SeqCst);
+    let taken = move |State(asked): State<Arc<AtomicUsize>>| async move {
+        count(&asked);
+        let status = json!({"kind": "Status", "code": 409, "reason": "AlreadyExists"});
+        (StatusCode::CONFLICT, Json(status))
+    };
+    let read = move |State(asked): State<Arc<AtomicUsize>>| async move {
+        count(&asked);
+        Json(pod("a"))
+    };
+    let router = axum::Router::new()
+        .route(PODS, post(taken))
+        .route(&format!("{PODS}/a"), get(read))
+        .with_state(Arc::clone(&asked));
+    let client = connected(kubernetes().merge(router)).await;
+    for allowed in [0, 1] {
+        let sent = AtomicUsize::new(0);
+        let may_send = || sent.fetch_add(1, Ordering::SeqCst) < allowed;
+        let outcome = client.carry(&caller(), now(), &create("a"), may_send).await;
+        assert_eq!(outcome, Outcome::too_late(), "{allowed}");
+        assert_eq!(asked.swap(0, Ordering::SeqCst), allowed);
+    }
 }
 
 #[tokio::test]

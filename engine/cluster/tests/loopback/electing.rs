@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use berth_cluster::lease::{Candidate, Standing};
-use berth_cluster::wire::Elector;
+use berth_cluster::wire::{Elector, LASTS, MARGIN};
 use berth_core::ids::Timestamp;
 use berth_core::reconciler::Role;
 use serde_json::{Value, json};
@@ -82,7 +82,7 @@ async fn one_leads_and_the_next_follows_on_a_clean_end() {
     let Role::Leader { until } = role else {
         panic!("{role:?}");
     };
-    assert!(until <= clock().plus(Duration::from_secs(15)));
+    assert!(until <= clock().plus(LASTS.saturating_sub(MARGIN)));
 
     let (mut second, part, other_stop, other) = run("two");
     let rival = |standing: &Standing| standing.rival.clone();

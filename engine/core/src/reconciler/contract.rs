@@ -244,6 +244,13 @@ pub enum Outcome {
     Kept(ResourceVersion),
 }
 
+impl Outcome {
+    /// Of an effect that was not sent, as the time in which it might have been was over.
+    pub fn too_late() -> Self {
+        Self::Unreachable("the Lease ran out before it was sent".into())
+    }
+}
+
 /// One commit of the state repository, as far as the reconciler cares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitFacts {

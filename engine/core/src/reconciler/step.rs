@@ -57,6 +57,15 @@ impl Reconciler {
         out
     }
 
+    /// What a step gives may be sent before this time, and not any more from then on: the process
+    /// may be paused between the step and the sending, and another one writes meanwhile.
+    pub fn may_send_until(&self) -> Timestamp {
+        match self.role {
+            Some(Role::Leader { until }) => until,
+            _ => Timestamp::default(),
+        }
+    }
+
     /// When to step again though nothing was fed.
     pub fn due(&self) -> Option<Timestamp> {
         if self.halt.is_some() {

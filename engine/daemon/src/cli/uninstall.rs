@@ -14,8 +14,7 @@ use berth_core::reconciler::{
 use super::cluster::LiveArgs;
 use super::documents::DocumentArgs;
 use crate::error::{CommandError, CommandResult, Exit};
-use crate::run::clock::Clock;
-use crate::run::leadership;
+use crate::run::{Lead, leadership};
 use crate::{look, output};
 
 /// Take Berth's finalizers off its pods, and say what stays
@@ -58,7 +57,7 @@ pub fn run(args: &Args) -> CommandResult {
             let lead = leadership(&client, &cluster, &namespace, lifelines).await?;
             let caller = caller(&reconciler, namespace.as_str());
             for fact in &held {
-                release(&client, &caller, fact).await?;
+                release(&client, &caller, fact, &lead).await?;
             }
             lead.give_up().await;
         }
@@ -94,7 +93,12 @@ fn caller(reconciler: &Reconciler, namespace: &str) -> Caller {
     }
 }
 
-async fn release(client: &Client, caller: &Caller, fact: &Fact) -> Result<(), CommandError> {
+async fn release(
+    client: &Client,
+    caller: &Caller,
+    fact: &Fact,
+    lead: &Lead,
+) -> Result<(), CommandError> {
     let effect = Effect {
         id: EffectId(0),
         unit: None,
@@ -105,7 +109,8 @@ async fn release(client: &Client, caller: &Caller, fact: &Fact) -> Result<(), Co
             version: fact.version,
         },
     };
-    match client.carry(caller, Clock::start().now(), &effect).await {
+    let may_send = || lead.may_send();
+    match client.carry(caller, lead.now(), &effect, may_send).await {
         Outcome::Done(_) | Outcome::Absent => Ok(()),
         other => Err(
             CommandError::environment(format!("{}: {other:?}", fact.key))

@@ -5,7 +5,7 @@ use std::time::Instant;
 use berth_cluster::client::Client;
 use berth_cluster::start;
 use berth_cluster::wire::Caller;
-use berth_core::ids::Name;
+use berth_core::ids::{Name, Timestamp};
 use berth_core::reconciler::{Effect, EffectId, Input, Outcome, What};
 
 use super::clock::Clock;
@@ -24,7 +24,7 @@ pub struct Carrier {
     pub cluster: Name,
     /// Git.
     pub status: StatusEdge,
-    /// For Events' dates.
+    /// For Events' dates, and for how long what was given out may be sent.
     pub clock: Clock,
     /// The hook of tests.
     pub crash: Crash,
@@ -33,11 +33,11 @@ pub struct Carrier {
 }
 
 impl Carrier {
-    /// Carries out; gives what the reconciler is to be told.
-    pub async fn carry(self, effect: Effect) -> Vec<Input> {
+    /// Carries out what may be sent before `until`; gives what the reconciler is to be told.
+    pub async fn carry(self, effect: Effect, until: Timestamp) -> Vec<Input> {
         let (began, kind) = (Instant::now(), word(&effect.what));
-        let number = self.crash.before();
-        let told = self.dispatch(&effect).await;
+        let number = self.crash.before(kind).await;
+        let told = self.dispatch(&effect, until).await;
         self.crash.after(number);
         let outcome = told.iter().find_map(|input| match input {
             Input::Done(_, outcome) => Some(outcome),
@@ -49,7 +49,9 @@ impl Carrier {
         told
     }
 
-    async fn dispatch(&self, effect: &Effect) -> Vec<Input> {
+    async fn dispatch(&self, effect: &Effect, until: Timestamp) -> Vec<Input> {
+        let clock = self.clock;
+        let may_send = move || clock.now() < until;
         match &effect.what {
             What::Reload => self.reload(effect.id).await,
             What::Record {
@@ -64,12 +66,13 @@ impl Carrier {
                     message: message.clone(),
                     when: *when,
                 };
-                vec![Input::Done(effect.id, self.status.record(commit).await)]
+                let outcome = self.status.record(commit, may_send).await;
+                vec![Input::Done(effect.id, outcome)]
             }
             _ => {
                 let outcome = self
                     .client
-                    .carry(&self.caller, self.clock.now(), effect)
+                    .carry(&self.caller, clock.now(), effect, may_send)
                     .await;
                 vec![Input::Done(effect.id, outcome)]
             }

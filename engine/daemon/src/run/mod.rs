@@ -14,8 +14,8 @@ use berth_cluster::client::{self, Client, ConnectError};
 use berth_cluster::lease::{self, Candidate, Standing};
 use berth_cluster::wire::{Caller, Elector, LASTS, Rival};
 use berth_core::desired::Desired;
-use berth_core::ids::Name;
-use berth_core::reconciler::{self, Reconciler};
+use berth_core::ids::{Name, Timestamp};
+use berth_core::reconciler::{self, Reconciler, Role};
 use berth_git::{Repository, Source, StatusBranch, Stop};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -231,11 +231,24 @@ async fn first(
 
 /// The Lease, held.
 pub struct Lead {
+    clock: Clock,
+    standing: watch::Receiver<Standing>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Lead {
+    /// The time, on the clock by which it is held.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Whether it is held now: to be asked right before anything is written.
+    pub fn may_send(&self) -> bool {
+        let role = &self.standing.borrow().role;
+        matches!(role, Role::Leader { until } if self.now() < *until)
+    }
+
     /// Gives the Lease up.
     pub async fn give_up(self) {
         self.stop.cancel();
@@ -286,7 +299,12 @@ pub async fn leadership(
             .hint("see the warnings above; Berth needs the rights of docs/reference/rbac.md"))
     });
     match taken {
-        Ok(()) => Ok(Lead { stop, task }),
+        Ok(()) => Ok(Lead {
+            clock,
+            standing,
+            stop,
+            task,
+        }),
         Err(error) => {
             stop.cancel();
             Err(error)

@@ -42,9 +42,13 @@ impl StatusEdge {
         self.stop.stop();
     }
 
-    /// Commits and pushes.
-    pub async fn record(&self, commit: Commit) -> Outcome {
-        self.blocking(move |branch| record(branch, &commit))
+    /// Commits and pushes, each only if `may_send` still says so.
+    pub async fn record(
+        &self,
+        commit: Commit,
+        may_send: impl Fn() -> bool + Send + 'static,
+    ) -> Outcome {
+        self.blocking(move |branch| record(branch, &commit, may_send))
             .await
             .unwrap_or_else(Outcome::Unknown)
     }
@@ -84,7 +88,7 @@ pub fn load(branch: &StatusBranch) -> Result<Result<Ledger, LedgerError>, GitErr
     })
 }
 
-fn record(branch: &StatusBranch, commit: &Commit) -> Outcome {
+fn record(branch: &StatusBranch, commit: &Commit, may_send: impl Fn() -> bool) -> Outcome {
     let who = Person {
         name: "Berth".into(),
         email: "berth@localhost".into(),
@@ -100,7 +104,13 @@ fn record(branch: &StatusBranch, commit: &Commit) -> Outcome {
         })
         .collect();
     let when = commit.when.millis();
+    // In a local repository the commit publishes it.
+    if !may_send() {
+        return Outcome::too_late();
+    }
     match branch.commit(commit.base, &files, &commit.message, when, &who) {
+        // What is only in the mirror is forgotten by the next commit.
+        Ok(_) if branch.is_remote() && !may_send() => Outcome::too_late(),
         Ok(tip) => match branch.push(commit.base, tip) {
             Ok(()) => Outcome::Recorded(tip),
             Err(error) => not_pushed(error),

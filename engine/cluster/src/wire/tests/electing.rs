@@ -6,7 +6,7 @@ use berth_core::reconciler::Role;
 use http::{Method, Request};
 use proptest::prelude::*;
 
-use super::super::elector::{LASTS, RENEW};
+use super::super::elector::{LASTS, MARGIN, RENEW};
 use super::super::{Answer, Elector};
 use super::*;
 
@@ -158,7 +158,7 @@ fn the_first_leads_renews_and_is_followed_once_it_falls_silent() {
     let at = |seconds: u64| Timestamp::default().plus(Duration::from_secs(seconds));
     one.settle(at(0), &mut server);
     two.settle(at(0), &mut server);
-    let until = at(0).plus(LASTS);
+    let until = at(0).plus(LASTS.saturating_sub(MARGIN));
     assert_eq!(one.elector.role(at(0)), Role::Leader { until });
     assert_eq!(
         two.elector.role(at(3600)),
@@ -169,7 +169,7 @@ fn the_first_leads_renews_and_is_followed_once_it_falls_silent() {
     assert_eq!(one.elector.due(), at(0).plus(RENEW));
 
     one.settle(at(5), &mut server);
-    assert!(one.leads(at(19)) && !one.leads(at(20)));
+    assert!(one.leads(at(18)) && !one.leads(at(19)));
     for second in 6..20 {
         two.settle(at(second), &mut server);
         assert!(!two.leads(at(second)), "at {second}");
@@ -197,7 +197,7 @@ fn time_held_is_reckoned_from_before_the_request_was_sent() {
     one.happen(0, at(5), &mut server);
     one.happen(5, at(6), &mut server);
     one.happen(5, at(12), &mut server);
-    assert_eq!(one.elector.role(at(12)), Role::Leader { until: at(20) });
+    assert_eq!(one.elector.role(at(12)), Role::Leader { until: at(19) });
 }
 
 #[test]
