@@ -5,11 +5,14 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use berth_cluster::lease::Standing;
 use berth_core::ids::DigestWriter;
+use tokio::sync::watch;
 
-/// A Lease runs out sooner than this: a file that is older helps nobody.
+/// A Lease runs out sooner than this: the file of who died before that helps nobody.
 const USELESS: Duration = Duration::from_mins(1);
 
 /// This process's own file, and those of others beside it.
@@ -60,6 +63,17 @@ impl Lifeline {
         !self.boot.is_empty() && self.unlocked(&self.path(identity)).unwrap_or(false)
     }
 
+    /// Dates the file, so that whoever comes later knows since when this process can be dead.
+    fn beat(&self) {
+        let dated = self
+            .own
+            .as_ref()
+            .map(|(_, file)| file.set_modified(SystemTime::now()));
+        if let Some(Err(error)) = dated {
+            tracing::debug!(%error, "the file of this process cannot be dated");
+        }
+    }
+
     fn unlocked(&self, path: &Path) -> io::Result<bool> {
         let mut file = File::open(path)?;
         // Shared, so that two who ask at once do not take each other for the owner.
@@ -71,7 +85,7 @@ impl Lifeline {
         Ok(boot == self.boot)
     }
 
-    /// Takes away what daemons left that were killed long ago.
+    /// Takes away what daemons left that died long ago.
     fn sweep(&self) {
         let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         for file in files {
@@ -89,6 +103,13 @@ impl Lifeline {
         let mut name = DigestWriter::new("lifeline/v1");
         name.field(identity.as_bytes());
         self.folder.join(name.finish().short())
+    }
+}
+
+/// Beats at each renewal of the Lease, and whenever its holder is heard of, until the election ends.
+pub async fn beat(lifeline: Arc<Lifeline>, mut standing: watch::Receiver<Standing>) {
+    while standing.changed().await.is_ok() {
+        lifeline.beat();
     }
 }
 
@@ -129,6 +150,29 @@ mod tests {
         // A folder that another machine shares, or a restart of this one.
         fs::write(&path, "another kernel").unwrap();
         assert!(!first.is_dead("second"));
+    }
+
+    #[test]
+    fn the_proof_of_a_death_outlives_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = |name: &str| Lifeline::start(folder.path().to_owned(), name);
+        let long_ago = SystemTime::now() - USELESS * 10;
+        let die = |beats: bool| {
+            let mut old = start("old");
+            let (path, file) = old.own.take().unwrap();
+            file.set_modified(long_ago).unwrap();
+            if beats {
+                old.own = Some((path.clone(), file));
+                old.beat();
+                old.own.take();
+            }
+            path
+        };
+        let path = die(true);
+        assert!(start("new").is_dead("old"), "it died just now");
+        fs::remove_file(path).unwrap();
+        let path = die(false);
+        assert!(!start("new").is_dead("old") && !path.exists());
     }
 
     #[test]

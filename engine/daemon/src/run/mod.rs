@@ -130,7 +130,10 @@ async fn turn(
         &settings.identity,
     );
     let lifeline = Lifeline::start(settings.lifelines.clone(), &settings.identity);
+    let lifeline = Arc::new(lifeline);
     let (says, standing) = watch::channel(Standing::unknown());
+    let beat = lifeline::beat(Arc::clone(&lifeline), standing.clone());
+    beside.tasks.push(tokio::spawn(beat));
     let (takes_part, part) = watch::channel(true);
     let candidate = Candidate {
         client: client.clone(),
