@@ -175,8 +175,11 @@ impl Loop {
             self.carrier.caller.instance.clone_from(&identity.instance);
         }
         let until = self.reconciler.may_send_until();
-        self.flights
-            .spawn(self.carrier.clone().carry(effect, until));
+        let unit = effect.unit.as_ref();
+        let unit = unit.and_then(|unit| self.reconciler.desired()?.unit(unit));
+        let commit = unit.map(|unit| unit.applied.commit);
+        let carrier = self.carrier.clone();
+        self.flights.spawn(carrier.carry(effect, until, commit));
     }
 
     /// Makes the watches those that the reconciler wants.

@@ -102,6 +102,27 @@ async fn bad_files_hold_only_themselves(on: On) {
     stage.check();
 }
 
+async fn a_finding_names_who_committed_the_file(on: On) {
+    let mut stage = Stage::usual(on).await;
+    stage.repository.write(&path("hers"), "spec: [");
+    let by = "--author=Carol <carol@example.com>";
+    stage.repository.git(&["add", "--all"]);
+    stage
+        .repository
+        .git(&["commit", "--quiet", by, "--message", "Add hers"]);
+    // The daemon may see hers only together with what somebody else pushed.
+    stage.add("hello", 1, "20ms", &[]);
+    stage.state("hello", "Completed").await;
+    let hers = "(Carol <carol@example.com>)";
+    let errors = stage.scene.status.errors();
+    assert!(errors.contains(hers), "{errors}");
+    stage.stop().await;
+    stage.start();
+    stage.add("next", 1, "20ms", &[]);
+    stage.state("next", "Completed").await;
+    assert_eq!(stage.scene.status.errors(), errors, "also after a restart");
+}
+
 async fn a_remote_that_hangs_does_not_hold_the_daemon(on: On) {
     let mut stage = without_daemon(on).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -210,6 +231,7 @@ on_both! {
     a_missing_reference_is_said_and_waited_for,
     a_reference_that_is_an_option_is_a_usage_error,
     bad_files_hold_only_themselves,
+    a_finding_names_who_committed_the_file,
     a_remote_that_hangs_does_not_hold_the_daemon,
     a_wrong_token_is_said,
     an_exec_plugin_is_run_only_if_it_is_allowed,

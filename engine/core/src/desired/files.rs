@@ -107,7 +107,6 @@ impl Files {
         &mut self,
         listing: &[ListedFile],
         blobs: &BTreeMap<BlobId, Arc<[u8]>>,
-        author: Option<&Arc<str>>,
     ) -> Vec<Changed> {
         let (unread, gone) = self.compare(listing);
         let mut changed = Vec::new();
@@ -116,23 +115,17 @@ impl Files {
             changed.push((path, before));
         }
         for file in unread {
-            let read = self.read(file, blobs.get(&file.blob), author);
+            let read = self.read(file, blobs.get(&file.blob));
             let before = self.by_path.insert(Arc::clone(&file.path), read);
             changed.push((Arc::clone(&file.path), before));
         }
         changed
     }
 
-    fn read(
-        &mut self,
-        file: &ListedFile,
-        bytes: Option<&Arc<[u8]>>,
-        author: Option<&Arc<str>>,
-    ) -> File {
+    fn read(&mut self, file: &ListedFile, bytes: Option<&Arc<[u8]>>) -> File {
         let source = self.sources.add(Source {
             path: Arc::clone(&file.path),
             blob: file.blob,
-            author: author.cloned(),
         });
         let parsed = match bytes {
             _ if file.size > yaml::MAX_BYTES as u64 => Err(too_large(file, source)),

@@ -97,11 +97,7 @@ impl Loader {
         blobs: &BTreeMap<BlobId, Arc<[u8]>>,
         ledger_forms: &BTreeMap<UnitId, Applied>,
     ) -> Result<Desired, Vec<Diagnostic>> {
-        let author: Option<Arc<str>> = self
-            .previous
-            .as_ref()
-            .map(|_| commit.author.as_str().into());
-        let changed = self.files.refresh(listing, blobs, author.as_ref());
+        let changed = self.files.refresh(listing, blobs);
         if let Some(settled) = self.settled.take().filter(|it| it.refused == refused)
             && cluster.is_none_or(|name| self.is_about(name))
             && let Some(desired) = self.follow(commit, settled, &changed, blobs, ledger_forms)
@@ -157,6 +153,7 @@ impl Loader {
             frozen,
             findings,
             sources: self.files.sources.clone(),
+            authors: BTreeMap::new(),
         };
         self.settled = Some(Settled {
             index,
@@ -227,6 +224,7 @@ impl Loader {
             frozen,
             findings: in_order(&self.files.sources, findings),
             sources: self.files.sources.clone(),
+            authors: BTreeMap::new(),
         };
         self.settled = Some(Settled { bad, ..settled });
         self.previous = Some(desired.clone());
@@ -240,7 +238,7 @@ impl Loader {
         refused: &[RefusedFile],
         blobs: &BTreeMap<BlobId, Arc<[u8]>>,
     ) -> Validation {
-        self.files.refresh(listing, blobs, None);
+        self.files.refresh(listing, blobs);
         self.settled = None;
         let mut index = Index::of(&self.files);
         refuse(&mut self.files, &mut index, refused);
@@ -274,7 +272,7 @@ impl Loader {
         listing: &[ListedFile],
         blobs: &BTreeMap<BlobId, Arc<[u8]>>,
     ) -> Result<Name, Box<Diagnostic>> {
-        self.files.refresh(listing, blobs, None);
+        self.files.refresh(listing, blobs);
         let index = Index::of(&self.files);
         if self.is_empty(&index) {
             return Err(Box::new(empty()));
@@ -380,7 +378,6 @@ fn refuse(files: &mut Files, index: &mut Index, refused: &[RefusedFile]) {
         let source = files.sources.add(Source {
             path: Arc::clone(path),
             blob: BlobId::from_bytes([0; 20]),
-            author: None,
         });
         let document = holds_document(path);
         let cause = format!("{path} is not read: {}", file.why);

@@ -1,15 +1,15 @@
 //! What validation makes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::units::Units;
-use crate::diagnostic::{Diagnostic, SourceTable};
+use crate::diagnostic::{Diagnostic, Source, SourceTable};
 use crate::ids::{Digest, DocumentKind, Name, UnitId};
 use crate::kinds::experiment::Memo;
 use crate::kinds::{Cluster, Document, PodDefaults, Queue};
 use crate::ledger::Applied;
-use crate::object::Place;
+use crate::object::{Place, SourceId};
 use crate::reconciler::CommitFacts;
 
 /// The desired state of one cluster, as one commit says it. Only the loader makes it, so whoever
@@ -22,6 +22,7 @@ pub struct Desired {
     pub(super) frozen: BTreeMap<UnitId, String>,
     pub(super) findings: Vec<Diagnostic>,
     pub(super) sources: SourceTable,
+    pub(super) authors: BTreeMap<SourceId, Arc<str>>,
 }
 
 impl Desired {
@@ -88,6 +89,19 @@ impl Desired {
     /// The texts that places point into.
     pub fn sources(&self) -> &SourceTable {
         &self.sources
+    }
+
+    /// Asks who committed each text that a finding is about. Only whoever has the history knows.
+    pub fn sign(&mut self, author_of: &mut dyn FnMut(&Source) -> Option<Arc<str>>) {
+        let places = self.findings.iter().filter_map(|finding| finding.place);
+        let faulty: BTreeSet<SourceId> = places.map(|place| place.source).collect();
+        let author = |id| Some((id, author_of(self.sources.get(id)?)?));
+        self.authors = faulty.into_iter().filter_map(author).collect();
+    }
+
+    /// Who committed the text, if a finding is about it and that is known.
+    pub fn author(&self, source: SourceId) -> Option<&str> {
+        self.authors.get(&source).map(|author| &**author)
     }
 }
 

@@ -49,7 +49,6 @@ impl<'a> Past<'a> {
             let source = sources.add(Source {
                 path: applied.path.as_str().into(),
                 blob: applied.blob,
-                author: None,
             });
             let documents = parse(bytes, source).unwrap_or_default();
             let valid = documents.into_iter().filter_map(Result::ok);

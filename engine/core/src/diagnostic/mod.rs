@@ -86,8 +86,6 @@ pub struct Source {
     pub path: Arc<str>,
     /// The blob that was read.
     pub blob: BlobId,
-    /// Who committed it, if it came while Berth was watching.
-    pub author: Option<Arc<str>>,
 }
 
 /// The texts of a snapshot; a [`SourceId`] is an index into it. A copy costs nothing until a text

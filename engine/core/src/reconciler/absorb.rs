@@ -297,7 +297,7 @@ pub(crate) fn line(desired: &Desired, finding: &Diagnostic) -> String {
     });
     let help = finding.help.as_deref().map(|help| format!("; {help}"));
     let source = finding.place.map(|place| place.source);
-    let author = source.and_then(|source| desired.sources().get(source)?.author.as_ref());
+    let author = source.and_then(|source| desired.author(source));
     let author = author.map(|author| format!(" ({author})"));
     format!(
         "{}{}: {}{}{}",

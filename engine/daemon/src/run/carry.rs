@@ -5,7 +5,7 @@ use std::time::Instant;
 use berth_cluster::client::Client;
 use berth_cluster::start;
 use berth_cluster::wire::Caller;
-use berth_core::ids::{Name, Timestamp};
+use berth_core::ids::{CommitId, Name, Timestamp};
 use berth_core::reconciler::{Effect, EffectId, Input, Outcome, What};
 
 use super::clock::Clock;
@@ -33,8 +33,14 @@ pub struct Carrier {
 }
 
 impl Carrier {
-    /// Carries out what may be sent before `until`; gives what the reconciler is to be told.
-    pub async fn carry(self, effect: Effect, until: Timestamp) -> Vec<Input> {
+    /// Carries out what may be sent before `until`, for a unit that is as this commit says; gives
+    /// what the reconciler is to be told.
+    pub async fn carry(
+        self,
+        effect: Effect,
+        until: Timestamp,
+        commit: Option<CommitId>,
+    ) -> Vec<Input> {
         let (began, kind) = (Instant::now(), word(&effect.what));
         let number = self.crash.before(kind).await;
         let told = self.dispatch(&effect, until).await;
@@ -45,7 +51,7 @@ impl Carrier {
         });
         let said = outcome.map_or("done", outcome_word);
         self.metrics.effect_ended(kind, said, began.elapsed());
-        log(&effect, kind, said, outcome);
+        log(&effect, commit, kind, said, outcome);
         told
     }
 
@@ -120,7 +126,15 @@ impl Carrier {
 }
 
 /// One line an effect; what does not apply is left out.
-fn log(effect: &Effect, kind: &str, said: &str, outcome: Option<&Outcome>) {
+fn log(
+    effect: &Effect,
+    commit: Option<CommitId>,
+    kind: &str,
+    said: &str,
+    outcome: Option<&Outcome>,
+) {
+    let commit = commit.map(|commit| commit.to_string());
+    let commit = commit.as_deref();
     let unit = effect.unit.as_ref().map(ToString::to_string);
     let (unit, object) = (unit.as_deref(), object(&effect.what));
     let (object, why) = (object.as_deref(), effect.why.as_str());
@@ -129,9 +143,17 @@ fn log(effect: &Effect, kind: &str, said: &str, outcome: Option<&Outcome>) {
             tracing::info!(effect = kind, outcome = said, %commit, why);
         }
         (_, Some(words)) => {
-            tracing::warn!(effect = kind, outcome = said, unit, object, why, words);
+            tracing::warn!(
+                effect = kind,
+                outcome = said,
+                unit,
+                commit,
+                object,
+                why,
+                words
+            );
         }
-        (_, None) => tracing::info!(effect = kind, outcome = said, unit, object, why),
+        (_, None) => tracing::info!(effect = kind, outcome = said, unit, commit, object, why),
     }
 }
 

@@ -31,6 +31,7 @@ use crate::error::CommandError;
 use crate::http::{self, Ping};
 use crate::metrics::Metrics;
 use crate::reconcile::{Loop, Missing};
+use crate::source::authors::Authors;
 use crate::source::follow::{FIRST, Follower};
 use crate::source::reader::Reader;
 
@@ -213,6 +214,7 @@ fn follow(
         missing,
         metrics,
         stop,
+        authors: Authors::default(),
     };
     follower.start().map_err(git_failed)
 }

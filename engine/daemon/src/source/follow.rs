@@ -18,6 +18,7 @@ use super::{Files, resolve};
 use crate::metrics::Metrics;
 use crate::reconcile::Missing;
 use crate::run::status;
+use crate::source::authors::Authors;
 
 /// A local repository is looked at this often, beside the watch that sees a change at once.
 const LOCAL: Duration = Duration::from_mins(1);
@@ -45,6 +46,8 @@ pub struct Follower {
     pub metrics: Metrics,
     /// Gives up what both of them fetch.
     pub stop: Stop,
+    /// Of files with findings.
+    pub authors: Authors,
 }
 
 /// A running follower; dropped, it gives up a fetch that is under way, and ends after the commit
@@ -158,7 +161,8 @@ impl Follower {
         let (listed, refused) = (&files.listed, &files.refused);
         let cluster = Some(&self.cluster);
         match loader.load(&commit.facts, cluster, listed, refused, &blobs, forms) {
-            Ok(desired) => {
+            Ok(mut desired) => {
+                self.authors.sign(&mut desired, &self.reader);
                 // Closed: the daemon ends.
                 let _ = self.snapshots.blocking_send(Arc::new(desired));
             }

@@ -1,5 +1,6 @@
 //! Where documents come from: a folder, or a reference of a Git repository.
 
+pub mod authors;
 pub mod folder;
 pub mod follow;
 pub mod reader;

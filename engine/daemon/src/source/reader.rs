@@ -77,6 +77,13 @@ impl Reader {
         }
     }
 
+    /// Who gave the file its present content, `Name <address>`; `None` if the history does not tell.
+    pub fn author(&self, tip: CommitId, path: &str) -> Option<Arc<str>> {
+        let commit = self.repository.last_change(tip, path).ok()??;
+        let info = self.repository.info(commit).ok()?;
+        Some(format!("{} <{}>", info.author_name, info.author_email).into())
+    }
+
     fn facts(&self, tip: CommitId) -> Result<CommitFacts, GitError> {
         let info = self.repository.info(tip)?;
         let after = self.after(tip);

@@ -24,7 +24,7 @@ pub fn absorb(
         let attempt = attempt_of(trial_of(run, live.role.trial), live, size);
         attempt.pods = attempt.pods.max(live.role.rank + 1);
         if attempt.namespace.is_none() {
-            attempt.namespace = Name::new(&*live.fact.key.namespace).ok();
+            attempt.namespace = Name::new(&live.fact.key.namespace).ok();
         }
         attempt.started = [attempt.started, live.pod.started]
             .into_iter()
