@@ -20,7 +20,7 @@ use crate::desired::Unit;
 use crate::ids::{Digest, Name, Timestamp};
 use crate::kinds::queue::QueueState;
 use crate::kinds::{View, Want};
-use crate::ledger::{Attempt, Run, Trial, UnitLedger, UnitStatus};
+use crate::ledger::{Attempt, Run, RunState, Trial, UnitLedger, UnitStatus};
 
 /// The one trial of the searcher `single`.
 const TRIAL: u32 = 1;
@@ -184,6 +184,10 @@ impl<'a> Machine<'a> {
             self.view,
         );
         status.outdated = self.outdated();
+        // What becomes of it is not seen until the right is there.
+        if run.state == RunState::Open && status.message.is_none() {
+            status.message.clone_from(&self.view.unreadable);
+        }
         if let Some(words) = self.refusal() {
             status::refused(words, &mut status);
         }
