@@ -128,8 +128,8 @@ fn informed(desired: Desired, past: Past, start: Start, now: Timestamp) -> Recon
         ..Options::new(cluster.clone())
     };
     let mut reconciler = Reconciler::new(options);
-    let pushed = start.anchor.as_ref().and_then(|anchor| anchor.status);
-    let anchor_in_branch = pushed.is_none_or(|commit| (past.contains)(commit));
+    let anchor = start.anchor.as_ref();
+    let anchor_in_branch = anchor.is_none_or(|anchor| anchor.is_in(&past.contains));
     let uid = start.cluster_uid;
     let anchor = start
         .anchor
@@ -171,6 +171,7 @@ fn imagined(ledger: &Ledger, cluster: &Name, uid: &str, offline: bool) -> Option
     Some(Anchor {
         identity,
         status: None,
+        next: None,
         uid: Uid("plan".into()),
         version: ResourceVersion(1),
     })

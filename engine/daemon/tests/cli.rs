@@ -300,6 +300,14 @@ fn an_experiment_is_rendered_and_explained() {
     let run = berth_in(root.path(), &["explain", "resnt50"]);
     assert_eq!(run.code, Some(2));
     assert!(run.err.contains("did you mean `resnet50`?"), "{}", run.err);
+    for (field, hint) in [
+        ("spec.containrs", "did you mean `spec.containers`?"),
+        ("colour", "`berth explain resnet50` lists all fields"),
+    ] {
+        let run = berth_in(root.path(), &["explain", "resnet50", field]);
+        assert_eq!(run.code, Some(1));
+        assert!(run.err.contains(hint), "{}", run.err);
+    }
     let run = berth_in(root.path(), &["render", "resnet50", "--rank", "2"]);
     assert_eq!(run.code, Some(2));
 }

@@ -145,18 +145,46 @@ impl StatusBranch {
         }
     }
 
-    /// Replaces the history by one root commit with the files of `base`, the present tip. The
-    /// message should say `Compacts: <base>`.
-    pub fn compact(
+    /// Makes a root commit with the files of `base`, to be published by
+    /// [`StatusBranch::replace`]; until then nothing refers to it. The message should say
+    /// `Compacts: <base>`.
+    pub fn root(
         &self,
         base: CommitId,
         message: &str,
         when_ms: i64,
         who: &Person,
     ) -> Result<CommitId, GitError> {
-        let base = id::of_commit(base);
-        let tree = store::tree_of(&self.repo, base)?;
-        self.write(Some(base), None, tree, message, when_ms, who)
+        let tree = store::tree_of(&self.repo, id::of_commit(base))?;
+        let signature = signature(who, when_ms);
+        let mut time = gix::date::parse::TimeBuf::default();
+        let by = signature.to_ref(&mut time);
+        let root = self
+            .repo
+            .new_commit_as(by, by, message, tree, None::<ObjectId>)
+            .map_err(GitError::store("write the root commit"))?;
+        id::commit(&root.id)
+    }
+
+    /// Puts `new` in the place of `old`, whether or not it descends from it, by compare-and-swap.
+    pub fn replace(&self, old: CommitId, new: CommitId, who: &Person) -> Result<(), PushError> {
+        if self.wire.is_some() {
+            return self.push(Some(old), new);
+        }
+        let signature = signature(who, 0);
+        let mut time = gix::date::parse::TimeBuf::default();
+        let (old, new) = (id::of_commit(old), id::of_commit(new));
+        let by = signature.to_ref(&mut time);
+        match store::swap(&self.repo, &self.reference, Some(old), Some(new), by) {
+            Err(GitError::Moved { .. }) => Err(PushError::Rejected),
+            swapped => Ok(swapped?),
+        }
+    }
+
+    /// How many commits lead to this one, itself included.
+    pub fn length(&self, tip: CommitId) -> Result<usize, GitError> {
+        let all = crate::history::ancestors(&self.repo, tip, &|_| false, usize::MAX)?;
+        Ok(all.commits.len())
     }
 
     /// Publishes `new` where the remote's branch is still at `old` (none: it has no branch), or is at

@@ -228,8 +228,7 @@ impl Daemon {
             .and_then(|(data, uid, version)| Anchor::read(&data, uid, version).ok());
         let anchor_in_branch = anchor
             .as_ref()
-            .and_then(|anchor| anchor.status)
-            .is_none_or(|commit| world.branch.contains(commit));
+            .is_none_or(|anchor| anchor.is_in(|commit| world.branch.contains(commit)));
         let (data, version) = match kept(world, &spill_name(&cluster)) {
             Some((data, _, version)) => (data, Some(version)),
             None => (BTreeMap::new(), None),

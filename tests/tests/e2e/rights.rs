@@ -90,6 +90,88 @@ async fn each_rule_of_its_own_namespace_is_missed() {
     without_any_of(OWN, Where::Own).await;
 }
 
+/// The status of an experiment names the right that its queue's namespace lacks.
+fn names_services(message: &str, namespace: &str) -> bool {
+    let right = |verb: &str| format!("cannot {verb} resource \"services\" in API group \"\"");
+    (message.contains(&right("list")) || message.contains(&right("watch")))
+        && message.contains(&format!("in the namespace \"{namespace}\""))
+}
+
+async fn an_experiment_tells_the_right_that_it_waits_for(on: On) {
+    let mut stage = Stage::build(Setting {
+        daemon: false,
+        ..Setting::usual(on)
+    })
+    .await;
+    let queue = stage.names().queue();
+    stage.cluster.deny(&Right {
+        verb: "*",
+        group: "",
+        resource: "services",
+        within: Some(Some(queue.clone())),
+    });
+    stage.add("gang", 16, "10m", &[]);
+    stage.start();
+    stage
+        .until("its status names the right", |scene| {
+            scene.status.state("gang") == "Waiting"
+                && names_services(scene.status.message("gang"), &queue)
+        })
+        .await;
+    assert!(stage.scene.of("gang").is_empty(), "{}", stage.describe());
+    stage.cluster.allow_all();
+    stage
+        .until("gang runs", |scene| scene.running("gang").len() == 2)
+        .await;
+    stage.check();
+}
+
+/// The other queue's namespace has all its rights.
+#[tokio::test]
+async fn what_one_queue_lacks_stops_no_other_one() {
+    let mut stage = Stage::build(Setting {
+        daemon: false,
+        ..Setting::usual(On::Sandbox)
+    })
+    .await;
+    let namespace = stage.names().elsewhere();
+    let queue = format!(
+        "apiVersion: berth.dev/v1alpha1\nkind: Queue\nmetadata: {{name: audio}}\n\
+         spec: {{cluster: lab, namespace: {namespace}, quota: 8}}\n"
+    );
+    stage.repository.write("queues/audio.yaml", &queue);
+    stage.cluster.deny(&Right {
+        verb: "*",
+        group: "",
+        resource: "services",
+        within: Some(Some(namespace.clone())),
+    });
+    stage.add("deaf", 8, "20ms", &[]);
+    stage.edit("deaf", "queue: vision", "queue: audio");
+    stage.add("fine", 16, "20ms", &[]);
+    stage.start();
+    stage.state("fine", "Completed").await;
+    stage
+        .until("the other one says what it waits for", |scene| {
+            let status = &scene.status.unit("experiment audio.deaf")["status"];
+            let message = status["message"].as_str().unwrap_or_default();
+            status["state"] == "Waiting" && names_services(message, &namespace)
+        })
+        .await;
+    assert!(stage.scene.of("deaf").is_empty(), "{}", stage.describe());
+    stage.cluster.allow_all();
+    stage
+        .until("it completes", |scene| {
+            scene.status.unit("experiment audio.deaf")["status"]["state"] == "Completed"
+        })
+        .await;
+    stage.check();
+}
+
+on_both! {
+    an_experiment_tells_the_right_that_it_waits_for,
+}
+
 on_kube_apiserver! {
     each_rule_of_the_cluster_is_missed,
     each_rule_of_a_queue_is_missed,

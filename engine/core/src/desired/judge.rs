@@ -46,7 +46,7 @@ impl Pass<'_> {
             self.faulty(&cluster);
             return Some(cluster);
         }
-        self.references();
+        self.provisional(Some(name));
         let why = format!("Cluster {name} is not valid: {}", self.why(&id));
         self.hold(&id, &why);
         let cluster = match &self.units.get(&id)?.document {
@@ -323,12 +323,12 @@ impl Pass<'_> {
     }
 
     /// The document of the snapshot that stands there.
-    fn document(&self, at: &At) -> Option<Document> {
+    pub(super) fn document(&self, at: &At) -> Option<Document> {
         Some(self.files.valid(at)?.document.clone())
     }
 
     /// Where a document of the snapshot stands.
-    fn at(&self, kind: DocumentKind, name: &Name) -> Option<&At> {
+    pub(super) fn at(&self, kind: DocumentKind, name: &Name) -> Option<&At> {
         self.index.valid.get(&UnitId::plain(kind, name.clone()))
     }
 

@@ -117,6 +117,10 @@ impl Loader {
         let name = match choose(&index, cluster) {
             Ok(name) => name,
             Err(finding) => {
+                if finding.code == Code::NoCluster {
+                    let more = self.findings_for(&index, None, &mut BTreeSet::new());
+                    index.findings.extend(more);
+                }
                 index.findings.push(*finding);
                 return Err(in_order(&self.files.sources, index.findings));
             }
@@ -251,8 +255,12 @@ impl Loader {
             findings.push(*finding);
         }
         let mut judged = BTreeSet::new();
-        for name in index.clusters() {
-            findings.extend(self.findings_for(&index, &name, &mut judged));
+        let clusters = index.clusters();
+        for name in &clusters {
+            findings.extend(self.findings_for(&index, Some(name), &mut judged));
+        }
+        if clusters.is_empty() {
+            findings.extend(self.findings_for(&index, None, &mut judged));
         }
         findings.append(&mut index.findings);
         let refers = |kind| matches!(kind, DocumentKind::Queue | DocumentKind::Experiment);
@@ -284,12 +292,13 @@ impl Loader {
         self.files.count() == 0 && index.holding.is_empty()
     }
 
-    /// What one cluster's pass says; documents that wait for another one are not news.
+    /// What one cluster's pass says, or what can be said without any; documents that wait for
+    /// another one are not news.
     /// `judged` gets those that need not wait.
     fn findings_for(
         &mut self,
         index: &Index,
-        name: &Name,
+        name: Option<&Name>,
         judged: &mut BTreeSet<UnitId>,
     ) -> Vec<Diagnostic> {
         let (ledger, blobs) = (BTreeMap::new(), BTreeMap::new());
@@ -318,7 +327,10 @@ impl Loader {
             findings: Vec::new(),
             old: OldForms::default(),
         };
-        pass.run(name);
+        match name {
+            Some(name) => drop(pass.run(name)),
+            None => pass.provisional(None),
+        }
         pass.findings
             .retain(|finding| finding.code != Code::HeldByReference);
         judged.extend(pass.units.iter().map(|(id, _)| id.clone()));

@@ -14,6 +14,7 @@ mod judge;
 mod loader;
 mod model;
 mod past;
+mod provisional;
 mod refer;
 #[cfg(test)]
 mod tests;

@@ -34,20 +34,6 @@ impl Pass<'_> {
         Some(self.unresolved(place, &id))
     }
 
-    /// References of all documents, for when there is no cluster to judge them by.
-    pub(super) fn references(&mut self) {
-        let index = self.index;
-        for (id, at) in &index.valid {
-            let document = self.files.valid(at).map(|it| it.document.clone());
-            let mut found = document.and_then(|document| self.reference(&document));
-            if let Some(finding) = &mut found {
-                finding.unit = Some(id.clone());
-            }
-            self.findings.extend(found);
-        }
-        self.sound(|pass, document| pass.reference(document).into_iter().collect());
-    }
-
     /// What else is wrong with documents that have faults of their own.
     pub(super) fn faulty(&mut self, cluster: &Arc<Cluster>) {
         self.sound(|pass, document| {
@@ -60,7 +46,7 @@ impl Pass<'_> {
     }
 
     /// Looks for more in what is sound of faulty documents; only what is new is kept.
-    fn sound(&mut self, look: impl Fn(&Self, &Document) -> Vec<Diagnostic>) {
+    pub(super) fn sound(&mut self, look: impl Fn(&Self, &Document) -> Vec<Diagnostic>) {
         let mut all = Vec::new();
         for at in &self.index.sound {
             let Some((document, invalid)) = self.files.sound(at) else {

@@ -105,7 +105,7 @@ const fn explanation(code: Code) -> &'static str {
             "Files that are empty or hold only comments hold no documents, which is fine beside others. An empty repository would mean: delete everything. It is taken for a mistake; what is in force stays."
         }
         Code::NoCluster => {
-            "Without a valid `Cluster` nothing can be decided; what is in force stays."
+            "Without a valid `Cluster` nothing can be decided; what is in force stays. What is wrong with the other documents whatever the cluster says is told beside it."
         }
         Code::SeveralClusters => "A daemon works for one cluster: say which one with `--cluster`.",
     }

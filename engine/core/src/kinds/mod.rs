@@ -25,6 +25,7 @@ pub use form::{API_VERSION, Form, Metadata};
 pub use pod_defaults::PodDefaults;
 pub use queue::Queue;
 pub use read::{Invalid, read};
+pub(crate) use sound::unknown_cluster;
 pub use view::{AttemptKey, NodeState, View};
 pub use want::{Ask, Grant, Recipe, Upkeep, Want};
 

@@ -1,9 +1,11 @@
 //! What is sound of a document with faults, so that more faults can be looked for in it.
 
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
 
-use super::Document;
 use super::read::build;
+use super::{Cluster, Document};
 use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::ids::DocumentKind;
 use crate::object::{Key, Node, Place, Value};
@@ -41,12 +43,29 @@ pub(super) fn sound(kind: DocumentKind, tree: &Node, faults: &[Diagnostic]) -> O
     None
 }
 
+/// A cluster of which nothing is known: whatever hangs on it passes.
+pub(crate) fn unknown_cluster() -> Option<Arc<Cluster>> {
+    let mut tree = Node::engine(&json!({}));
+    for (path, value) in required(DocumentKind::Cluster) {
+        put(&mut tree, path, value);
+    }
+    for (_, stand_in, value) in missed(DocumentKind::Cluster) {
+        put(&mut tree, stand_in, value);
+    }
+    match build(DocumentKind::Cluster, tree) {
+        Ok(Document::Cluster(cluster)) => Some(cluster),
+        _ => None,
+    }
+}
+
 /// What a document cannot do without.
 fn required(kind: DocumentKind) -> Vec<(Path, Json)> {
     let mut rows: Vec<(Path, Json)> = vec![(&["metadata", "name"], json!("x"))];
     rows.extend(match kind {
         DocumentKind::Cluster => vec![
-            (&["spec", "namespace"] as Path, json!("x")),
+            // No queue has this one.
+            (&["spec", "namespace"] as Path, json!("berth-stand-in")),
+            // Every size splits.
             (&["spec", "maxSlotsPerPod"], json!(1)),
         ],
         DocumentKind::Queue => vec![
@@ -77,14 +96,7 @@ fn missed(kind: DocumentKind) -> Vec<(&'static [Path], Path, Json)> {
         &["spec", "resources", "slotsPerTrial"],
     ];
     match kind {
-        DocumentKind::Cluster => vec![(
-            &[
-                &["spec", "slotResourceRequests"],
-                &["spec", "slotResourceRequests", "cpu"],
-            ],
-            &["spec", "slotType"],
-            json!("cuda"),
-        )],
+        DocumentKind::Cluster => missed_of_cluster(),
         DocumentKind::Experiment => vec![
             (
                 &[&["spec", "hyperparameters"]],
@@ -96,6 +108,42 @@ fn missed(kind: DocumentKind) -> Vec<(&'static [Path], Path, Json)> {
         ],
         _ => Vec::new(),
     }
+}
+
+/// Other documents are judged by a cluster, too.
+fn missed_of_cluster() -> Vec<(&'static [Path], Path, Json)> {
+    const REQUESTS: &[Path] = &[
+        &["spec", "slotResourceRequests"],
+        &["spec", "slotResourceRequests", "cpu"],
+    ];
+    const SLOT: &[Path] = &[
+        &["spec", "slotType"],
+        &["spec", "slotResource"],
+        &["spec", "slotResourceRequests"],
+        &["spec", "slotResourceRequests", "cpu"],
+    ];
+    const IMAGES: &[Path] = &[
+        &["spec", "images"],
+        &["spec", "images", "cpu"],
+        &["spec", "images", "gpu"],
+        &["spec", "slotType"],
+        &["spec", "slotResourceRequests"],
+    ];
+    vec![
+        (REQUESTS, &["spec", "slotType"], json!("cuda")),
+        (SLOT, &["spec", "slotResource"], json!("berth.dev/unknown")),
+        (IMAGES, &["spec", "images"], json!({"cpu": "x", "gpu": "x"})),
+        (
+            &[&["spec", "onUneven"]],
+            &["spec", "onUneven"],
+            json!("shrink"),
+        ),
+        (
+            &[&["spec", "imagePullSecrets"]],
+            &["spec", "imagePullSecrets"],
+            json!([]),
+        ),
+    ]
 }
 
 /// Whether the value at this path was taken out, also if its key was misspelt.

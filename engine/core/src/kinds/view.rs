@@ -34,6 +34,9 @@ pub struct View<'a> {
     /// The watches of the unit's namespace are complete: what is not in `objects` is not there,
     /// but for what `expected` says.
     pub complete: bool,
+    /// What of the unit's namespace the server does not let us see, in its words: the view stays
+    /// incomplete until somebody grants the right.
+    pub unreadable: Option<String>,
     /// What the arbiter said of an attempt; `None` if it was not asked yet.
     pub grant: &'a dyn Fn(&AttemptKey) -> Option<Grant>,
     /// What is known of a node.

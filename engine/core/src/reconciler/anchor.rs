@@ -34,6 +34,27 @@ impl Anchor {
         data
     }
 
+    /// The data that says this while `next`, which holds the same files, is put in the place of
+    /// `status`: whatever becomes of the push, one of both is in the branch.
+    pub fn data_between(
+        identity: &Identity,
+        status: CommitId,
+        next: CommitId,
+    ) -> BTreeMap<String, String> {
+        let mut data = Self::data(identity, Some(status));
+        data.insert("next".into(), next.to_string());
+        data
+    }
+
+    /// Whether a branch with these commits is the one that was pushed last. A root commit that only
+    /// says that it compacts it is none.
+    pub fn is_in(&self, contains: impl Fn(CommitId) -> bool) -> bool {
+        let Some(status) = self.status else {
+            return true;
+        };
+        contains(status) || self.next.is_some_and(contains)
+    }
+
     /// Reads the data; what an anchor must say and does not is an error, never a default.
     pub fn read(
         data: &BTreeMap<String, String>,
@@ -46,10 +67,14 @@ impl Anchor {
             instance: text("instance")?,
             cluster_uid: text("clusterUid")?,
         };
-        let status = data.get("status").map(|text| text.parse()).transpose();
+        let commit = |key: &'static str| {
+            let commit = data.get(key).map(|text| text.parse()).transpose();
+            commit.map_err(|_| InvalidAnchor(key))
+        };
         Ok(Self {
             identity,
-            status: status.map_err(|_| InvalidAnchor("status"))?,
+            status: commit("status")?,
+            next: commit("next")?,
             uid,
             version,
         })
@@ -80,8 +105,40 @@ mod tests {
             let error = Anchor::read(&data, uid.clone(), version).unwrap_err();
             assert_eq!(error, InvalidAnchor(key));
         }
-        let mut data = Anchor::data(&identity, Some(commit));
-        data.insert("status".into(), "main".into());
-        assert!(Anchor::read(&data, uid, version).is_err());
+        for key in ["status", "next"] {
+            let mut data = Anchor::data(&identity, Some(commit));
+            data.insert(key.into(), "main".into());
+            assert!(Anchor::read(&data, uid.clone(), version).is_err());
+        }
+    }
+
+    #[test]
+    fn between_push_and_anchor_either_commit_will_do_and_no_other() {
+        let identity = Identity {
+            cluster: Name::new("main").unwrap(),
+            instance: "i".into(),
+            cluster_uid: "u".into(),
+        };
+        let commit = |number| CommitId::from_bytes([number; 20]);
+        let read = |data: &BTreeMap<String, String>| {
+            Anchor::read(data, Uid("x".into()), ResourceVersion(4)).unwrap()
+        };
+        let between = read(&Anchor::data_between(&identity, commit(1), commit(2)));
+        let after = read(&Anchor::data(&identity, Some(commit(2))));
+        let first = read(&Anchor::data(&identity, None));
+        // What the branch holds, and whether it is the one.
+        let cases: [(&[u8], bool, bool); 5] = [
+            (&[1], true, false),
+            (&[2], true, true),
+            (&[2, 3], true, true),
+            (&[3], false, false),
+            (&[], false, false),
+        ];
+        for (branch, is_between, is_after) in cases {
+            let contains = |asked: CommitId| branch.iter().any(|it| commit(*it) == asked);
+            assert_eq!(between.is_in(contains), is_between, "{branch:?}");
+            assert_eq!(after.is_in(contains), is_after, "{branch:?}");
+            assert!(first.is_in(contains), "nothing was pushed yet");
+        }
     }
 }

@@ -76,6 +76,8 @@ pub struct Anchor {
     pub identity: Identity,
     /// The last status commit that was pushed.
     pub status: Option<CommitId>,
+    /// The root commit that a compaction is about to put, or has put, in its place.
+    pub next: Option<CommitId>,
     /// Its uid and version, for preconditions.
     pub uid: Uid,
     /// Its version.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::state::{Reconciler, remember};
 use super::{ServerWords, What};
 use crate::arbiter::{Asked, Supply, admit};
-use crate::ids::{ObjectKey, Timestamp, UnitId};
+use crate::ids::{ObjectKey, ObjectKind, Timestamp, UnitId};
 use crate::kinds::{self, Ask, AttemptKey, Grant, NodeState, Recipe, View, Want};
 use crate::ledger::{Known, Run, RunState, UnitLedger, UnitStatus};
 use crate::observed::{Coverage, Fact, Observed};
@@ -96,6 +96,7 @@ impl Reconciler {
             sequence: self.sequence,
             objects: &objects,
             complete: self.sees(namespace),
+            unreadable: namespace.and_then(|own| self.unreadable(own)),
             grant: &|attempt: &AttemptKey| grants.and_then(|all| all.get(attempt)).cloned(),
             node: &|name: &str| node_state(&self.observed, name),
             expected: &|key: &ObjectKey| self.observed.outstanding(key),
@@ -180,15 +181,24 @@ impl Reconciler {
     fn sees(&self, namespace: Option<&str>) -> bool {
         self.book.progress.namespaces.iter().all(|one| {
             self.observed.complete_in(one)
-                || (namespace.is_some_and(|own| own != one) && self.unreadable(one))
+                || (namespace.is_some_and(|own| own != one) && self.unreadable(one).is_some())
         })
     }
 
-    fn unreadable(&self, namespace: &str) -> bool {
-        crate::ids::ObjectKind::ALL.iter().any(|kind| {
+    /// What of a namespace the server does not let us see, and why; all of it at once.
+    fn unreadable(&self, namespace: &str) -> Option<String> {
+        let unseen = |kind: &ObjectKind| {
             let watch = WatchKey::Ours(*kind, namespace.into());
-            matches!(self.observed.coverage(&watch), Coverage::Unreadable(_))
-        })
+            match self.observed.coverage(&watch) {
+                Coverage::Unreadable(words) => Some(format!(
+                    "the {} of the namespace `{namespace}` cannot be seen: {words}",
+                    kind.plural()
+                )),
+                Coverage::Incomplete | Coverage::Complete => None,
+            }
+        };
+        let unseen: Vec<String> = ObjectKind::ALL.iter().filter_map(unseen).collect();
+        (!unseen.is_empty()).then(|| unseen.join("; "))
     }
 
     /// Puts a want in force; true if the ledger changed, so that the unit must look again.

@@ -207,16 +207,16 @@ impl Reconciler {
     }
 }
 
-struct Settled {
+pub(super) struct Settled {
     /// `None`: the first start ever.
-    identity: Option<Identity>,
+    pub identity: Option<Identity>,
     /// Open runs cannot be proven.
     unproven: bool,
 }
 
 const REANCHOR: &str = "if this is as it should be, run `berth reanchor`: runs whose history cannot be proven are then held until `run` is raised";
 
-fn settle(
+pub(super) fn settle(
     place: &Place,
     ledger: Option<&Identity>,
     reanchor: bool,
@@ -282,6 +282,7 @@ mod tests {
             anchor: anchor.map(|identity| Anchor {
                 identity,
                 status: pushed.then(|| CommitId::from_bytes([1; 20])),
+                next: None,
                 uid: Uid("u".into()),
                 version: ResourceVersion(1),
             }),

@@ -18,6 +18,7 @@ mod anchor;
 mod answer;
 mod audit;
 mod book;
+mod compact;
 mod contract;
 mod diff;
 mod drift;
@@ -34,6 +35,7 @@ mod step;
 
 pub(crate) use absorb::line;
 pub use anchor::{InvalidAnchor, anchor_name, spill_name};
+pub use compact::Compaction;
 pub use contract::*;
 pub use drift::DriftEntry;
 pub use identity::Halt;

@@ -65,7 +65,7 @@ pub enum Input {
         cluster_uid: String,
         /// The anchor, if there is one.
         anchor: Option<Anchor>,
-        /// The status branch contains the anchor's commit (true if it names none).
+        /// The status branch contains the anchor's commit, as [`Anchor::is_in`] tells.
         anchor_in_branch: bool,
         /// A random instance id, used only if this is the first start ever.
         fresh_instance: String,

@@ -1,6 +1,8 @@
 //! `berth explain`
 
-use berth_core::diagnostic::SourceTable;
+use std::collections::BTreeSet;
+
+use berth_core::diagnostic::{SourceTable, closest};
 use berth_core::object::Explained;
 
 use super::cluster::NameArgs;
@@ -47,17 +49,19 @@ pub fn run(args: &Args) -> CommandResult {
     let desired = args.documents.read()?.load(cluster.as_ref())?;
     let chosen = experiment::choose(&desired, &args.experiment)?;
     let roles = chosen.roles(1)?;
-    let explained = roles
-        .first()
-        .map(|role| chosen.subject().explain(role, &args.field));
-    let explained = explained.unwrap_or_default();
+    let look = |field: &str| {
+        let role = roles.first();
+        role.map(|role| chosen.subject().explain(role, field))
+            .unwrap_or_default()
+    };
+    let explained = look(&args.field);
     if explained.is_empty() {
-        return Err(
-            CommandError::findings(format!("the pod has no field `{}`", args.field)).hint(format!(
-                "`berth explain {}` lists all fields",
-                args.experiment
-            )),
-        );
+        let hint = match meant(&args.field, &look("")) {
+            Some(close) => format!("did you mean `{close}`?"),
+            None => format!("`berth explain {}` lists all fields", args.experiment),
+        };
+        let error = CommandError::findings(format!("the pod has no field `{}`", args.field));
+        return Err(error.hint(hint));
     }
     let fields: Vec<_> = explained
         .iter()
@@ -65,6 +69,18 @@ pub fn run(args: &Args) -> CommandResult {
         .collect();
     args.output.print(&fields, |_| Ok(text(&fields)))?;
     Ok(Exit::Fine)
+}
+
+/// The field, or the part of the pod above one, that is closest to what was asked for.
+fn meant(field: &str, all: &[Explained]) -> Option<String> {
+    let paths: BTreeSet<String> = all.iter().flat_map(|it| up(&it.path)).collect();
+    closest(field, paths.iter().map(String::as_str)).map(str::to_owned)
+}
+
+/// A path and those above it.
+fn up(path: &str) -> impl Iterator<Item = String> {
+    let ends = path.match_indices(['.', '[']).map(|(at, _)| at);
+    ends.chain([path.len()]).map(|end| path[..end].to_owned())
 }
 
 fn field<'a>(explained: &'a Explained, sources: &SourceTable) -> Row<'a> {

@@ -3,6 +3,7 @@
 mod branch;
 mod check;
 mod cluster;
+mod compact;
 mod completions;
 mod demo;
 mod documents;
@@ -62,6 +63,7 @@ enum Command {
     Explain(explain::Args),
     Schema(schema::Args),
     Reanchor(Box<reanchor::Args>),
+    Compact(compact::Args),
     Uninstall(uninstall::Args),
     Sandbox(sandbox::Args),
     Demo(demo::Args),
@@ -79,6 +81,7 @@ impl Command {
             Self::Run(args) => run::run(&args),
             Self::Drift(args) => drift::run(&args),
             Self::Reanchor(args) => reanchor::run(&args),
+            Self::Compact(args) => compact::run(&args),
             Self::Uninstall(args) => uninstall::run(&args),
             Self::Render(args) => render::run(&args),
             Self::Explain(args) => explain::run(&args),

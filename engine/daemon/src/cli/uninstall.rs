@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> CommandResult {
         } else {
             "would be released"
         };
-        output::print(&format!("{} pods {verb}\n", held.len()))?;
+        output::print(&format!("{} {verb}\n", output::count(held.len(), "pod")))?;
         output::print(&staying(&reconciler, namespace.as_str()))?;
         let names = [
             anchor_name(&cluster),

@@ -12,7 +12,7 @@ use std::os::fd::AsFd;
 pub use finding::Finding;
 pub use format::{DATA, FINDINGS, Format, TABLES, among};
 pub use sarif::sarif;
-pub use text::summary;
+pub use text::{count, summary};
 
 use crate::error::CommandError;
 

@@ -93,7 +93,8 @@ fn counts(documents: usize, findings: &[Finding]) -> String {
     }
 }
 
-fn count(number: usize, what: &str) -> String {
+/// `1 pod`, `2 pods`.
+pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -103,9 +103,8 @@ impl Carrier {
                 return failed(words);
             }
         };
-        let pushed = start.anchor.as_ref().and_then(|anchor| anchor.status);
-        let anchor_in_branch = match pushed {
-            Some(commit) => self.status.contains(commit).await,
+        let anchor_in_branch = match &start.anchor {
+            Some(anchor) => self.status.contains(anchor.clone()).await,
             None => true,
         };
         let (data, version) = match start.spill {

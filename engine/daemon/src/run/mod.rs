@@ -2,6 +2,7 @@
 
 pub mod carry;
 pub mod clock;
+pub mod compact;
 pub mod crash;
 pub mod lifeline;
 pub mod status;

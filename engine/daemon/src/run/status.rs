@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::source::follow::chain;
 use berth_core::ids::{CommitId, Timestamp};
 use berth_core::ledger::{Ledger, LedgerError};
-use berth_core::reconciler::{Outcome, ServerWords};
+use berth_core::reconciler::{Anchor, Outcome, ServerWords};
 use berth_git::{GitError, Person, PushError, RemoteError, StatusBranch, Stop};
 
 /// The branch, shared by tasks; one at a time uses it.
@@ -59,12 +59,9 @@ impl StatusEdge {
             .await?
     }
 
-    /// Whether the branch contains a commit.
-    pub async fn contains(&self, commit: CommitId) -> bool {
-        let contains = move |branch: &StatusBranch| match branch.tip() {
-            Ok(Some(tip)) => branch.is_ancestor(commit, tip).unwrap_or(false),
-            _ => false,
-        };
+    /// Whether the branch is the one that the anchor tells of.
+    pub async fn contains(&self, anchor: Anchor) -> bool {
+        let contains = move |branch: &StatusBranch| is_in(branch, &anchor);
         self.blocking(contains).await.unwrap_or(false)
     }
 
@@ -80,6 +77,20 @@ impl StatusEdge {
     }
 }
 
+/// Whether the branch, as it was read last, is the one that the anchor tells of.
+pub fn is_in(branch: &StatusBranch, anchor: &Anchor) -> bool {
+    let tip = branch.tip().ok().flatten();
+    anchor.is_in(|commit| tip.is_some_and(|tip| branch.is_ancestor(commit, tip).unwrap_or(false)))
+}
+
+/// Who commits.
+pub fn author() -> Person {
+    Person {
+        name: "Berth".into(),
+        email: "berth@localhost".into(),
+    }
+}
+
 /// Reads the branch as it is published.
 pub fn load(branch: &StatusBranch) -> Result<Result<Ledger, LedgerError>, GitError> {
     Ok(match branch.load()? {
@@ -89,10 +100,7 @@ pub fn load(branch: &StatusBranch) -> Result<Result<Ledger, LedgerError>, GitErr
 }
 
 fn record(branch: &StatusBranch, commit: &Commit, may_send: impl Fn() -> bool) -> Outcome {
-    let who = Person {
-        name: "Berth".into(),
-        email: "berth@localhost".into(),
-    };
+    let who = author();
     let files: Vec<_> = commit
         .files
         .iter()

@@ -149,22 +149,37 @@ fn a_push_that_failed_is_tried_again_on_the_same_base() {
 
 #[test]
 fn a_compacted_branch_is_one_commit() {
-    let repo = Repo::bare();
-    let status = branch(&repo.url());
-    let first = commit(&status, None, &[put("a", "1")]);
-    let second = commit(&status, Some(first), &[put("b", "1")]);
-    status.push(None, second).unwrap();
-    let root = status
-        .compact(
+    for local in [false, true] {
+        let repo = Repo::bare();
+        let path = repo.path().to_str().unwrap().to_owned();
+        let location = if local { path } else { repo.url() };
+        let (status, other) = (branch(&location), branch(&location));
+        let first = commit(&status, None, &[put("a", "1")]);
+        let second = commit(&status, Some(first), &[put("b", "1")]);
+        status.push(None, second).unwrap();
+        assert_eq!(status.length(second).unwrap(), 2);
+        let before = other.load().unwrap().unwrap();
+        let message = format!("compact\n\nCompacts: {second}\n");
+        let root = status.root(second, &message, 0, &who()).unwrap();
+        assert_eq!(
+            repo.tip("berth/status/lab"),
             second,
-            &format!("compact\n\nCompacts: {second}\n"),
-            0,
-            &who(),
-        )
-        .unwrap();
-    status.push(Some(second), root).unwrap();
-    assert_eq!(repo.git(&["rev-list", "--count", "berth/status/lab"]), "1");
-    assert_eq!(status.load().unwrap().unwrap().files.len(), 2);
+            "nothing was published"
+        );
+        // From where the branch is not, it is not moved.
+        let error = status.replace(first, root, &who()).unwrap_err();
+        assert!(matches!(error, PushError::Rejected), "{error}");
+        status.replace(second, root, &who()).unwrap();
+        assert_eq!(repo.git(&["rev-list", "--count", "berth/status/lab"]), "1");
+        assert_eq!(repo.git(&["fsck", "--strict", "--no-dangling"]), "");
+        // Whoever knew the old history reads the new one, and goes on from it.
+        let after = other.load().unwrap().unwrap();
+        assert_eq!((after.tip, after.files), (root, before.files));
+        assert!(!other.is_ancestor(second, root).unwrap_or(false));
+        let next = commit(&other, Some(root), &[put("a", "2")]);
+        other.push(Some(root), next).unwrap();
+        assert_eq!(repo.tip("berth/status/lab^"), root);
+    }
 }
 
 #[test]

@@ -52,7 +52,10 @@ fn an_empty_repository_is_an_error() {
         [Code::EmptyRepository]
     );
     repository.put("a.yaml", &experiment("a", ""));
-    assert_eq!(codes(&repository.load().unwrap_err()), [Code::NoCluster]);
+    assert_eq!(
+        codes(&repository.load().unwrap_err()),
+        [Code::NoCluster, Code::UnresolvedReference]
+    );
 }
 
 #[test]

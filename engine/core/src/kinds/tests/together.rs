@@ -190,7 +190,11 @@ fn what_may_stand_in_a_file_that_cannot_be_read_is_not_sought_elsewhere() {
     repository.put("cluster.yaml", "spec: [\n");
     let found = repository.validate().findings;
     let codes: Vec<Code> = found.iter().map(|it| it.code).collect();
-    assert_eq!(codes, [Code::NoCluster, Code::Syntax, Code::Syntax]);
+    let reference = Code::UnresolvedReference;
+    assert_eq!(
+        codes,
+        [Code::NoCluster, reference, Code::Syntax, Code::Syntax]
+    );
     assert!(
         found[0]
             .help
@@ -198,4 +202,121 @@ fn what_may_stand_in_a_file_that_cannot_be_read_is_not_sought_elsewhere() {
             .unwrap()
             .starts_with("mend cluster.yaml")
     );
+}
+
+/// An experiment of 12 slots, one that mounts a Secret, one that mounts a claim, one without an
+/// image, one that names a queue that is not there, and one that asks for devices itself.
+fn with_faults(cluster: Option<&str>, queue: &str) -> Repository {
+    let mut repository = Repository::new();
+    repository.files.remove("cluster.yaml");
+    if let Some(text) = cluster {
+        repository.put("cluster.yaml", text);
+    }
+    repository.put("queue.yaml", queue);
+    let faults = [
+        ("a-size", "  image: x\n  resources: {slotsPerTrial: 12}\n"),
+        (
+            "b-secret",
+            "  image: x\n  pod: {spec: {volumes: [{name: k, secret: {secretName: key}}]}}\n",
+        ),
+        ("c-image", ""),
+        (
+            "f-claim",
+            "  image: x\n  pod: {spec: {volumes: [{name: k, persistentVolumeClaim: {claimName: data}}]}}\n",
+        ),
+        (
+            "e-device",
+            "  image: x\n  pod: {spec: {containers: [{name: task, resources: {limits: {nvidia.com/gpu: 1}}}]}}\n",
+        ),
+    ];
+    for (name, rest) in faults {
+        repository.put(&format!("{name}.yaml"), &experiment(name, rest));
+    }
+    let lost = experiment("d", "  image: x\n").replace("vision", "visio");
+    repository.put("d-queue.yaml", &lost);
+    repository
+}
+
+/// What is told of other documents in the same pass as the fault of their cluster; what hangs on
+/// what is at fault is not guessed at.
+#[test]
+fn a_faulty_cluster_hides_nothing_that_does_not_hang_on_the_fault() {
+    let bare = CLUSTER.replace("  images: {cpu: train:cpu, gpu: train:gpu}\n", "");
+    let with = |more: &str| format!("{bare}{more}");
+    let all = [
+        "a-size.yaml B0401",
+        "b-secret.yaml B0404",
+        "c-image.yaml B0205",
+        "d-queue.yaml B0302",
+        "e-device.yaml B0402",
+        "f-claim.yaml B0404",
+    ];
+    let without = |file: &str| -> Vec<&str> {
+        let of = |line: &&&str| !line.starts_with(file);
+        all.iter().filter(of).copied().collect()
+    };
+    let cases: [(&str, String, Vec<&str>); 9] = [
+        ("a valid one", bare.clone(), all.to_vec()),
+        ("an unknown field", with("  colour: red\n"), all.to_vec()),
+        (
+            "a lost reference",
+            bare.replace("standard", "standart"),
+            all.to_vec(),
+        ),
+        (
+            "the size",
+            bare.replace("maxSlotsPerPod: 8", "maxSlotsPerPod: 0"),
+            without("a-"),
+        ),
+        (
+            "the size's key",
+            bare.replace("maxSlotsPerPod", "maxSlotPerPod"),
+            without("a-"),
+        ),
+        ("what is uneven", with("  onUneven: maybe\n"), without("a-")),
+        (
+            "the secrets",
+            with("  imagePullSecrets: key\n"),
+            without("b-"),
+        ),
+        (
+            "the images",
+            with("  images: {cpu: 1, gpu: x}\n"),
+            without("c-"),
+        ),
+        ("the slot", with("  slotResource: gpu\n"), without("e-")),
+    ];
+    for (what, cluster, expected) in cases {
+        let found = self::found(&with_faults(Some(&cluster), QUEUE));
+        let others = found.iter().filter(|it| !it.starts_with("cluster.yaml"));
+        let others: Vec<&str> = others.map(String::as_str).collect();
+        assert_eq!(others, expected, "{what}");
+        assert_eq!(found.len() > others.len(), what != "a valid one", "{what}");
+    }
+}
+
+/// Without any cluster, what the queue and the document themselves say is still told.
+#[test]
+fn no_cluster_hides_nothing_that_needs_none() {
+    let strict = QUEUE.replace("quota: 64", "quota: 64, maxSlotsPerPod: 8");
+    for cluster in [None, Some("spec: [\n")] {
+        let repository = with_faults(cluster, QUEUE);
+        let found = self::found(&repository);
+        assert_eq!(found[0], " B0503");
+        // The cluster may pull images with the Secret, so it may be allowed.
+        let own = ["d-queue.yaml B0302", "f-claim.yaml B0404"];
+        let read = found[1..].iter();
+        let read: Vec<&String> = read.filter(|it| !it.starts_with("cluster.yaml")).collect();
+        assert_eq!(read, own);
+        // A size that the queue and the document alone make wrong.
+        let mut repository = with_faults(cluster, &strict);
+        let uneven = "  image: x\n  onUneven: refuse\n  resources: {slotsPerTrial: 12}\n";
+        repository.put("a-size.yaml", &experiment("a-size", uneven));
+        let found = self::found(&repository);
+        assert!(found.contains(&"a-size.yaml B0401".to_owned()), "{found:?}");
+        let told = repository.load().unwrap_err();
+        let codes: Vec<Code> = told.iter().map(|it| it.code).collect();
+        assert!(codes.contains(&Code::NoCluster), "{codes:?}");
+        assert!(codes.contains(&Code::NotAllowedByQueue), "{codes:?}");
+    }
 }

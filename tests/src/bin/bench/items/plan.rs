@@ -74,6 +74,7 @@ fn planned(desired: &Arc<Desired>, pods: usize) -> Fallible<Vec<Effect>> {
     let anchor = Anchor {
         identity,
         status: None,
+        next: None,
         uid: Uid("plan".into()),
         version: ResourceVersion(1),
     };

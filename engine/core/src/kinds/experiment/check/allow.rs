@@ -13,11 +13,16 @@ pub(super) fn check(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
     let Some(queue) = &scope.queue else {
         return Vec::new();
     };
-    let pulled = &scope.cluster.spec.image_pull_secrets;
+    let pulled = |name: &String| {
+        // What stands in for a list that is at fault says nothing.
+        let list = scope.cluster.at(&["spec", "imagePullSecrets"]);
+        list.is_some_and(|list| list.place == Place::ENGINE)
+            || scope.cluster.spec.image_pull_secrets.contains(name)
+    };
     let own = document.pod().map_or_else(Vec::new, uses);
     own.into_iter()
         .chain(variables(document))
-        .filter(|(one, _)| !matches!(one, Use::Secret(name) if pulled.contains(name)))
+        .filter(|(one, _)| !matches!(one, Use::Secret(name) if pulled(name)))
         .filter_map(|(one, place)| refuse(queue, &one, place))
         .collect()
 }

@@ -268,3 +268,32 @@ fn a_pod_that_never_ran_is_an_interruption() {
         (0, 1)
     );
 }
+
+/// One who may not see the namespace is told which right is missing, and nothing is begun. Until it
+/// is known whether it may, nothing is said.
+#[test]
+fn a_missing_right_is_told_and_nothing_begins() {
+    let mut world = World::gang(&json!({}));
+    world.complete = false;
+    assert_eq!(world.look().ledger, None, "the listing is under way");
+    let words = "the services of the namespace `vision` cannot be seen: services is forbidden";
+    world.unreadable = Some(words.into());
+    world.step();
+    let ledger = world.ledger.clone().unwrap();
+    assert!(ledger.runs.is_empty() && world.made.is_empty());
+    let status = world.look().status;
+    assert_eq!(
+        (&*status.state, status.message.as_deref()),
+        ("Waiting", Some(words))
+    );
+    // Once it is granted, all goes its way; its place in the queue is that of its first sight.
+    (world.complete, world.unreadable) = (true, None);
+    world.step().step();
+    assert_eq!(world.made.len(), 2);
+    assert_eq!(world.ledger.clone().unwrap().sequence, ledger.sequence);
+    // Taken away again, what runs goes on, and its status says what is not seen.
+    (world.complete, world.unreadable) = (false, Some(words.into()));
+    world.step();
+    assert_eq!((world.made.len(), world.pods.len()), (2, 2));
+    assert_eq!(world.look().status.message.as_deref(), Some(words));
+}

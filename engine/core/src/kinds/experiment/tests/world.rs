@@ -24,6 +24,7 @@ pub struct World {
     /// Every pod that was ever made.
     pub made: Vec<String>,
     pub complete: bool,
+    pub unreadable: Option<String>,
     pub granted: bool,
     pub refused: Option<String>,
     pub expected: BTreeSet<ObjectKey>,
@@ -51,6 +52,7 @@ impl World {
             nodes: BTreeMap::new(),
             made: Vec::new(),
             complete: true,
+            unreadable: None,
             granted: true,
             refused: None,
             expected: BTreeSet::new(),
@@ -90,6 +92,7 @@ impl World {
             sequence: 7,
             objects: &objects,
             complete: self.complete,
+            unreadable: self.unreadable.clone(),
             grant: &grant,
             node: &node,
             expected: &expected,

@@ -45,7 +45,8 @@ impl Machine<'_> {
     /// The next attempt, or what it waits for.
     fn try_begin(&mut self) -> Result<Attempt, String> {
         if !self.view.complete || self.current().is_none() {
-            return Err("a complete view of the cluster".into());
+            let words = self.view.unreadable.clone();
+            return Err(words.unwrap_or_else(|| "a complete view of the cluster".into()));
         }
         if self.failed_too_often() {
             return Err(String::new());

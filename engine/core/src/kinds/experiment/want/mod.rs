@@ -21,7 +21,7 @@ use crate::ids::{Digest, Name, Timestamp};
 use crate::kinds::cluster::ClusterState;
 use crate::kinds::queue::QueueState;
 use crate::kinds::{View, Want};
-use crate::ledger::{Attempt, Run, Trial, UnitLedger, UnitStatus};
+use crate::ledger::{Attempt, Run, RunState, Trial, UnitLedger, UnitStatus};
 
 /// The one trial of the searcher `single`.
 const TRIAL: u32 = 1;
@@ -193,6 +193,10 @@ impl<'a> Machine<'a> {
         status.outdated = self.outdated();
         if self.suspended() && status.state == "Starting" {
             status.message.get_or_insert_with(suspended);
+        }
+        // What becomes of it is not seen until the right is there.
+        if run.state == RunState::Open && status.message.is_none() {
+            status.message.clone_from(&self.view.unreadable);
         }
         if let Some(words) = self.refusal() {
             status::refused(words, &mut status);

@@ -78,7 +78,8 @@ pub(super) fn holds(
 }
 
 pub(super) fn changed(ledger: UnitLedger, view: &View) -> Option<UnitLedger> {
-    // Nothing is begun on an incomplete view.
-    let empty = view.ledger.is_none() && !view.complete && ledger.runs.is_empty();
+    // Nothing is begun on an incomplete view. What waits for a right is told, so it is kept.
+    let listing = !view.complete && view.unreadable.is_none();
+    let empty = view.ledger.is_none() && listing && ledger.runs.is_empty();
     (view.ledger != Some(&ledger) && !empty).then_some(ledger)
 }
