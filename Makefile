@@ -53,3 +53,15 @@ picture: need-cargo ## Draw docs/demo.svg from a run of the demo
 
 controlplane: need-go ## Build the real control plane for the tests into target/controlplane/bin, once
 	@tests/controlplane/build
+
+.PHONY: controlplane-node node-test need-node
+
+need-node:
+	@tests/controlplane/node/need
+
+# Also the parts of one real node.
+controlplane-node:
+	@tests/controlplane/build node
+
+node-test: need-cargo need-node controlplane-node ## Berth on one real node, with real containers (needs root, packages, Go)
+	BERTH_NODE=required $(CARGO) test --locked -p berth-tests --test node

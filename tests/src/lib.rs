@@ -12,5 +12,6 @@
 pub mod conformance;
 pub mod controlplane;
 pub mod e2e;
+pub mod node;
 pub mod remotes;
 pub mod simulation;

@@ -15,7 +15,7 @@ pub(super) struct Place {
     pub(super) folder: PathBuf,
     etcd_clients: u16,
     etcd_peers: u16,
-    api: u16,
+    pub(super) api: u16,
 }
 
 impl Place {

@@ -11,6 +11,12 @@ pub enum StartError {
         /// Where it would be.
         program: PathBuf,
     },
+    /// The machine lacks something.
+    #[error("{words}")]
+    Lacks {
+        /// What, and how to get it.
+        words: String,
+    },
     /// A program ended by itself.
     #[error("{program} ended ({status}); its last words:\n{words}")]
     Ended {

@@ -7,9 +7,9 @@
 mod arguments;
 mod error;
 mod ports;
-mod process;
+pub(crate) mod process;
 mod programs;
-mod reaper;
+pub(crate) mod reaper;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -46,6 +46,14 @@ impl Options {
         Self {
             parts: Vec::new(),
             api_server: Vec::new(),
+        }
+    }
+
+    /// The controllers and the scheduler, for nodes that are not simulated.
+    pub fn without_nodes() -> Self {
+        Self {
+            parts: vec![Part::ControllerManager, Part::Scheduler],
+            ..Self::api()
         }
     }
 
@@ -193,6 +201,11 @@ impl ControlPlane {
     /// A kubeconfig of an identity that may do everything.
     pub fn kubeconfig(&self) -> PathBuf {
         self.place.kubeconfig()
+    }
+
+    /// The port of the API, on loopback.
+    pub fn port(&self) -> u16 {
+        self.place.api
     }
 
     /// A client of that identity. It repeats nothing and goes through no proxy.

@@ -70,6 +70,16 @@ impl Programs {
         self.folder.join(KUBECTL)
     }
 
+    /// A program that a further target builds.
+    pub fn of_target(&self, target: &str, name: &str) -> Result<PathBuf, StartError> {
+        let program = self.folder.join(name);
+        if program.is_file() {
+            return Ok(program);
+        }
+        let words = format!("{name} is not built: run `make {target}` (needs Go)");
+        Err(StartError::Lacks { words })
+    }
+
     fn in_folder(folder: &Path) -> Result<Self, StartError> {
         let all = Part::ALL.into_iter().map(Part::program).chain([KUBECTL]);
         let mut missing = all.filter(|program| !folder.join(program).is_file());

@@ -61,6 +61,8 @@ pub struct Wish {
     pub guarded: bool,
     /// A control plane that no other stage plays on. The sandbox always is.
     pub alone: bool,
+    /// Nodes are simulated. Without, one that is alone has only the nodes that a test brings.
+    pub simulated: bool,
 }
 
 impl Default for Wish {
@@ -70,6 +72,7 @@ impl Default for Wish {
             rewrite: None,
             guarded: false,
             alone: false,
+            simulated: true,
         }
     }
 }

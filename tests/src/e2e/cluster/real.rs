@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::access::{Access, Right};
 use super::follow::Follower;
 use super::{Wish, shared};
-use crate::controlplane::{ControlPlane, Part};
+use crate::controlplane::{ControlPlane, Options, Part};
 use crate::e2e::names::{Names, POOL};
 use crate::e2e::scene::Seen;
 use crate::e2e::wake::Wake;
@@ -36,10 +36,10 @@ pub(super) struct Real {
 impl Real {
     /// Also gives Berth's kubeconfig.
     pub(super) async fn start(wish: &Wish, names: &Names, wake: Wake) -> (Self, String) {
-        let own = if wish.alone {
-            Some(shared::start().await)
-        } else {
-            None
+        let own = match (wish.alone, wish.simulated) {
+            (false, _) => None,
+            (true, true) => Some(shared::start(Options::whole()).await),
+            (true, false) => Some(shared::start(Options::without_nodes()).await),
         };
         let shared = match own {
             Some(_) => None,

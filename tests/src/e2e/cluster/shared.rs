@@ -19,13 +19,13 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 
 /// The control plane that all stages share; the first one starts it, and it ends with the process.
 pub(super) async fn plane() -> &'static ControlPlane {
-    PLANE.get_or_init(start).await
+    PLANE.get_or_init(|| start(Options::whole())).await
 }
 
 /// A new control plane.
-pub(super) async fn start() -> ControlPlane {
+pub(super) async fn start(options: Options) -> ControlPlane {
     let programs = Programs::find().unwrap_or_else(|error| panic!("{error}"));
-    let started = ControlPlane::start(&programs, &Options::whole()).await;
+    let started = ControlPlane::start(&programs, &options).await;
     started.unwrap_or_else(|error| panic!("{error}"))
 }
 
