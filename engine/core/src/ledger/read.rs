@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::codec::{from_yaml, to_yaml};
+use super::codec::{HasVersion, from_yaml, to_yaml};
 use super::{
     APPLIED, Applied, FORMAT, FORMAT_FILE, IDENTITY, LedgerError, UnitFile, UnitLedger, unit_path,
 };
@@ -71,6 +71,12 @@ struct Versioned<T> {
     version: u32,
     #[serde(flatten)]
     value: T,
+}
+
+impl<T> HasVersion for Versioned<T> {
+    fn version(&self) -> u32 {
+        self.version
+    }
 }
 
 impl Ledger {
