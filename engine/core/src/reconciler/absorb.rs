@@ -217,6 +217,7 @@ impl Reconciler {
         self.lineage.rewrite = book.progress.rewrite;
         book.spill = version;
         book.spilled = spilled(spill);
+        book.unheard = false;
         self.book.unanchored.clear();
         let mut pushed = BTreeMap::new();
         for (id, known) in ledger.units {

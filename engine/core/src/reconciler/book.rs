@@ -25,6 +25,8 @@ pub(super) struct Book {
     /// The ledger was read, and not everything that lives was seen since: what would be said now of
     /// units would be half of the truth.
     pub unseen: Option<Unseen>,
+    /// A push may have gone through whose answer was lost.
+    pub unheard: bool,
     /// Since when pushing fails.
     pub failing: Option<Timestamp>,
     pub tries: u32,

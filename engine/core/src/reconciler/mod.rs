@@ -28,9 +28,12 @@ mod lineage;
 mod options;
 mod record;
 mod retry;
+mod spill;
 mod stamp;
 mod state;
 mod step;
+#[cfg(test)]
+mod testing;
 
 pub(crate) use absorb::line;
 pub use anchor::{InvalidAnchor, anchor_name, spill_name};
