@@ -30,6 +30,10 @@ pub struct Progress {
     /// Documents whose runs could not be proven at `berth reanchor`, nor looked at since.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unproven: BTreeSet<UnitId>,
+    /// Since `berth reanchor` there was always a file that could not be parsed: what comes up now may
+    /// have stood in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
 }
 
 /// A commit that allowed the state branch to be rewritten.
@@ -255,6 +259,7 @@ mod tests {
                 at: Timestamp::from_millis(1_700_000_000_000),
             }),
             unproven: [unit()].into(),
+            hidden: true,
         };
         let files = [
             (FORMAT_FILE.to_owned(), b"1\n".to_vec()),

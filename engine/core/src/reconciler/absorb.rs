@@ -95,8 +95,8 @@ impl Reconciler {
             self.dirty.extend(old.frozen().keys().cloned());
         } else {
             self.dirty.extend(self.units.keys().cloned());
-            self.doubt();
         }
+        self.doubt();
         self.findings(desired);
         self.queues = queues(desired);
         self.capacity_moved = true;
@@ -238,24 +238,9 @@ impl Reconciler {
             self.count(id);
         }
         self.dirty.extend(all);
-        if self.desired.is_some() {
-            self.doubt();
-        }
+        self.doubt();
         self.capacity_moved = true;
         self.follow(now);
-    }
-
-    /// After a reanchor the runs of all documents are unproven, until each was looked at.
-    fn doubt(&mut self) {
-        if std::mem::take(&mut self.reanchored) {
-            // Also of those that are not valid now: they are looked at once they are.
-            let found = self.desired.iter().flat_map(|desired| desired.findings());
-            let found = found.filter_map(|finding| finding.unit.as_ref());
-            let all = self.units.keys().chain(found);
-            let runs = all.filter(|id| id.kind.has_queue()).cloned();
-            self.book.progress.unproven.extend(runs);
-            self.book.general = true;
-        }
     }
 }
 

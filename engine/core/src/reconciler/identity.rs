@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::book::Doubts;
 use super::flight::Flight;
 use super::state::Reconciler;
 use super::{Anchor, Identity, What};
@@ -158,7 +159,9 @@ impl Reconciler {
                 self.book.anchor = place.anchor.as_ref().map(|anchor| anchor.version);
                 self.book.anchored = place.anchor.and_then(|anchor| anchor.status);
                 (self.outside.accepted, self.outside.overtaken) = (true, false);
-                self.reanchored |= settled.unproven;
+                if settled.unproven {
+                    self.book.doubts = Doubts::Raised;
+                }
                 self.take_ledger(&branch, ledger, &data, version, now);
             }
             Err(sentence) => self.stop("identity", sentence),

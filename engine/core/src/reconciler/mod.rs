@@ -26,6 +26,7 @@ mod flight;
 mod identity;
 mod lineage;
 mod options;
+mod proof;
 mod record;
 mod retry;
 mod spill;

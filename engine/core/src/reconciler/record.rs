@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::book::Unseen;
+use super::book::{Doubts, Unseen};
 use super::flight::{Batch, Flight};
 use super::state::Reconciler;
 use super::{Anchor, Effect, Outcome, What, retry};
@@ -59,6 +59,7 @@ impl Reconciler {
         if files.is_empty() {
             self.book.failing = None;
             self.book.tries = 0;
+            self.book.doubts = Doubts::None;
             self.pushed(batch.units);
             return None;
         }
@@ -109,9 +110,15 @@ impl Reconciler {
     pub fn to_part(&self, now: Timestamp) -> bool {
         let book = &self.book;
         let record = self.to_record() && book.failing.is_none();
-        let anchor = book.anchored != book.tip && book.anchor_tries == 0;
+        let anchor = book.is_behind() && book.anchor_tries == 0;
         let knows = self.outside.accepted && !self.outside.stale && self.identity.is_some();
         knows && self.may_write(now) && self.throttled.is_none() && (record || anchor)
+    }
+
+    /// Whether ledger and cluster know each other: what `berth reanchor` doubts is pushed, and the
+    /// anchor names the tip.
+    pub fn is_anchored(&self) -> bool {
+        self.book.doubts == Doubts::None && self.book.anchored == self.book.tip
     }
 
     /// The loop ends: what waits to be recorded is due at once, but for the pause after a failure.
@@ -213,7 +220,7 @@ impl Reconciler {
                 book.last = Some(now);
                 book.failing = None;
                 book.tries = 0;
-                book.unheard = false;
+                (book.doubts, book.unheard) = (Doubts::None, false);
                 self.pushed(batch.units);
             }
             other => {
@@ -281,7 +288,7 @@ impl Reconciler {
     /// The anchor names the last pushed commit.
     pub(super) fn anchor(&mut self, now: Timestamp) -> Option<Effect> {
         let identity = self.identity.clone()?;
-        let behind = self.book.tip.is_some() && self.book.anchored != self.book.tip;
+        let behind = self.book.tip.is_some() && self.book.is_behind();
         let under_way = self.flights.any(|one| matches!(one, Flight::Anchor { .. }));
         if !behind || under_way || now < self.book.anchor_not_before {
             return None;

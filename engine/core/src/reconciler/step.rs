@@ -74,8 +74,8 @@ impl Reconciler {
         let reread = self.reread_due();
         let woken = self.wakes.first().map(|(at, _)| *at);
         let record = self.record_due();
-        let behind = self.book.anchored != self.book.tip
-            && !self.flights.any(|one| matches!(one, Flight::Anchor { .. }));
+        let behind =
+            self.book.is_behind() && !self.flights.any(|one| matches!(one, Flight::Anchor { .. }));
         let anchor = behind.then_some(self.book.anchor_not_before);
         let (anchor, spill) = if self.reading() {
             (None, None)
