@@ -25,10 +25,14 @@ impl Reconciler {
     pub(super) fn look_whether_seen(&mut self, now: Timestamp) {
         if self.book.unseen.is_some() && self.ready() {
             self.book.unseen = None;
+            self.cover_early();
         }
         match self.book.unseen {
             Some(Unseen::New) => self.book.unseen = Some(Unseen::Until(now.plus(WHOLE_VIEW))),
-            Some(Unseen::Until(end)) if end <= now => self.book.unseen = None,
+            Some(Unseen::Until(end)) if end <= now => {
+                self.book.unseen = None;
+                self.lineage.early = false;
+            }
             _ => {}
         }
     }
