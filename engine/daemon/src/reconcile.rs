@@ -234,7 +234,8 @@ impl Loop {
 
     fn is_settled(&self) -> bool {
         let leads = self.standing.borrow().leads();
-        leads && self.reconciler.ready() && self.flights.is_empty()
+        let known = self.reconciler.ready() && self.reconciler.is_anchored();
+        leads && known && self.flights.is_empty()
     }
 
     fn say_readiness(&mut self) {

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use berth_core::ids::{Name, ObjectKind, UnitId};
-use berth_core::ledger::{RunState, UnitFile, UnitLedger, unit_path};
+use berth_core::ledger::{UnitFile, UnitLedger};
 use berth_core::reconciler::What;
 use serde_json::Value;
 
-use super::repository::Experiment;
-use super::world::{Target, World, label};
+use super::experiment::Experiment;
+use super::wire::Target;
+use super::world::{World, label};
 
 const FINALIZER: &str = "berth.dev/outcome";
 
@@ -52,9 +53,11 @@ impl World {
     }
 
     fn judge_birth(&mut self, target: &Target, pod: &Value) {
-        if !self.made.insert(target.name.clone()) {
+        let unseen = || self.went_unseen(label(pod, "berth.dev/experiment"), &target.name);
+        if self.made.contains(&target.name) && !unseen() {
             self.accuse(format!("the pod name {} was used twice", target.name));
         }
+        self.made.insert(target.name.clone());
         let (experiment, run) = (
             label(pod, "berth.dev/experiment"),
             label(pod, "berth.dev/run"),
@@ -84,18 +87,15 @@ impl World {
         match what {
             What::Create { key, body, .. } if key.kind == ObjectKind::Pod => {
                 let name = label(body, "berth.dev/experiment").to_owned();
+                let run = label(body, "berth.dev/run");
                 if let Some(one) = wanted.get(&name) {
                     self.made_for.insert(key.name.to_string(), one.clone());
+                    let of = (name.clone(), one.identity());
+                    if !one.broken {
+                        self.runs.insert(of, run.to_owned());
+                    }
                 }
-                let run = label(body, "berth.dev/run");
-                let ledger = self.ledger(&name);
-                let over = ledger.is_some_and(|ledger| {
-                    ledger
-                        .runs
-                        .iter()
-                        .any(|known| known.identity.short() == run && known.state != RunState::Open)
-                });
-                if over {
+                if unit(&name).is_some_and(|unit| self.branch.was_over(&unit, run)) {
                     self.accuse(format!("{key}: its run was finished before"));
                 }
             }
@@ -116,8 +116,8 @@ impl World {
         let (Some(one), Some(made_for)) = (wanted.get(&experiment), self.made_for.get(name)) else {
             return;
         };
-        let same = (one.parameter, one.run) == (made_for.parameter, made_for.run);
-        if self.rolled_back || !same || one.state != "active" || one.broken || made_for.broken {
+        let same = one.identity() == made_for.identity();
+        if self.excused || !same || one.state != "active" || one.broken || made_for.broken {
             return;
         }
         let role = |pod: &Value| {
@@ -133,7 +133,7 @@ impl World {
             .count();
         if healthy == one.pods() {
             self.accuse(format!(
-                "{name} is deleted without a reason: {one:?}, made for {made_for:?}"
+                "{name} is deleted without a reason: {one}, made for {made_for}"
             ));
         }
     }
@@ -148,7 +148,15 @@ impl World {
             // Without a node and deleted: it never will.
             return !ended && pod["metadata"]["deletionTimestamp"].is_null();
         };
-        !ended && self.server.object("nodes", "", node).is_some()
+        let node = self.server.object("nodes", "", node);
+        !ended && node.is_some_and(|node| !Self::is_out_of_service(&node))
+    }
+
+    /// Whether somebody has said that nothing runs on a node any more.
+    pub(super) fn is_out_of_service(node: &Value) -> bool {
+        let taints = node["spec"]["taints"].as_array();
+        let mut taints = taints.into_iter().flatten();
+        taints.any(|taint| taint["key"] == "node.kubernetes.io/out-of-service")
     }
 
     fn judge_release(&mut self, target: &Target, pod: &Value, after: Option<&Value>) {
@@ -183,16 +191,9 @@ impl World {
                 .flat_map(|attempt| &attempt.ranks);
             ranks.any(|rank| rank.uid.as_deref() == Some(uid) && rank.end.is_some())
         };
-        self.ledger(experiment).is_some_and(|ledger| told(&ledger))
+        let ledger = unit(experiment).and_then(|unit| self.branch.ledger(&unit));
+        ledger.is_some_and(|ledger| told(&ledger))
             || self.spilled(experiment).is_some_and(|ledger| told(&ledger))
-    }
-
-    /// What the status branch says of an experiment.
-    pub(super) fn ledger(&self, experiment: &str) -> Option<UnitLedger> {
-        let unit = unit(experiment)?;
-        let path = unit_path(&unit);
-        let text = self.branch.files().get(&path)?;
-        Some(UnitFile::read(&path, text.as_bytes()).ok()?.ledger)
     }
 
     fn spilled(&self, experiment: &str) -> Option<UnitLedger> {

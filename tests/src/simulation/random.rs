@@ -10,6 +10,13 @@ impl Random {
         Self(seed)
     }
 
+    /// The stream of one event of a story: leaving others out does not change it.
+    pub fn of_event(seed: u64, event: usize) -> Self {
+        let event = u64::try_from(event).unwrap_or(u64::MAX);
+        let mut mixed = Self(seed ^ event.wrapping_mul(0xD6E8_FEB8_6659_FD93));
+        Self(mixed.draw())
+    }
+
     /// The next number.
     pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -27,5 +34,10 @@ impl Random {
     /// True so many times in a thousand.
     pub fn chance(&mut self, per_mille: usize) -> bool {
         self.below(1000) < per_mille
+    }
+
+    /// One of these; `None` of nothing.
+    pub fn one_of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+        all.get(self.below(all.len()))
     }
 }

@@ -1,6 +1,7 @@
 //! A state repository in memory, and what people do to it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use berth_core::desired::{Desired, ListedFile, Loader};
@@ -9,96 +10,66 @@ use berth_core::ledger::Applied;
 use berth_core::reconciler::CommitFacts;
 
 use super::branch::commit_id;
+use super::experiment::Experiment;
 use super::random::Random;
 
-/// What the programs of experiments do; their kind is decided by a hyperparameter, so that one run
-/// always has one script.
-pub const SCRIPTS: u32 = 5;
-
-/// One experiment as its document says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Experiment {
-    /// Decides the script and the size.
-    pub parameter: u32,
-    /// `run`
-    pub run: u32,
-    /// `state`
-    pub state: &'static str,
-    /// The document is broken.
-    pub broken: bool,
+/// Which file holds which experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// Each has its own.
+    Apart,
+    /// All are documents of one.
+    Together,
+    /// Two files, by whether the name's number is even.
+    Pairs,
 }
 
-impl Experiment {
-    /// Which script: 0 ends well, 1 fails always, 2 fails once, 3 goes on for ever, 4 ends well
-    /// and says 0 when it is stopped, too.
-    pub const fn script(&self) -> u32 {
-        self.parameter % SCRIPTS
-    }
-
-    /// Its slots.
-    pub const fn slots(&self) -> u32 {
-        [1, 16, 8, 2, 0][((self.parameter / SCRIPTS + self.parameter) % 5) as usize]
-    }
-
-    /// Its pods.
-    pub const fn pods(&self) -> usize {
-        if self.slots() > 8 { 2 } else { 1 }
-    }
-
-    fn text(&self, name: &str) -> String {
-        let script = match self.script() {
-            0 => "sandbox.berth.dev/run: 5s",
-            1 => "sandbox.berth.dev/run: 3s, sandbox.berth.dev/exit: \"1\"",
-            2 => "sandbox.berth.dev/run: 4s, sandbox.berth.dev/exit: \"attempt=1,rank=0:1;0\"",
-            3 => "sandbox.berth.dev/on-term: \"exit=0,after=1s\"",
-            _ => "sandbox.berth.dev/run: 20s, sandbox.berth.dev/on-term: \"exit=0,after=2s\"",
-        };
-        let broken = if self.broken { "  nonsense: 1\n" } else { "" };
-        format!(
-            "apiVersion: berth.dev/v1alpha1\nkind: Experiment\n\
-             metadata: {{name: {name}, annotations: {{{script}}}}}\nspec:\n  queue: vision\n  \
-             entrypoint: [python, train.py]\n  maxRestarts: 1\n  \
-             resources: {{slotsPerTrial: {}}}\n  hyperparameters: {{p: {}}}\n  run: {}\n  \
-             state: {}\n{broken}",
-            self.slots(),
-            self.parameter,
-            self.run,
-            self.state
-        )
-    }
-}
-
+/// What the documents say.
 #[derive(Debug, Clone)]
-struct Commit {
-    parent: Option<CommitId>,
-    files: Arc<BTreeMap<String, String>>,
-    trailers: Vec<(String, String)>,
+struct State {
     experiments: BTreeMap<String, Experiment>,
     layer: u32,
+    layout: Layout,
+    /// This file cannot be parsed.
+    torn: Option<String>,
 }
 
-/// The repository: every commit that ever was, and the experiments at the tip.
+#[derive(Debug)]
+struct Commit {
+    parent: Option<CommitId>,
+    listing: Vec<ListedFile>,
+    trailers: Vec<(String, String)>,
+    state: Rc<State>,
+}
+
+/// The repository: every commit that ever was, and what the tip says.
 #[derive(Debug)]
 pub struct Repository {
-    /// By name.
-    pub experiments: BTreeMap<String, Experiment>,
-    layer: u32,
+    state: State,
     commits: BTreeMap<CommitId, Commit>,
+    blobs: BTreeMap<BlobId, Arc<[u8]>>,
     tip: CommitId,
     count: u64,
+    /// Every experiment that ever was.
+    ever: BTreeSet<String>,
 }
 
 impl Repository {
     /// A cluster, its defaults, a queue and one experiment.
     pub fn new() -> Self {
         let mut new = Self {
-            experiments: BTreeMap::new(),
-            layer: 0,
+            state: State {
+                experiments: BTreeMap::from([("e0".into(), Experiment::new(0))]),
+                layer: 0,
+                layout: Layout::Apart,
+                torn: None,
+            },
             commits: BTreeMap::new(),
+            blobs: BTreeMap::new(),
             tip: commit_id("state", 0),
             count: 0,
+            ever: BTreeSet::new(),
         };
-        new.experiments.insert("e0".into(), experiment(0));
         new.commit(Vec::new());
         new
     }
@@ -108,45 +79,89 @@ impl Repository {
         self.tip
     }
 
+    /// The experiments at the tip, by name; those in a torn file count as broken.
+    pub fn experiments(&self) -> BTreeMap<String, Experiment> {
+        let state = &self.state;
+        let mut all = state.experiments.clone();
+        for (name, one) in &mut all {
+            one.broken |= state.torn.as_ref() == Some(&state.layout.path(name));
+        }
+        all
+    }
+
+    /// The runs that are asked for at the tip, by experiment and identity.
+    pub fn asked(&self) -> BTreeSet<(String, (u32, u32))> {
+        let all = self.state.experiments.iter();
+        all.map(|(name, one)| (name.clone(), one.identity()))
+            .collect()
+    }
+
+    /// The experiments that were there once and are not now.
+    pub fn withdrawn(&self) -> impl Iterator<Item = &String> {
+        let there = &self.state.experiments;
+        self.ever.iter().filter(|name| !there.contains_key(*name))
+    }
+
     /// Somebody changes something.
     pub fn change(&mut self, random: &mut Random) -> String {
         let name = format!("e{}", random.below(5));
-        let said = self.change_one(&name, random);
+        let said = match random.below(12) {
+            0 => self.move_documents(random),
+            1 => self.tear(&name),
+            2 => {
+                self.state.layer += 1;
+                format!("layer {}", self.state.layer)
+            }
+            _ => self.change_one(&name, random),
+        };
         self.commit(Vec::new());
         said
     }
 
     fn change_one(&mut self, name: &str, random: &mut Random) -> String {
         let parameter = u32::try_from(random.below(25)).unwrap_or(0);
-        let Some(one) = self.experiments.get_mut(name) else {
-            self.experiments.insert(name.into(), experiment(parameter));
-            return format!("add {name} with {parameter}");
+        let Some(one) = self.state.experiments.get_mut(name) else {
+            let new = Experiment::new(parameter);
+            let said = format!("add {name}: {new}");
+            self.state.experiments.insert(name.into(), new);
+            return said;
         };
-        match random.below(9) {
-            0 | 1 => {
-                one.parameter = parameter;
-                return format!("give {name} {parameter}");
-            }
+        match random.below(8) {
+            0 | 1 => one.parameter = parameter,
             2 => one.state = "paused",
             3 => one.state = "active",
             4 if random.chance(300) => one.state = "canceled",
             5 => {
-                self.experiments.remove(name);
+                self.state.experiments.remove(name);
                 return format!("remove {name}");
             }
             6 => one.run += 1,
             7 => one.broken = !one.broken,
-            _ => {
-                self.layer += 1;
-                return format!("layer {}", self.layer);
-            }
+            _ => {}
         }
-        format!("{name}: {one:?}")
+        format!("{name}: {one}")
     }
 
-    /// The last commit of a story: nothing is broken or paused, everything is allowed.
+    /// The same documents in other files.
+    fn move_documents(&mut self, random: &mut Random) -> String {
+        let layouts = [Layout::Apart, Layout::Together, Layout::Pairs];
+        self.state.layout = layouts[random.below(3)];
+        self.state.torn = None;
+        format!("the documents stand {:?}", self.state.layout)
+    }
+
+    fn tear(&mut self, name: &str) -> String {
+        self.state.torn = match self.state.torn {
+            Some(_) => None,
+            None => Some(self.state.layout.path(name)),
+        };
+        format!("torn: {:?}", self.state.torn)
+    }
+
+    /// The last commit of a story: nothing is broken, everything is allowed.
     pub fn settle(&mut self) {
-        for one in self.experiments.values_mut() {
+        self.state.torn = None;
+        for one in self.state.experiments.values_mut() {
             one.broken = false;
         }
         let allow = |key: &str, value: &str| (key.to_owned(), value.to_owned());
@@ -161,30 +176,32 @@ impl Repository {
         let parent = self.commits.get(&self.tip).and_then(|commit| commit.parent);
         let before = parent.and_then(|parent| Some((parent, self.commits.get(&parent)?)));
         if let Some((parent, commit)) = before {
-            self.experiments.clone_from(&commit.experiments);
-            self.layer = commit.layer;
+            self.state = State::clone(&commit.state);
             self.tip = parent;
         }
     }
 
     fn commit(&mut self, trailers: Vec<(String, String)>) {
-        let mut files: BTreeMap<String, String> = self
-            .experiments
-            .iter()
-            .map(|(name, one)| (format!("experiments/{name}.yaml"), one.text(name)))
-            .collect();
-        files.insert("cluster.yaml".into(), CLUSTER.into());
-        files.insert("queue.yaml".into(), QUEUE.into());
-        files.insert("defaults.yaml".into(), defaults(self.layer));
+        let mut listing = Vec::new();
+        for (path, text) in self.state.files() {
+            let bytes: Arc<[u8]> = text.as_bytes().into();
+            let blob = blob(&bytes);
+            listing.push(ListedFile {
+                path: path.into(),
+                blob,
+                size: bytes.len() as u64,
+            });
+            self.blobs.insert(blob, bytes);
+        }
+        self.ever.extend(self.state.experiments.keys().cloned());
         let parent = self.commits.contains_key(&self.tip).then_some(self.tip);
         self.count += 1;
         self.tip = commit_id("state", self.count);
         let commit = Commit {
             parent,
-            files: Arc::new(files),
+            listing,
             trailers,
-            experiments: self.experiments.clone(),
-            layer: self.layer,
+            state: Rc::new(self.state.clone()),
         };
         self.commits.insert(self.tip, commit);
     }
@@ -219,28 +236,13 @@ impl Repository {
                 .filter(|id| !known.contains(id))
                 .collect(),
         };
-        let listing: Vec<ListedFile> = commit
-            .files
-            .iter()
-            .map(|(path, text)| ListedFile {
-                path: path.as_str().into(),
-                blob: blob(text),
-                size: text.len() as u64,
-            })
-            .collect();
-        let all: BTreeMap<BlobId, &String> = self
-            .commits
-            .values()
-            .flat_map(|commit| commit.files.values())
-            .map(|text| (blob(text), text))
-            .collect();
         let blobs: BTreeMap<BlobId, Arc<[u8]>> = loader
-            .missing(&listing, forms)
+            .missing(&commit.listing, forms)
             .into_iter()
-            .filter_map(|id| Some((id, all.get(&id)?.as_bytes().into())))
+            .filter_map(|id| Some((id, Arc::clone(self.blobs.get(&id)?))))
             .collect();
         loader
-            .load(&facts, None, &listing, &[], &blobs, forms)
+            .load(&facts, None, &commit.listing, &[], &blobs, forms)
             .map_err(|findings| format!("{findings:?}"))
     }
 }
@@ -251,21 +253,46 @@ impl Default for Repository {
     }
 }
 
-fn experiment(parameter: u32) -> Experiment {
-    Experiment {
-        parameter,
-        run: 1,
-        state: "active",
-        broken: false,
+impl Layout {
+    fn path(self, name: &str) -> String {
+        match self {
+            Self::Apart => format!("experiments/{name}.yaml"),
+            Self::Together => "experiments.yaml".into(),
+            Self::Pairs => {
+                let even = name.ends_with(['0', '2', '4']);
+                let file = if even { "even" } else { "odd" };
+                format!("experiments/{file}.yaml")
+            }
+        }
     }
 }
 
-fn blob(text: &str) -> BlobId {
+impl State {
+    fn files(&self) -> BTreeMap<String, String> {
+        let mut files: BTreeMap<String, String> = BTreeMap::new();
+        for (name, one) in &self.experiments {
+            let file = files.entry(self.layout.path(name)).or_default();
+            if !file.is_empty() {
+                file.push_str("---\n");
+            }
+            file.push_str(&one.document(name));
+        }
+        if let Some(file) = self.torn.as_ref().and_then(|path| files.get_mut(path)) {
+            file.push_str("spec: [torn\n");
+        }
+        files.insert("cluster.yaml".into(), CLUSTER.into());
+        files.insert("queue.yaml".into(), QUEUE.into());
+        files.insert("defaults.yaml".into(), defaults(self.layer));
+        files
+    }
+}
+
+fn blob(bytes: &[u8]) -> BlobId {
     let mut writer = DigestWriter::new("blob");
-    writer.field(text.as_bytes());
-    let mut bytes = [0; 20];
-    bytes.copy_from_slice(&writer.finish().as_bytes()[..20]);
-    BlobId::from_bytes(bytes)
+    writer.field(bytes);
+    let mut id = [0; 20];
+    id.copy_from_slice(&writer.finish().as_bytes()[..20]);
+    BlobId::from_bytes(id)
 }
 
 fn defaults(layer: u32) -> String {

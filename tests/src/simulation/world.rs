@@ -3,21 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use berth_core::reconciler::{Effect, What};
+use berth_core::ids::CommitId;
 use berth_sandbox::{Body, NodePool, Options, Request, Response, Server};
 use serde_json::{Value, json};
 
 use super::branch::Branch;
-use super::repository::Experiment;
+use super::experiment::Experiment;
+use super::truth::Truth;
+use super::wire::{Target, translate};
 
-/// A fault that is put between the reconciler and the world, to see that it is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Planted {
-    /// Status commits are answered as pushed, and their files are lost.
-    SkippedRecord,
-    /// Later attempts take the names of the first.
-    ReusedAttempt,
-}
+/// How many nodes of 8 slots the cluster begins with.
+pub const NODES: usize = 12;
+/// How long a renewal of the Lease holds, in milliseconds.
+const LEASE: i64 = 15_000;
 
 /// Everything outside the reconciler.
 #[derive(Debug)]
@@ -34,19 +32,32 @@ pub struct World {
     pub made: BTreeSet<String>,
     /// What the document said when a pod was decided on.
     pub made_for: BTreeMap<String, Experiment>,
-    /// The state branch was rolled back: replacements were decided and held.
-    pub rolled_back: bool,
+    /// The short digests of the runs that pods were made for, by experiment and identity.
+    pub runs: BTreeMap<(String, (u32, u32)), String>,
+    /// The state branch was rolled back, or a clock was an hour off, so that deadlines were over at
+    /// once: pods may be stopped though their document does not say so.
+    pub excused: bool,
+    /// What truly became of pods.
+    pub truth: Truth,
     /// What was found to be wrong.
     pub wrong: Vec<String>,
-    /// What happened, newest last.
-    pub trace: Vec<(i64, String)>,
     /// How many calls were carried out.
     pub calls: u64,
+    /// How often the spill was written.
+    pub spills: u64,
+    /// Who leads is decided by the Lease; otherwise whoever lives does.
+    pub elects: bool,
+    /// When somebody deleted the Lease: until it would have run out, two may believe to hold it.
+    pub lease_deleted: i64,
+    /// When each daemon renewed the Lease last.
+    renewed: BTreeMap<u64, i64>,
+    /// What happened, newest last; `None` if nobody will read it.
+    trace: Option<Vec<(i64, String)>>,
 }
 
 impl World {
-    /// A cluster of 12 nodes of 8 slots.
-    pub fn new(seed: u64) -> Self {
+    /// A cluster of nodes of 8 slots.
+    pub fn new(seed: u64, traced: bool) -> Self {
         let options = Options {
             seed,
             nodes: vec![NodePool::gpus(12, 8)],
@@ -60,10 +71,16 @@ impl World {
             git_away: false,
             made: BTreeSet::new(),
             made_for: BTreeMap::new(),
-            rolled_back: false,
+            runs: BTreeMap::new(),
+            excused: false,
+            truth: Truth::default(),
             wrong: Vec::new(),
-            trace: Vec::new(),
             calls: 0,
+            spills: 0,
+            elects: false,
+            lease_deleted: i64::MIN / 2,
+            renewed: BTreeMap::new(),
+            trace: traced.then(Vec::new),
         };
         for name in ["berth", "vision"] {
             let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
@@ -83,37 +100,118 @@ impl World {
         request.user_agent = "kubectl".into();
         let response = self.server.handle(self.now, &request);
         self.server.options_mut().faults = faults;
-        self.say(format!("somebody: {method} {path}: {}", response.status));
+        let status = response.status;
+        self.say(|| format!("somebody: {method} {path}: {status}"));
         response
     }
 
-    /// A call of Berth's.
-    pub fn berth(&mut self, request: &http::Request<Vec<u8>>) -> Response {
+    /// A call of the nth daemon.
+    pub fn berth(&mut self, daemon: u64, request: &http::Request<Vec<u8>>) -> Response {
         let asked = translate(request);
         let target = Target::of(&asked);
         let before = target.as_ref().and_then(|target| self.look(target));
         let response = self.server.handle(self.now, &asked);
-        if let Some(target) = target.filter(|_| asked.method != "GET") {
-            self.calls += 1;
-            let after = self.look(&target);
-            self.say(format!(
-                "berth: {} {}: {}",
-                asked.method, target.name, response.status
-            ));
-            self.judge(&asked.method, &target, before.as_deref(), after.as_deref());
+        let Some(target) = target.filter(|_| asked.method != "GET") else {
+            return response;
+        };
+        self.calls += 1;
+        let after = self.look(&target);
+        let status = response.status;
+        self.spills += u64::from(status == 201 && target.name == "berth-lab.spill");
+        self.say(|| {
+            let lost = matches!(response.body, Body::Lost);
+            let lost = if lost { " (no answer)" } else { "" };
+            format!(
+                "berth {daemon}: {} {} {}: {status}{lost}",
+                asked.method, target.resource, target.name
+            )
+        });
+        if before != after {
+            self.judge_writer(daemon, &target.name);
+        }
+        self.judge(&asked.method, &target, before.as_deref(), after.as_deref());
+        response
+    }
+
+    /// A request about the Lease.
+    pub fn lease(&mut self, daemon: u64, request: &http::Request<Vec<u8>>) -> Response {
+        let asked = translate(request);
+        let before = self.lease_now();
+        let response = self.server.handle(self.now, &asked);
+        let after = self.lease_now();
+        if before != after {
+            let holder = holder(after.as_deref());
+            self.renewed.insert(daemon, self.now);
+            if before.as_deref().map(holder_of) != after.as_deref().map(holder_of) {
+                self.say(|| format!("the Lease is {holder}'s"));
+            }
         }
         response
     }
 
+    /// A status commit of the nth daemon.
+    pub fn push(
+        &mut self,
+        daemon: u64,
+        base: Option<CommitId>,
+        files: &BTreeMap<String, Option<String>>,
+    ) -> Option<CommitId> {
+        let damaged = self.branch.is_damaged();
+        let pushed = self.branch.push(base, files);
+        self.say(|| {
+            let names = files.keys().map(String::as_str).collect::<Vec<_>>();
+            let said = if pushed.is_some() { "done" } else { "outpaced" };
+            format!("berth {daemon}: push {}: {said}", names.join(", "))
+        });
+        if pushed.is_some() {
+            self.judge_writer(daemon, "the status branch");
+            if damaged {
+                self.accuse("it pushed to a status branch that was not its own".into());
+            }
+        }
+        pushed
+    }
+
+    /// Whoever writes must hold the Lease, and have renewed it not too long ago.
+    fn judge_writer(&mut self, daemon: u64, what: &str) {
+        if !self.elects || self.now < self.lease_deleted + LEASE {
+            return;
+        }
+        let lease = self.lease_now();
+        let holds = lease.as_deref().map(holder_of) == Some(&daemon_name(daemon));
+        let renewed = self.renewed.get(&daemon).copied().unwrap_or(i64::MIN / 2);
+        if !holds || self.now >= renewed + LEASE {
+            let holder = holder(lease.as_deref());
+            self.accuse(format!(
+                "berth {daemon} wrote {what} without the Lease, which is {holder}'s"
+            ));
+        }
+    }
+
+    fn lease_now(&self) -> Option<Arc<Value>> {
+        let leases = "leases.coordination.k8s.io";
+        self.server.object(leases, "berth", "berth-lab")
+    }
+
     /// Remembers what happened.
-    pub fn say(&mut self, words: String) {
-        self.trace.push((self.now - 1_767_225_600_000, words));
+    pub fn say(&mut self, words: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.push((self.now - 1_767_225_600_000, words()));
+        }
     }
 
     /// Notes that something is wrong.
     pub fn accuse(&mut self, words: String) {
-        self.say(format!("WRONG {words}"));
+        self.say(|| format!("WRONG {words}"));
         self.wrong.push(words);
+    }
+
+    /// What happened, a line each.
+    pub fn story(&self) -> Vec<String> {
+        let lines = self.trace.iter().flatten();
+        lines
+            .map(|(at, words)| format!("{:>6}.{:03} {words}", at / 1000, at % 1000))
+            .collect()
     }
 
     /// The pods that are there.
@@ -127,131 +225,18 @@ impl World {
     }
 }
 
-/// What a call is about.
-#[derive(Debug)]
-pub struct Target {
-    /// Such as `pods`.
-    pub resource: String,
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
+/// Who the nth daemon is in the Lease.
+pub fn daemon_name(number: u64) -> String {
+    format!("berth {number}")
 }
 
-impl Target {
-    fn of(request: &Request) -> Option<Self> {
-        let parts: Vec<&str> = request.path.trim_matches('/').split('/').collect();
-        let ["api", "v1", "namespaces", namespace, resource, rest @ ..] = parts.as_slice() else {
-            return None;
-        };
-        let name = match rest.first() {
-            Some(name) => (*name).to_owned(),
-            None => serde_json::from_slice::<Value>(&request.body)
-                .ok()?
-                .pointer("/metadata/name")?
-                .as_str()?
-                .to_owned(),
-        };
-        Some(Self {
-            resource: (*resource).to_owned(),
-            namespace: (*namespace).to_owned(),
-            name,
-        })
-    }
+fn holder(lease: Option<&Value>) -> String {
+    let holder = lease.map(holder_of).filter(|holder| !holder.is_empty());
+    holder.unwrap_or("nobody").to_owned()
 }
 
-/// Puts the planted fault into an effect.
-pub fn plant(planted: Option<Planted>, effect: &mut Effect) {
-    match (planted, &mut effect.what) {
-        (Some(Planted::SkippedRecord), What::Record { files, .. }) => {
-            files.retain(|path, _| !path.starts_with("experiment/"));
-        }
-        (Some(Planted::ReusedAttempt), What::Create { body, .. }) => rename(body),
-        _ => {}
-    }
-}
-
-fn rename(body: &mut Value) {
-    let label = |name: &str| {
-        let value = body.pointer(&format!("/metadata/labels/berth.dev~1{name}"))?;
-        Some(value.as_str()?.to_owned())
-    };
-    let (Some(trial), Some(attempt), Some(rank)) =
-        (label("trial"), label("attempt"), label("rank"))
-    else {
-        return;
-    };
-    let name = body["metadata"]["name"].as_str().unwrap_or_default();
-    let end = format!("-{trial}-{attempt}-{rank}");
-    if let Some(start) = name.strip_suffix(&end) {
-        let name = format!("{start}-{trial}-1-{rank}");
-        body["metadata"]["name"] = name.as_str().into();
-        body["metadata"]["annotations"]["berth.dev/id"] = format!("Pod vision/{name}").into();
-    }
-}
-
-/// The same request for the sandbox.
-pub fn translate(request: &http::Request<Vec<u8>>) -> Request {
-    let mut asked = Request::new(request.method().as_str(), request.uri().path());
-    let query = request.uri().query().unwrap_or_default();
-    asked.query = query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(key), decode(value))
-        })
-        .collect();
-    let header = |name: &str| {
-        let value = request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok());
-        value.unwrap_or_default().to_owned()
-    };
-    asked.content_type = header("content-type");
-    asked.accept = header("accept");
-    asked.user_agent = "berth".into();
-    asked.body.clone_from(request.body());
-    asked
-}
-
-/// The bytes of a whole answer; `None` if it was lost or is a watch.
-pub fn bytes(response: &Response) -> Option<&[u8]> {
-    match &response.body {
-        Body::Full(bytes) => Some(bytes),
-        Body::Watch(_) | Body::Lost => None,
-    }
-}
-
-/// `Retry-After` in seconds.
-pub fn retry_after(response: &Response) -> Option<std::time::Duration> {
-    let header = response
-        .headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
-    let seconds = header.and_then(|(_, value)| value.parse().ok());
-    seconds.map(std::time::Duration::from_secs)
-}
-
-fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = (bytes[at] == b'%')
-            .then(|| text.get(at + 1..at + 3))
-            .flatten()
-            .and_then(|pair| u8::from_str_radix(pair, 16).ok());
-        if let Some(byte) = hex {
-            out.push(byte);
-            at += 3;
-        } else {
-            out.push(if bytes[at] == b'+' { b' ' } else { bytes[at] });
-            at += 1;
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+fn holder_of(lease: &Value) -> &str {
+    lease["spec"]["holderIdentity"].as_str().unwrap_or_default()
 }
 
 /// Labels of an object as text; empty if it is absent.
@@ -260,4 +245,9 @@ pub fn label<'a>(object: &'a Value, name: &str) -> &'a str {
         .get(name)
         .and_then(Value::as_str)
         .unwrap_or_default()
+}
+
+/// The name of an object.
+pub fn name_of(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or_default()
 }

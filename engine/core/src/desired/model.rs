@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::units::Units;
-use crate::diagnostic::{Diagnostic, Source, SourceTable};
+use crate::diagnostic::{Diagnostic, Severity, Source, SourceTable};
 use crate::ids::{Digest, DocumentKind, Name, UnitId};
 use crate::kinds::experiment::Memo;
 use crate::kinds::{Cluster, Document, PodDefaults, Queue};
@@ -84,6 +84,16 @@ impl Desired {
     /// Everything that is to be said of the snapshot, errors and warnings.
     pub fn findings(&self) -> &[Diagnostic] {
         &self.findings
+    }
+
+    /// Whether it may hold documents of which not even the names are known, in a file that cannot be
+    /// parsed.
+    pub fn hides_documents(&self) -> bool {
+        let mut nameless = self
+            .findings
+            .iter()
+            .filter(|finding| finding.unit.is_none());
+        nameless.any(|finding| finding.severity == Severity::Error)
     }
 
     /// The texts that places point into.

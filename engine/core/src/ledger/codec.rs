@@ -78,8 +78,7 @@ struct Written<'a> {
 }
 
 #[derive(Deserialize)]
-struct Read {
-    #[allow(dead_code)]
+pub(super) struct Read {
     version: u32,
     unit: UnitId,
     revision: u64,
@@ -89,6 +88,17 @@ struct Read {
 #[derive(Deserialize)]
 struct Head {
     version: u32,
+}
+
+/// What a file says of its own format.
+pub(super) trait HasVersion {
+    fn version(&self) -> u32;
+}
+
+impl HasVersion for Read {
+    fn version(&self) -> u32 {
+        self.version
+    }
 }
 
 impl UnitFile {
@@ -131,25 +141,26 @@ pub(crate) fn to_yaml<T: Serialize>(path: &str, value: &T) -> Result<String, Led
 }
 
 /// Reads a versioned file; a newer version is told apart from a damaged file.
-pub(super) fn from_yaml<T: serde::de::DeserializeOwned>(
+pub(super) fn from_yaml<T: serde::de::DeserializeOwned + HasVersion>(
     path: &str,
     text: &[u8],
 ) -> Result<T, LedgerError> {
+    let newer = |found: u32| LedgerError::Newer {
+        path: path.into(),
+        found,
+    };
     let damaged = |cause: String| LedgerError::Damaged {
         path: path.into(),
-        cause,
+        cause: cause.lines().next().unwrap_or_default().into(),
     };
     let text = std::str::from_utf8(text).map_err(|error| damaged(error.to_string()))?;
-    let version = serde_saphyr::from_str::<Head>(text).map(|head| head.version);
-    match version {
-        Ok(found) if found > FORMAT => Err(LedgerError::Newer {
-            path: path.into(),
-            found,
+    match serde_saphyr::from_str::<T>(text) {
+        Ok(value) if value.version() > FORMAT => Err(newer(value.version())),
+        Ok(value) => Ok(value),
+        // A newer file may be of another form; its version may be all that can be read of it.
+        Err(error) => Err(match serde_saphyr::from_str::<Head>(text) {
+            Ok(head) if head.version > FORMAT => newer(head.version),
+            _ => damaged(error.to_string()),
         }),
-        Ok(_) => serde_saphyr::from_str(text)
-            .map_err(|error| damaged(error.to_string().lines().next().unwrap_or("").into())),
-        Err(error) => Err(damaged(
-            error.to_string().lines().next().unwrap_or("").into(),
-        )),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::codec::{from_yaml, to_yaml};
+use super::codec::{HasVersion, from_yaml, to_yaml};
 use super::{
     APPLIED, Applied, FORMAT, FORMAT_FILE, IDENTITY, LedgerError, UnitFile, UnitLedger, unit_path,
 };
@@ -30,6 +30,10 @@ pub struct Progress {
     /// Documents whose runs could not be proven at `berth reanchor`, nor looked at since.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unproven: BTreeSet<UnitId>,
+    /// Since `berth reanchor` there was always a file that could not be parsed: what comes up now may
+    /// have stood in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
 }
 
 /// A commit that allowed the state branch to be rewritten.
@@ -71,6 +75,12 @@ struct Versioned<T> {
     version: u32,
     #[serde(flatten)]
     value: T,
+}
+
+impl<T> HasVersion for Versioned<T> {
+    fn version(&self) -> u32 {
+        self.version
+    }
 }
 
 impl Ledger {
@@ -249,6 +259,7 @@ mod tests {
                 at: Timestamp::from_millis(1_700_000_000_000),
             }),
             unproven: [unit()].into(),
+            hidden: true,
         };
         let files = [
             (FORMAT_FILE.to_owned(), b"1\n".to_vec()),

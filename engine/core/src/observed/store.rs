@@ -200,6 +200,11 @@ impl Observed {
         self.facts.values().map(|(_, fact)| fact)
     }
 
+    /// When the newest object was made, by the server's clock.
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.facts().map(|fact| fact.created).max()
+    }
+
     /// The objects of a unit, by key.
     pub fn of_unit(&self, unit: &UnitId) -> Vec<&Fact> {
         let keys = self.by_unit.get(unit).into_iter().flatten();

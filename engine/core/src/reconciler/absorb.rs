@@ -95,8 +95,8 @@ impl Reconciler {
             self.dirty.extend(old.frozen().keys().cloned());
         } else {
             self.dirty.extend(self.units.keys().cloned());
-            self.doubt();
         }
+        self.doubt();
         self.findings(desired);
         self.queues = queues(desired);
         self.capacity_moved = true;
@@ -157,14 +157,29 @@ impl Reconciler {
         }
         let commit = desired.commit();
         let progress = &mut self.book.progress;
+        let before = self.lineage.rewrite;
         if self.lineage.follow(progress.commit, commit, now) {
             progress.commit = Some(commit.id);
             self.book.general = true;
+        }
+        if self.lineage.rewrite != before {
+            self.lineage.cover(self.observed.newest());
+            self.lineage.early = self.book.unseen.is_some();
         }
         progress.rewrite = self.lineage.rewrite;
         progress.home.clone_from(&self.home);
         self.dirty.extend(self.held.iter().cloned());
         self.dirty.extend(self.pruning.iter().cloned());
+    }
+
+    /// Everything that lives is seen: what was there when a rewrite was allowed is known only now.
+    pub(super) fn cover_early(&mut self) {
+        if std::mem::take(&mut self.lineage.early) {
+            self.lineage.cover(self.observed.newest());
+            self.book.progress.rewrite = self.lineage.rewrite;
+            self.book.general = true;
+            self.todo.extend(self.held.iter().cloned());
+        }
     }
 
     fn guard_anew(&mut self) {
@@ -217,6 +232,7 @@ impl Reconciler {
         self.lineage.rewrite = book.progress.rewrite;
         book.spill = version;
         book.spilled = spilled(spill);
+        book.unheard = false;
         self.book.unanchored.clear();
         let mut pushed = BTreeMap::new();
         for (id, known) in ledger.units {
@@ -237,24 +253,9 @@ impl Reconciler {
             self.count(id);
         }
         self.dirty.extend(all);
-        if self.desired.is_some() {
-            self.doubt();
-        }
+        self.doubt();
         self.capacity_moved = true;
         self.follow(now);
-    }
-
-    /// After a reanchor the runs of all documents are unproven, until each was looked at.
-    fn doubt(&mut self) {
-        if std::mem::take(&mut self.reanchored) {
-            // Also of those that are not valid now: they are looked at once they are.
-            let found = self.desired.iter().flat_map(|desired| desired.findings());
-            let found = found.filter_map(|finding| finding.unit.as_ref());
-            let all = self.units.keys().chain(found);
-            let runs = all.filter(|id| id.kind.has_queue()).cloned();
-            self.book.progress.unproven.extend(runs);
-            self.book.general = true;
-        }
     }
 }
 

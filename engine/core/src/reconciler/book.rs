@@ -25,6 +25,8 @@ pub(super) struct Book {
     /// The ledger was read, and not everything that lives was seen since: what would be said now of
     /// units would be half of the truth.
     pub unseen: Option<Unseen>,
+    /// A push may have gone through whose answer was lost.
+    pub unheard: bool,
     /// Since when pushing fails.
     pub failing: Option<Timestamp>,
     pub tries: u32,
@@ -35,6 +37,8 @@ pub(super) struct Book {
     pub anchored: Option<CommitId>,
     /// What was pushed since: each tip with its units and their revision, oldest first.
     pub unanchored: Vec<(CommitId, BTreeMap<UnitId, u64>)>,
+    /// Whether `berth reanchor` doubts runs.
+    pub doubts: Doubts,
     pub anchor_tries: u32,
     pub anchor_not_before: Timestamp,
     /// The spill's version, if there is one.
@@ -44,6 +48,13 @@ pub(super) struct Book {
     pub spill_not_before: Timestamp,
 }
 
+impl Book {
+    /// Whether the anchor is to name the tip, and does not.
+    pub fn is_behind(&self) -> bool {
+        self.doubts == Doubts::None && self.anchored != self.tip
+    }
+}
+
 /// How long it is waited for a whole view before anything is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unseen {
@@ -51,4 +62,17 @@ pub(super) enum Unseen {
     New,
     /// Until then at the latest.
     Until(Timestamp),
+}
+
+/// How far `berth reanchor` is with the runs that it doubts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Doubts {
+    /// There is nothing to doubt, or it is pushed.
+    #[default]
+    None,
+    /// They are doubted once there is a snapshot.
+    Raised,
+    /// That is not pushed yet: until then the anchor does not move, or nobody would know of it any
+    /// more.
+    Unpushed,
 }

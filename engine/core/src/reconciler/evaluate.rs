@@ -8,7 +8,7 @@ use super::{ServerWords, What};
 use crate::arbiter::{Asked, Supply, admit};
 use crate::ids::{ObjectKey, ObjectKind, Timestamp, UnitId};
 use crate::kinds::{self, Ask, AttemptKey, Grant, NodeState, Recipe, View, Want};
-use crate::ledger::{Known, Run, RunState, UnitLedger, UnitStatus};
+use crate::ledger::{Known, UnitLedger, UnitStatus};
 use crate::observed::{Coverage, Fact, Observed};
 use crate::reconciler::WatchKey;
 
@@ -153,32 +153,9 @@ impl Reconciler {
         }
     }
 
-    /// Whether nothing that lives proves the open runs of a unit, after `berth reanchor`. Only a
-    /// complete view tells. What has ended may be all that is left of a run that was finished.
-    fn is_unproven(&mut self, id: &UnitId) -> bool {
-        let unit = self.desired.as_ref().and_then(|desired| desired.unit(id));
-        let queue = unit.and_then(|unit| unit.scope.queue.as_ref());
-        let namespace = queue.map(|queue| queue.spec.namespace.as_str());
-        if !self.book.progress.unproven.contains(id) || !self.sees(namespace) {
-            return false;
-        }
-        let pods = self.observed.of_unit(id).into_iter();
-        let mut pods = pods.filter_map(|fact| fact.pod.as_ref());
-        let proven = pods.any(|pod| pod.end.is_none());
-        if proven {
-            self.settled(id);
-        }
-        !proven
-    }
-
-    /// It is settled what becomes of the open runs of a unit that could not be proven.
-    fn settled(&mut self, id: &UnitId) {
-        self.book.general |= self.book.progress.unproven.remove(id);
-    }
-
     /// All namespaces that Berth uses or used are seen. One that cannot be read stops only what
     /// stands in it.
-    fn sees(&self, namespace: Option<&str>) -> bool {
+    pub(super) fn sees(&self, namespace: Option<&str>) -> bool {
         self.book.progress.namespaces.iter().all(|one| {
             self.observed.complete_in(one)
                 || (namespace.is_some_and(|own| own != one) && self.unreadable(one).is_some())
@@ -218,22 +195,13 @@ impl Reconciler {
         if let Some(due) = want.due {
             self.wake(id, due);
         }
-        let unproven = self.is_unproven(id);
+        let wanted = want.ledger.take();
+        let ledger = self.prove(id, wanted.as_ref(), now).or(wanted);
         let sequence = self.sequence;
         let desired = self.desired.as_ref();
         let made_of = desired.and_then(|desired| desired.shared_unit(id));
         let state = self.units.entry(id.clone()).or_default();
         state.made_of = made_of.cloned();
-        let mut ledger = want.ledger.take();
-        if unproven {
-            let entry = ledger.or_else(|| state.known.as_ref().map(|known| known.ledger.clone()));
-            // A unit that the ledger does not know gets its run in a later round.
-            let runs = entry.as_ref().is_some_and(|entry| !entry.runs.is_empty());
-            if runs {
-                self.book.general |= self.book.progress.unproven.remove(id);
-            }
-            ledger = entry.map(|entry| mark_unknown(entry, now));
-        }
         let before = state.known.as_ref().map(|known| &known.ledger);
         let changed = ledger.filter(|ledger| before != Some(ledger));
         let again = changed.is_some();
@@ -411,16 +379,6 @@ pub(super) fn sentence(words: &ServerWords) -> String {
         "the server refused ({} {}): {message}",
         words.code, words.reason
     )
-}
-
-fn mark_unknown(mut ledger: UnitLedger, now: Timestamp) -> UnitLedger {
-    let open = |run: &&mut Run| run.state == RunState::Open;
-    for run in ledger.runs.iter_mut().filter(open) {
-        run.state = RunState::Unknown;
-        run.finished = Some(now);
-        run.reason = Some("its history cannot be proven since `berth reanchor`".into());
-    }
-    ledger
 }
 
 fn node_state(observed: &Observed, name: &str) -> NodeState {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::book::Doubts;
 use super::flight::Flight;
 use super::state::Reconciler;
 use super::{Anchor, Identity, What};
@@ -34,8 +35,11 @@ pub(super) struct Outside {
     pub ledger: Option<Result<Ledger, LedgerError>>,
     /// All three were read, agree, and are in force.
     pub accepted: bool,
-    /// Another writer may have been at work: read all three again.
+    /// Another writer may have been at work: read all three again before anything else.
     pub stale: bool,
+    /// A push of ours may have arrived unheard, and the branch has moved: read all three again before
+    /// the next push. The rest goes on meanwhile, as while Git is away.
+    pub overtaken: bool,
     pub tries: u32,
     /// Looks since every write stopped.
     pub looks: u32,
@@ -53,6 +57,16 @@ impl Outside {
         };
     }
 
+    /// Forgets what was read, and not that it is in force.
+    fn reread(&mut self) {
+        (self.place, self.spill, self.ledger) = (None, None, None);
+    }
+
+    /// Whether what is in force is all that is to be known.
+    fn settled(&self) -> bool {
+        self.accepted && !self.overtaken
+    }
+
     fn complete(&self) -> bool {
         self.place.is_some() && self.spill.is_some() && self.ledger.is_some()
     }
@@ -62,22 +76,18 @@ impl Reconciler {
     /// Asks for what is kept outside, unless it is there.
     pub(super) fn ask_outside(&mut self, now: Timestamp) -> Option<super::Effect> {
         // What was given out is answered first: a late answer must not be taken for what is read.
-        let writing = |flight: &Flight| {
-            matches!(
-                flight,
-                Flight::Record(_) | Flight::Spill(_) | Flight::SpillGone | Flight::Anchor { .. }
-            )
-        };
-        if self.outside.stale && !self.flights.any(writing) {
+        let writing = self.writing();
+        if self.outside.stale && !writing {
             self.outside.forget();
         }
-        let reading = self.flights.any(|flight| matches!(flight, Flight::Reload));
-        if self.outside.accepted
-            || self.outside.complete()
-            || reading
-            || now < self.outside.not_before
-        {
+        if self.outside.settled() || self.reading() || now < self.outside.not_before {
             return None;
+        }
+        match self.outside.accepted {
+            true if writing => return None,
+            true => self.outside.reread(),
+            false if self.outside.complete() => return None,
+            false => {}
         }
         let id = self.flights.start(Flight::Reload);
         Some(super::Effect {
@@ -88,9 +98,30 @@ impl Reconciler {
         })
     }
 
+    /// When what is kept outside is read again though it is in force.
+    pub(super) fn reread_due(&self) -> Option<Timestamp> {
+        let waits = self.outside.overtaken && !self.reading() && !self.writing();
+        waits.then_some(self.outside.not_before)
+    }
+
+    /// Whether what is kept outside is being written.
+    fn writing(&self) -> bool {
+        self.flights.any(|flight| {
+            matches!(
+                flight,
+                Flight::Record(_) | Flight::Spill(_) | Flight::SpillGone | Flight::Anchor { .. }
+            )
+        })
+    }
+
+    /// Whether what is kept outside is being read.
+    pub(super) fn reading(&self) -> bool {
+        self.flights.any(|flight| matches!(flight, Flight::Reload))
+    }
+
     /// Once all three are read: checks them against each other and puts them in force.
     pub(super) fn accept_outside(&mut self, now: Timestamp) {
-        if self.outside.accepted || !self.outside.complete() {
+        if self.outside.settled() || !self.outside.complete() {
             return;
         }
         self.land_reload();
@@ -127,8 +158,10 @@ impl Reconciler {
                 self.identity = settled.identity;
                 self.book.anchor = place.anchor.as_ref().map(|anchor| anchor.version);
                 self.book.anchored = place.anchor.and_then(|anchor| anchor.status);
-                self.outside.accepted = true;
-                self.reanchored |= settled.unproven;
+                (self.outside.accepted, self.outside.overtaken) = (true, false);
+                if settled.unproven {
+                    self.book.doubts = Doubts::Raised;
+                }
                 self.take_ledger(&branch, ledger, &data, version, now);
             }
             Err(sentence) => self.stop("identity", sentence),

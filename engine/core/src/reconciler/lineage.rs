@@ -21,6 +21,8 @@ pub(super) struct Lineage {
     broken: Option<String>,
     /// The rewrite that was allowed last: objects of the history before it are ours to delete.
     pub(super) rewrite: Option<Rewrite>,
+    /// It was allowed before everything that lives was seen.
+    pub(super) early: bool,
 }
 
 impl Lineage {
@@ -62,6 +64,14 @@ impl Lineage {
             _ => None,
         };
         self.broken.is_none()
+    }
+
+    /// The rewrite covers what was made up to then, whatever our clock said when it was allowed: the
+    /// server's clock dates objects.
+    pub(super) fn cover(&mut self, newest: Option<Timestamp>) {
+        if let (Some(rewrite), Some(newest)) = (&mut self.rewrite, newest) {
+            rewrite.at = rewrite.at.max(newest);
+        }
     }
 
     /// Whether what was made for `commit` may be deleted as this snapshot does not want it.
@@ -147,6 +157,21 @@ mod tests {
         lineage.tell(&allowed);
         assert!(lineage.follow(Some(id(3)), &allowed, at(20)));
         assert!(lineage.allows(Some(id(3)), at(5)).is_ok());
+    }
+
+    #[test]
+    fn an_allowed_rewrite_covers_what_was_there_by_the_clock_of_the_server() {
+        let hour = 3600;
+        let mut lineage = Lineage::default();
+        let allowed = commit(5, None, &[1, 4], true);
+        lineage.tell(&allowed);
+        assert!(lineage.follow(Some(id(3)), &allowed, at(20)));
+        assert!(lineage.allows(Some(id(3)), at(hour)).is_err());
+        lineage.cover(Some(at(hour)));
+        assert!(lineage.allows(Some(id(3)), at(hour)).is_ok());
+        lineage.cover(Some(at(5)));
+        assert!(lineage.allows(Some(id(3)), at(hour)).is_ok());
+        assert!(lineage.allows(Some(id(3)), at(hour + 601)).is_err());
     }
 
     #[test]

@@ -27,11 +27,15 @@ mod flight;
 mod identity;
 mod lineage;
 mod options;
+mod proof;
 mod record;
 mod retry;
+mod spill;
 mod stamp;
 mod state;
 mod step;
+#[cfg(test)]
+mod testing;
 
 pub(crate) use absorb::line;
 pub use anchor::{InvalidAnchor, anchor_name, spill_name};

@@ -1,9 +1,9 @@
-//! The status branch, the spill and the anchor.
+//! The status branch and the anchor.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::book::Unseen;
+use super::book::{Doubts, Unseen};
 use super::flight::{Batch, Flight};
 use super::state::Reconciler;
 use super::{Anchor, Effect, Outcome, What, retry};
@@ -14,13 +14,8 @@ use crate::ledger::{
 };
 use crate::report;
 
-/// After so long without Git, outcomes go into the cluster, so that pods need not wait.
-pub(super) const SPILL_AFTER: Duration = Duration::from_mins(1);
 /// A commit message names so many documents.
 const LINES: usize = 50;
-/// A ConfigMap holds 1 MiB (Kubernetes, `MaxSecretSize` and its like); this leaves room.
-const SPILL_BYTES: usize = 900 * 1024;
-
 /// After so long, what is known of a part of the cluster is recorded without the rest.
 const WHOLE_VIEW: Duration = Duration::from_secs(10);
 
@@ -30,10 +25,14 @@ impl Reconciler {
     pub(super) fn look_whether_seen(&mut self, now: Timestamp) {
         if self.book.unseen.is_some() && self.ready() {
             self.book.unseen = None;
+            self.cover_early();
         }
         match self.book.unseen {
             Some(Unseen::New) => self.book.unseen = Some(Unseen::Until(now.plus(WHOLE_VIEW))),
-            Some(Unseen::Until(end)) if end <= now => self.book.unseen = None,
+            Some(Unseen::Until(end)) if end <= now => {
+                self.book.unseen = None;
+                self.lineage.early = false;
+            }
             _ => {}
         }
     }
@@ -42,6 +41,7 @@ impl Reconciler {
     pub(super) fn record(&mut self, now: Timestamp) -> Option<Effect> {
         let nothing = self.book.pending.is_empty() && !self.book.general && !self.book.drift;
         if nothing
+            || self.outside.overtaken
             || now < self.record_at()
             || self.flights.any(|one| matches!(one, Flight::Record(_)))
         {
@@ -63,6 +63,7 @@ impl Reconciler {
         if files.is_empty() {
             self.book.failing = None;
             self.book.tries = 0;
+            self.book.doubts = Doubts::None;
             self.pushed(batch.units);
             return None;
         }
@@ -104,7 +105,8 @@ impl Reconciler {
     /// When what waits to be recorded is given; `None` if nothing waits, or it is under way.
     pub(super) fn record_due(&self) -> Option<Timestamp> {
         let under_way = self.flights.any(|one| matches!(one, Flight::Record(_)));
-        (self.to_record() && !under_way).then(|| self.record_at())
+        let can = self.to_record() && !under_way && !self.outside.overtaken;
+        can.then(|| self.record_at())
     }
 
     /// Whether a daemon that ends has still something to write, and can: so that the branch says
@@ -112,9 +114,15 @@ impl Reconciler {
     pub fn to_part(&self, now: Timestamp) -> bool {
         let book = &self.book;
         let record = self.to_record() && book.failing.is_none();
-        let anchor = book.anchored != book.tip && book.anchor_tries == 0;
+        let anchor = book.is_behind() && book.anchor_tries == 0;
         let knows = self.outside.accepted && !self.outside.stale && self.identity.is_some();
         knows && self.may_write(now) && self.throttled.is_none() && (record || anchor)
+    }
+
+    /// Whether ledger and cluster know each other: what `berth reanchor` doubts is pushed, and the
+    /// anchor names the tip.
+    pub fn is_anchored(&self) -> bool {
+        self.book.doubts == Doubts::None && self.book.anchored == self.book.tip
     }
 
     /// The loop ends: what waits to be recorded is due at once, but for the pause after a failure.
@@ -216,6 +224,7 @@ impl Reconciler {
                 book.last = Some(now);
                 book.failing = None;
                 book.tries = 0;
+                (book.doubts, book.unheard) = (Doubts::None, false);
                 self.pushed(batch.units);
             }
             other => {
@@ -227,11 +236,14 @@ impl Reconciler {
                 let wait = retry::delay(self.options.seed, "record", self.book.tries)
                     .min(Duration::from_mins(1));
                 self.book.not_before = now.plus(wait);
-                // Somebody else pushed, or an earlier push of ours went through unheard. One that may
-                // have gone through is no reason to stop: what is not known to be pushed is not
-                // durable, and the next push finds out, once Git is there.
-                if matches!(other, Outcome::Outpaced) {
-                    self.outside.stale = true;
+                // A push that may have gone through is no reason to stop: what is not known to be pushed
+                // is not durable, and the next push finds out, once Git is there. Nor is it one that
+                // the branch has moved then. Otherwise somebody else pushed.
+                match other {
+                    Outcome::Unknown(_) => self.book.unheard = true,
+                    Outcome::Outpaced if self.book.unheard => self.outside.overtaken = true,
+                    Outcome::Outpaced => self.outside.stale = true,
+                    _ => {}
                 }
             }
         }
@@ -277,133 +289,10 @@ impl Reconciler {
         }
     }
 
-    /// Writes what is known and not pushed into the cluster, if Git was away for too long and a
-    /// pod waits for it.
-    pub(super) fn spill(&mut self, now: Timestamp) -> Option<Effect> {
-        let long = self
-            .book
-            .failing
-            .is_some_and(|since| now.since(since) >= SPILL_AFTER);
-        let under_way = self
-            .flights
-            .any(|one| matches!(one, Flight::Spill(_) | Flight::SpillGone));
-        if under_way || now < self.book.spill_not_before {
-            return None;
-        }
-        if !long {
-            return self.drop_spill();
-        }
-        if self.losable.is_empty() {
-            return None;
-        }
-        let (units, data) = self.spill_data();
-        let id = self.flights.start(Flight::Spill(units));
-        let what = What::Keep {
-            name: self.spill_name(),
-            data: Some(data),
-            version: self.book.spill,
-        };
-        Some(Effect {
-            id,
-            unit: None,
-            why: "Git is away: outcomes are kept in the cluster".into(),
-            what,
-        })
-    }
-
-    /// Outcomes that are pending, and all that the spill holds already: it is replaced as a whole.
-    fn spill_data(&self) -> (BTreeMap<UnitId, u64>, BTreeMap<String, String>) {
-        let mut units = BTreeMap::new();
-        let mut data = BTreeMap::new();
-        let mut room = SPILL_BYTES;
-        let spilled = &self.book.spilled;
-        let new = self.losable.iter().filter(|id| !spilled.contains_key(id));
-        for id in spilled.keys().chain(new) {
-            let Some(known) = self.unit_ledger(id) else {
-                continue;
-            };
-            let text = UnitFile::write(
-                id,
-                known.revision,
-                &known.ledger,
-                &crate::ledger::UnitStatus::default(),
-            );
-            let Ok(text) = text else {
-                continue;
-            };
-            if text.len() > room {
-                continue;
-            }
-            room -= text.len();
-            data.insert(unit_path(id).replace('/', "."), text);
-            units.insert(id.clone(), known.revision);
-        }
-        (units, data)
-    }
-
-    /// What the spill held is pushed now.
-    fn drop_spill(&mut self) -> Option<Effect> {
-        if self.book.spill.is_none() || !self.book.spilled.is_empty() || self.to_record() {
-            return None;
-        }
-        let id = self.flights.start(Flight::SpillGone);
-        let what = What::Keep {
-            name: self.spill_name(),
-            data: None,
-            version: self.book.spill,
-        };
-        Some(Effect {
-            id,
-            unit: None,
-            why: "what was kept in the cluster is pushed".into(),
-            what,
-        })
-    }
-
-    pub(super) fn spill_answered(
-        &mut self,
-        now: Timestamp,
-        units: BTreeMap<UnitId, u64>,
-        outcome: Outcome,
-    ) {
-        match outcome {
-            Outcome::Kept(version) => {
-                self.book.spill = Some(version);
-                for (id, revision) in &units {
-                    if let Some(state) = self.units.get_mut(id) {
-                        state.durable = state.durable.max(*revision);
-                    }
-                    self.weigh_outcomes(id);
-                    self.todo.insert(id.clone());
-                }
-                self.book.spilled = units;
-            }
-            other => self.keep_failed(now, &other),
-        }
-    }
-
-    pub(super) fn spill_gone(&mut self, now: Timestamp, outcome: Outcome) {
-        match outcome {
-            Outcome::Kept(_) | Outcome::Done(_) | Outcome::Absent => self.book.spill = None,
-            other => self.keep_failed(now, &other),
-        }
-    }
-
-    fn keep_failed(&mut self, now: Timestamp, outcome: &Outcome) {
-        self.book.spill_not_before = now.plus(Duration::from_secs(2));
-        // Somebody else wrote it, or our own write went through unheard.
-        if matches!(
-            outcome,
-            Outcome::Conflict | Outcome::Absent | Outcome::Exists(_) | Outcome::Unknown(_)
-        ) {
-            self.outside.stale = true;
-        }
-    }
-
     /// The anchor names the last pushed commit.
     pub(super) fn anchor(&mut self, now: Timestamp) -> Option<Effect> {
         let identity = self.identity.clone()?;
-        let behind = self.book.tip.is_some() && self.book.anchored != self.book.tip;
+        let behind = self.book.tip.is_some() && self.book.is_behind();
         let under_way = self.flights.any(|one| matches!(one, Flight::Anchor { .. }));
         if !behind || under_way || now < self.book.anchor_not_before {
             return None;
@@ -478,3 +367,6 @@ impl Reconciler {
         self.outside.not_before = now.plus(wait.min(Duration::from_secs(30)));
     }
 }
+
+#[cfg(test)]
+mod tests;

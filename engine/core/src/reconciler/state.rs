@@ -68,7 +68,6 @@ pub struct Reconciler {
     /// Those of them with an ask that neither holds nor was granted.
     pub(super) waiting: BTreeSet<UnitId>,
     pub(super) pruning: BTreeSet<UnitId>,
-    pub(super) reanchored: bool,
     pub(super) grants: BTreeMap<UnitId, BTreeMap<AttemptKey, Grant>>,
     pub(super) capacity_moved: bool,
     /// Units of which the snapshot's findings say something.
@@ -118,7 +117,6 @@ impl Reconciler {
             asked_anew: BTreeSet::new(),
             waiting: BTreeSet::new(),
             pruning: BTreeSet::new(),
-            reanchored: false,
             grants: BTreeMap::new(),
             capacity_moved: false,
             found: BTreeSet::new(),

@@ -4,7 +4,7 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use super::flight::Flight;
-use super::record::SPILL_AFTER;
+use super::spill::SPILL_AFTER;
 use super::state::Reconciler;
 use super::{Effect, Role, retry};
 use crate::ids::{Timestamp, UnitId};
@@ -50,7 +50,8 @@ impl Reconciler {
             self.act(now, &mut out);
         }
         out.extend(self.record(now));
-        if !throttled {
+        // What is being read is not written meanwhile.
+        if !throttled && !self.reading() {
             out.extend(self.spill(now));
             out.extend(self.anchor(now));
         }
@@ -77,19 +78,23 @@ impl Reconciler {
         }
         // Until all that is kept outside is read again, nothing else is done.
         if !self.outside.accepted {
-            let reading = self.flights.any(|one| matches!(one, Flight::Reload));
-            return (!reading).then_some(self.outside.not_before);
+            return (!self.reading()).then_some(self.outside.not_before);
         }
+        let reread = self.reread_due();
         let woken = self.wakes.first().map(|(at, _)| *at);
         let record = self.record_due();
-        let behind = self.book.anchored != self.book.tip
-            && !self.flights.any(|one| matches!(one, Flight::Anchor { .. }));
+        let behind =
+            self.book.is_behind() && !self.flights.any(|one| matches!(one, Flight::Anchor { .. }));
         let anchor = behind.then_some(self.book.anchor_not_before);
-        let spill = self.spill_at();
+        let (anchor, spill) = if self.reading() {
+            (None, None)
+        } else {
+            (anchor, self.spill_at())
+        };
         // What calls the cluster waits as long as the cluster says.
         let told = self.throttled.unwrap_or_default();
         let (anchor, spill) = (anchor.map(|at| at.max(told)), spill.map(|at| at.max(told)));
-        let all = [woken, record, anchor, spill, self.throttled];
+        let all = [woken, record, anchor, spill, reread, self.throttled];
         all.into_iter().flatten().min()
     }
 

@@ -1,0 +1,94 @@
+//! What proves, after `berth reanchor`, that a run is still open.
+
+use super::book::Doubts;
+use super::state::Reconciler;
+use crate::ids::{Timestamp, UnitId};
+use crate::ledger::{Attempt, Run, RunState, UnitLedger};
+use crate::observed::Fact;
+
+impl Reconciler {
+    /// After a reanchor the runs of all documents are unproven, until each was looked at: also of
+    /// those that are not valid now. Of those in a file that cannot be parsed not even the names are
+    /// known: whatever comes up until it is mended is unproven too.
+    pub(super) fn doubt(&mut self) {
+        let Some(desired) = &self.desired else {
+            return;
+        };
+        let all = self.book.doubts == Doubts::Raised;
+        if !all && !self.book.progress.hidden {
+            return;
+        }
+        let known = |id: &UnitId| self.units.get(id).is_some_and(|unit| unit.known.is_some());
+        let found = desired.findings().iter();
+        let found = found.filter_map(|finding| finding.unit.as_ref());
+        let runs = self.units.keys().chain(found);
+        let runs = runs.filter(|id| id.kind.has_queue() && (all || !known(id)));
+        self.book.progress.unproven.extend(runs.cloned());
+        if all {
+            self.book.doubts = Doubts::Unpushed;
+        }
+        self.book.progress.hidden = desired.hides_documents();
+        self.book.general = true;
+    }
+
+    /// The entry of a unit whose open runs need a proof since `berth reanchor`, with those marked
+    /// that have none; `None` if none needs one, or if it cannot be told yet: only a complete view
+    /// tells.
+    pub(super) fn prove(
+        &mut self,
+        id: &UnitId,
+        wanted: Option<&UnitLedger>,
+        now: Timestamp,
+    ) -> Option<UnitLedger> {
+        let desired = self.desired.as_ref();
+        let unit = desired.and_then(|desired| desired.unit(id));
+        let queue = unit.and_then(|unit| unit.scope.queue.as_ref());
+        let namespace = queue.map(|queue| queue.spec.namespace.as_str());
+        if !self.book.progress.unproven.contains(id) || !self.sees(namespace) {
+            return None;
+        }
+        let known = self.units.get(id).and_then(|state| state.known.as_ref());
+        let known = known.map(|known| &known.ledger);
+        // A unit that the ledger does not know gets its run in a later round.
+        let entry = wanted.or(known).filter(|entry| !entry.runs.is_empty())?;
+        self.book.progress.unproven.remove(id);
+        self.book.general = true;
+        Some(mark_unproven(entry, &self.observed.of_unit(id), now))
+    }
+}
+
+/// Open runs that nothing proves are unknown. What ended may be all that is left of a run that was
+/// finished, and so may what is going.
+fn mark_unproven(ledger: &UnitLedger, objects: &[&Fact], now: Timestamp) -> UnitLedger {
+    let mut ledger = ledger.clone();
+    let unproven = |run: &&mut Run| run.state == RunState::Open && !is_proven(run, objects);
+    for run in ledger.runs.iter_mut().filter(unproven) {
+        run.state = RunState::Unknown;
+        run.finished = Some(now);
+        run.reason = Some("its history cannot be proven since `berth reanchor`".into());
+    }
+    ledger
+}
+
+/// Whether an attempt of the run goes on: it has not ended, all its pods were seen, and nobody
+/// asked one of them to stop. Berth itself does so when a run is over.
+fn is_proven(run: &Run, objects: &[&Fact]) -> bool {
+    let last = run.trials.iter().filter_map(|trial| trial.attempts.last());
+    let mut open = last.filter(|attempt| attempt.end.is_none());
+    open.any(|attempt| is_whole(attempt, objects))
+}
+
+fn is_whole(attempt: &Attempt, objects: &[&Fact]) -> bool {
+    let records = || attempt.ranks.iter();
+    let lives = |uid: &str| {
+        let fact = objects.iter().find(|fact| *fact.uid.0 == *uid);
+        fact.is_some_and(|fact| fact.deleting.is_none())
+    };
+    let runs = |uid: &Option<String>| uid.as_deref().is_some_and(lives);
+    let seen = (0..attempt.pods).all(|rank| records().any(|record| record.rank == rank));
+    seen && records().all(|record| record.end.is_some() || runs(&record.uid))
+        && records().any(|record| record.end.is_none())
+}
+
+#[cfg(test)]
+mod tests;

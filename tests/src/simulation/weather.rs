@@ -1,0 +1,357 @@
+//! What may go wrong.
+
+use berth_core::ids::ObjectKind;
+use berth_sandbox::Denial;
+use serde_json::{Value, json};
+
+use super::branch::Damage;
+use super::pending::anchor;
+use super::random::Random;
+use super::stage::Stage;
+use super::world::{NODES, World, label, name_of};
+
+/// So many nodes are never missed: the experiments fit on the others.
+const SPARE_NODES: usize = 2;
+/// More evictions than this keep a story from coming to an end.
+const EVICTIONS: u32 = 8;
+
+impl Stage {
+    /// Something goes wrong, or somebody does something.
+    pub(super) fn disturb(&mut self, random: &mut Random) {
+        match random.below(26) {
+            0..3 => self.evict(random),
+            3 | 4 => self.lose_node(random),
+            5 | 6 => self.bring_nodes_back(),
+            7 => self.delete_node(random),
+            8 => self.taint_lost_node(),
+            9 | 10 => self.block(random),
+            11 => self.unblock(),
+            12..14 => self.meddle(random),
+            14 => {
+                if random.chance(500) {
+                    self.world.server.compact();
+                }
+                self.world.server.cut_watches();
+                self.world.say(|| "all watches break".into());
+            }
+            15 | 16 => self.shift_clock(random),
+            17 => self.free_pod(random),
+            18 => self.toggle_garbage_collection(),
+            19 => self.toggle_admission(),
+            20 => self.toggle_quota(),
+            21 => self.toggle_rights(random),
+            22 | 23 => {
+                self.world.git_away = !self.world.git_away;
+                let away = self.world.git_away;
+                self.world.say(|| format!("git away: {away}"));
+            }
+            24 => self.damage_branch(random),
+            _ => self.lose_history(random),
+        }
+    }
+
+    fn own_pods(&self) -> Vec<String> {
+        let pods = self.world.pods();
+        let ours = pods
+            .iter()
+            .filter(|pod| !label(pod, "berth.dev/instance").is_empty());
+        ours.map(|pod| name_of(pod).to_owned()).collect()
+    }
+
+    fn evict(&mut self, random: &mut Random) {
+        let pods = self.own_pods();
+        let Some(name) = random.one_of(&pods).filter(|_| self.evictions < EVICTIONS) else {
+            return;
+        };
+        self.evictions += 1;
+        let path = pod_path(name);
+        if random.chance(500) {
+            self.world.admin("DELETE", &path, &Value::Null);
+        } else {
+            let body = json!({
+                "apiVersion": "policy/v1", "kind": "Eviction",
+                "metadata": {"name": name, "namespace": "vision"},
+            });
+            self.world.admin("POST", &format!("{path}/eviction"), &body);
+        }
+    }
+
+    fn lose_node(&mut self, random: &mut Random) {
+        let node = format!("/api/v1/nodes/node-{}", random.below(NODES));
+        let lost = json!({"metadata": {"annotations": {"sandbox.berth.dev/state": "lost"}}});
+        self.world.admin("PATCH", &node, &lost);
+    }
+
+    /// All nodes answer again, and those that were deleted are made again, as a cloud does.
+    pub(super) fn bring_nodes_back(&mut self) {
+        let fine = json!({
+            "metadata": {"annotations": {"sandbox.berth.dev/state": null}},
+            "spec": {"taints": null},
+        });
+        for node in self.world.server.objects("nodes") {
+            let lost = node["metadata"]["annotations"]["sandbox.berth.dev/state"] == "lost";
+            if lost || !node["spec"]["taints"].is_null() {
+                let path = format!("/api/v1/nodes/{}", name_of(&node));
+                self.world.admin("PATCH", &path, &fine);
+            }
+        }
+        for (_, node) in std::mem::take(&mut self.deleted_nodes) {
+            self.world.admin("POST", "/api/v1/nodes", &node);
+        }
+    }
+
+    fn delete_node(&mut self, random: &mut Random) {
+        if self.deleted_nodes.len() >= SPARE_NODES {
+            return;
+        }
+        let name = format!("node-{}", random.below(NODES));
+        let Some(node) = self.world.server.object("nodes", "", &name) else {
+            return;
+        };
+        let mut body = Value::clone(&node);
+        if let Some(meta) = body["metadata"].as_object_mut() {
+            meta.retain(|key, _| matches!(key.as_str(), "name" | "labels"));
+        }
+        body["spec"] = json!({});
+        self.deleted_nodes.insert(name.clone(), body);
+        let path = format!("/api/v1/nodes/{name}");
+        self.world.admin("DELETE", &path, &Value::Null);
+    }
+
+    /// Somebody says that a node that does not answer is out of service.
+    pub(super) fn taint_lost_node(&mut self) {
+        let nodes = self.world.server.objects("nodes");
+        let lost = nodes.iter().find(|node| {
+            node["metadata"]["annotations"]["sandbox.berth.dev/state"] == "lost"
+                && !World::is_out_of_service(node)
+        });
+        let Some(node) = lost else { return };
+        let mut taints = node["spec"]["taints"].clone();
+        if taints.is_null() {
+            taints = json!([]);
+        }
+        if let Some(taints) = taints.as_array_mut() {
+            let key = "node.kubernetes.io/out-of-service";
+            taints.push(json!({"key": key, "value": "nodeshutdown", "effect": "NoExecute"}));
+        }
+        let path = format!("/api/v1/nodes/{}", name_of(node));
+        let patch = json!({"spec": {"taints": taints}});
+        self.world.admin("PATCH", &path, &patch);
+    }
+
+    /// Somebody takes a name that Berth is about to use.
+    fn block(&mut self, random: &mut Random) {
+        let keys: Vec<_> = self
+            .daemons
+            .iter()
+            .filter_map(super::daemon::Daemon::about_to_create)
+            .collect();
+        let Some(key) = random.one_of(&keys) else {
+            return;
+        };
+        let mut body = json!({
+            "apiVersion": "v1", "kind": key.kind.kind(),
+            "metadata": {"name": key.name, "namespace": key.namespace},
+        });
+        match key.kind {
+            ObjectKind::Pod => {
+                body["spec"] = json!({"containers": [{"name": "main", "image": "other"}]});
+            }
+            ObjectKind::Service => {
+                body["spec"] = json!({"clusterIP": "None", "ports": [{"port": 80}]});
+            }
+            ObjectKind::ConfigMap => {}
+        }
+        let path = format!("/api/v1/namespaces/vision/{}", key.kind.plural());
+        if self.world.admin("POST", &path, &body).status == 201 {
+            self.blockers.push(format!("{path}/{}", key.name));
+        }
+    }
+
+    pub(super) fn unblock(&mut self) {
+        while let Some(path) = self.blockers.pop() {
+            self.world.admin("DELETE", &path, &Value::Null);
+        }
+    }
+
+    /// Somebody changes or deletes what is Berth's.
+    fn meddle(&mut self, random: &mut Random) {
+        let data = json!({"data": {"meddled": "yes", "hparams.json": "{}"}});
+        let spec = json!({"spec": {"publishNotReadyAddresses": false}});
+        for (resource, patch) in [("configmaps", data), ("services", spec)] {
+            let objects = self.world.server.objects(resource);
+            let ours = objects
+                .iter()
+                .find(|one| !label(one, "berth.dev/instance").is_empty());
+            let Some(one) = ours else { continue };
+            let path = format!("/api/v1/namespaces/vision/{resource}/{}", name_of(one));
+            if random.chance(500) {
+                self.world.admin("PATCH", &path, &patch);
+            } else {
+                self.world.admin("DELETE", &path, &Value::Null);
+            }
+        }
+    }
+
+    /// A clock jumps. With a Lease it does so only between two lives: what measures the Lease does
+    /// not jump while a process lives.
+    fn shift_clock(&mut self, random: &mut Random) {
+        if self.world.elects {
+            return;
+        }
+        let skew = [-20_000, 0, 0, 20_000][random.below(4)];
+        for daemon in &mut self.daemons {
+            daemon.skew = skew;
+        }
+        self.world.say(|| format!("the clock is {skew} ms ahead"));
+    }
+
+    /// Somebody takes the finalizer off a pod.
+    fn free_pod(&mut self, random: &mut Random) {
+        let pods = self.own_pods();
+        let Some(name) = random.one_of(&pods) else {
+            return;
+        };
+        if let Some(pod) = self.world.server.object("pods", "vision", name) {
+            let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
+            let freed = &mut self.world.truth.freed;
+            freed.insert(uid.to_owned(), name.clone());
+        }
+        let none = json!({"metadata": {"finalizers": null}});
+        self.world.admin("PATCH", &pod_path(name), &none);
+    }
+
+    fn toggle_garbage_collection(&mut self) {
+        let options = self.world.server.options_mut();
+        options.terminal_pods = options.terminal_pods.is_none().then_some(0);
+        let collects = options.terminal_pods.is_some();
+        self.world
+            .say(|| format!("finished pods are collected: {collects}"));
+    }
+
+    fn toggle_admission(&mut self) {
+        let options = self.world.server.options_mut();
+        options.image_rewrite = match options.image_rewrite {
+            Some(_) => None,
+            None => Some(("train:".into(), "mirror.example/train:".into())),
+        };
+        let rewrites = options.image_rewrite.is_some();
+        self.world
+            .say(|| format!("admission changes images: {rewrites}"));
+    }
+
+    fn toggle_quota(&mut self) {
+        let path = "/api/v1/namespaces/vision/resourcequotas";
+        let there = self
+            .world
+            .server
+            .object("resourcequotas", "vision", "tight");
+        if there.is_some() {
+            return self.lift_quota();
+        }
+        let body = json!({
+            "apiVersion": "v1", "kind": "ResourceQuota",
+            "metadata": {"name": "tight", "namespace": "vision"},
+            "spec": {"hard": {"pods": "1"}},
+        });
+        self.world.admin("POST", path, &body);
+    }
+
+    pub(super) fn lift_quota(&mut self) {
+        let path = "/api/v1/namespaces/vision/resourcequotas/tight";
+        self.world.admin("DELETE", path, &Value::Null);
+    }
+
+    /// Some right is taken away, or all are given back.
+    fn toggle_rights(&mut self, random: &mut Random) {
+        let denied = &mut self.world.server.options_mut().denied;
+        if denied.is_empty() {
+            let verbs = ["create", "watch", "delete", "patch"];
+            denied.push(Denial {
+                verb: verbs[random.below(4)].into(),
+                resource: ["pods", "configmaps"][random.below(2)].into(),
+                namespace: Some("vision".into()),
+            });
+        } else {
+            denied.clear();
+        }
+        let denied = denied.clone();
+        self.world.say(|| format!("rights taken away: {denied:?}"));
+    }
+
+    /// The status branch is deleted, rewritten or rolled back, or put back again.
+    fn damage_branch(&mut self, random: &mut Random) {
+        // `berth reanchor` takes what it finds.
+        if self.reanchors {
+            return;
+        }
+        if self.world.branch.is_damaged() {
+            self.world.branch.put_back();
+            return self.world.say(|| "the status branch is put back".into());
+        }
+        let Some(anchored) = anchor(&self.world).and_then(|anchor| anchor.status) else {
+            return;
+        };
+        let how = [Damage::Deleted, Damage::Rewritten, Damage::RolledBack][random.below(3)];
+        if self.world.branch.damage(how, anchored) {
+            self.world.say(|| format!("the status branch is {how:?}"));
+        }
+    }
+
+    /// The status branch is lost for good, and `berth reanchor` is all that is left. Once a story.
+    fn lose_history(&mut self, random: &mut Random) {
+        let anchored = anchor(&self.world).and_then(|anchor| anchor.status);
+        let Some(anchored) = anchored.filter(|_| self.unproven.is_none() && random.chance(500))
+        else {
+            return;
+        };
+        let before = self.world.branch.before(anchored);
+        let kept = random.one_of(&before).filter(|_| random.chance(500));
+        self.world.branch.lose(kept.copied());
+        self.world.truth.forget();
+        self.world.say(|| {
+            let words = kept.map_or("all of it", |_| "the newer part");
+            format!("the status branch is lost for good: {words}")
+        });
+        self.unproven = Some(self.repository.asked());
+        (self.reanchors, self.doubts) = (true, true);
+        for daemon in std::mem::take(&mut self.daemons) {
+            daemon.stop(&mut self.world);
+        }
+    }
+
+    /// A second daemon begins; one sleeps or wakes; the Lease is out of reach, or deleted.
+    pub(super) fn shake_lease(&mut self, random: &mut Random) {
+        if !self.world.elects {
+            return;
+        }
+        let index = random.below(self.daemons.len());
+        match (random.below(6), self.daemons.len()) {
+            (0 | 1, 0 | 1) if !self.reanchors => self.start(),
+            (_, 0) => {}
+            (0..4, _) => {
+                let daemon = &mut self.daemons[index];
+                daemon.asleep = !daemon.asleep;
+                let (number, asleep) = (daemon.birth.number, daemon.asleep);
+                self.world
+                    .say(|| format!("berth {number} sleeps: {asleep}"));
+            }
+            (4, _) => {
+                let daemon = &mut self.daemons[index];
+                daemon.cut_off = !daemon.cut_off;
+                let (number, off) = (daemon.birth.number, daemon.cut_off);
+                self.world
+                    .say(|| format!("berth {number} does not reach the Lease: {off}"));
+            }
+            _ => {
+                let path = "/apis/coordination.k8s.io/v1/namespaces/berth/leases/berth-lab";
+                self.world.admin("DELETE", path, &Value::Null);
+                self.world.lease_deleted = self.world.now;
+            }
+        }
+    }
+}
+
+fn pod_path(name: &str) -> String {
+    format!("/api/v1/namespaces/vision/pods/{name}")
+}
