@@ -166,11 +166,11 @@ impl Reconciler {
             }
             Ownership::Ours(owner) => {
                 let words = format!("{key} belongs to {owner}");
-                self.back_off(now, unit, key, Some(words));
+                self.wait_for_name(now, unit, key, words);
             }
             Ownership::Foreign(why) => {
                 let words = format!("{key} exists and is not Berth's ({why}): delete or rename it");
-                self.back_off(now, unit, key, Some(words));
+                self.wait_for_name(now, unit, key, words);
             }
         }
     }
@@ -263,6 +263,17 @@ impl Reconciler {
             note: format!("{unit}: {}", sentence(said)),
         };
         self.queue_tell(unit, tell);
+    }
+
+    /// No watch tells when a stranger's object goes: somebody who took it out of the way sees soon
+    /// that it goes on.
+    fn wait_for_name(&mut self, now: Timestamp, unit: &UnitId, key: &ObjectKey, words: String) {
+        self.back_off(now, unit, key, Some(words));
+        if let Some(retry) = self.retries.get_mut(key) {
+            retry.until = retry.until.min(now.plus(retry::NAME_TAKEN));
+            let until = retry.until;
+            self.wake(unit, until);
+        }
     }
 
     fn back_off(&mut self, now: Timestamp, unit: &UnitId, key: &ObjectKey, words: Option<String>) {

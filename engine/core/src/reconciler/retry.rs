@@ -7,6 +7,8 @@ use crate::ids::{DigestWriter, Timestamp};
 
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(5);
+/// A name that somebody else has taken is tried again within this.
+pub(super) const NAME_TAKEN: Duration = Duration::from_secs(15);
 const FIGHT: usize = 5;
 const MINUTE: Duration = Duration::from_mins(1);
 
