@@ -33,7 +33,7 @@ const fn explanation(code: Code) -> &'static str {
         }
         Code::DuplicateKey => "YAML parsers differ in which of two equal keys wins. Keep one.",
         Code::AmbiguousScalar => {
-            "YAML 1.1 and 1.2 read words such as `yes`, `017`, `1_000`, `1e3` or `12:30` as different things. Quote it if it is text; write `true`, or a plain decimal number such as `1.0e-4`, if it is not."
+            "YAML 1.1 and 1.2 read words such as `yes`, `017`, `1_000`, `1e3` or `12:30` as different things. Quote it if it is text; write `true`, or a plain decimal number such as `1.0e-4`, if it is not. Numbers fit into 64 bits; there is none for `.nan` and `.inf`."
         }
         Code::Alias => {
             "Anchors, aliases, tags and merge keys make a text mean more than it shows. Write the value out; layers (`PodDefaults`, `Queue`) are the place for what is shared."
