@@ -48,7 +48,9 @@ const fn explanation(code: Code) -> &'static str {
         Code::UnknownField => {
             "Fields are camelCase. An unknown one is refused, as a misspelt field would silently do nothing."
         }
-        Code::MissingField => "Without this field the document says too little.",
+        Code::MissingField => {
+            "Without this field the document says too little. A container has an image; that of the program, `task`, has the document's."
+        }
         Code::WrongType => {
             "Text, numbers, `true` or `false`, lists and maps are not turned into one another. Quote numbers that are text, such as versions and variables."
         }
@@ -60,7 +62,7 @@ const fn explanation(code: Code) -> &'static str {
             "A name is unique within its kind, and within its queue for experiments. Neither of the two is applied; what was in force stays."
         }
         Code::UnresolvedReference => {
-            "The document refers to one that is not in the repository. The closest name is in the help."
+            "The document refers to one that is not in the repository, or a mount of its pod to a volume that no layer has. The closest name is in the help."
         }
         Code::HeldByReference => {
             "This document is fine, but one that it refers to is not. It is applied as soon as that one is mended."
