@@ -171,6 +171,8 @@ impl Machine<'_> {
             node_selector: Vec::new(),
             tolerations: Vec::new(),
             holds: true,
+            started: None,
+            length: self.rules.max_runtime,
         }
     }
 }

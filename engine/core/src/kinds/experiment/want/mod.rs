@@ -19,7 +19,7 @@ use super::{Experiment, status};
 use crate::desired::Unit;
 use crate::ids::{Digest, Name, Timestamp};
 use crate::kinds::queue::QueueState;
-use crate::kinds::{View, Want};
+use crate::kinds::{Ask, View, Want};
 use crate::ledger::{Attempt, Run, Trial, UnitLedger, UnitStatus};
 
 /// The one trial of the searcher `single`.
@@ -141,7 +141,11 @@ impl<'a> Machine<'a> {
                 pods: attempt.pods,
                 slots: attempt.slots,
             };
-            self.held(run, trial, attempt.number, split)
+            let current = run == self.run;
+            Ask {
+                started: attempt.started.filter(|_| current),
+                ..self.held(run, trial, attempt.number, split)
+            }
         });
         for ask in asks {
             if !self.want.asks.iter().any(|it| it.attempt == ask.attempt) {
