@@ -31,6 +31,8 @@ mod retry;
 mod stamp;
 mod state;
 mod step;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use absorb::line;
 pub use anchor::{InvalidAnchor, anchor_name, spill_name};
