@@ -412,3 +412,19 @@ fn a_check_fails_for_an_invalid_document_only() {
         assert_eq!(told["plan"].is_object(), valid);
     }
 }
+#[test]
+fn a_plan_without_a_valid_cluster_says_what_to_mend() {
+    let root = valid();
+    let broken = CLUSTER.replace("maxSlotsPerPod: 8", "maxSlotsPerPod: 0");
+    fs::write(root.path().join("c.yaml"), broken).unwrap();
+    let run = berth_in(root.path(), &["plan", "--offline"]);
+    assert_eq!(run.code, Some(1));
+    for words in [
+        "B0207",
+        "error: Cluster/demo is not valid, and no earlier form of it was ever applied",
+        "help: mend c.yaml as said above",
+    ] {
+        assert!(run.err.contains(words), "no {words:?} in\n{}", run.err);
+    }
+}
+
