@@ -15,6 +15,7 @@ use crate::output::{self, Format};
 Examples:
   berth explain resnet50
   berth explain resnet50 spec.nodeSelector
+  berth explain resnet50 spec.containers.task.image
   berth explain vision/resnet50 spec.containers -o json")]
 pub struct Args {
     /// The experiment, as NAME or QUEUE/NAME
@@ -53,8 +54,8 @@ pub fn run(args: &Args) -> CommandResult {
     let explained = explained.unwrap_or_default();
     if explained.is_empty() {
         return Err(
-            CommandError::findings(format!("the pod has no field `{}`", args.field)).hint(format!(
-                "`berth explain {}` lists all fields",
+            CommandError::usage(format!("the pod has no field `{}`", args.field)).hint(format!(
+                "write it as `spec.containers.task.image`; `berth explain {}` lists all fields",
                 args.experiment
             )),
         );
