@@ -1,6 +1,7 @@
 //! The loop. It carries: inputs to the reconciler, effects to the edges, outcomes back. It takes no
 //! decision.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use berth_cluster::lease::Standing;
 use berth_cluster::watch::{Told, Watches};
 use berth_core::desired::Desired;
-use berth_core::ids::Timestamp;
+use berth_core::ids::{Timestamp, UnitId};
 use berth_core::reconciler::{Effect, Input, Outcome, Reconciler, Role, What};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -54,6 +55,8 @@ pub struct Loop {
     pub seed: u64,
     /// The watches, once it is known who we are.
     pub watching: Option<(Watches, mpsc::Receiver<Told>)>,
+    /// What is known to be held.
+    pub held: BTreeSet<UnitId>,
     /// Effects under way.
     pub flights: JoinSet<Vec<Input>>,
 }
@@ -88,6 +91,11 @@ impl fmt::Display for Missing {
 }
 
 impl Loop {
+    /// Takes the first snapshot in, which made this loop.
+    pub fn begin(&mut self, first: Arc<Desired>) {
+        self.feed(Input::Snapshot(first));
+    }
+
     /// Turns until it is asked to stop; then waits for what is under way and pushes the last status.
     pub async fn run(mut self) -> Result<(), CommandError> {
         self.hear_standing();
@@ -167,6 +175,24 @@ impl Loop {
             }
         }
         self.carrier.metrics.units(self.reconciler.states());
+        self.say_held();
+    }
+
+    /// Says once of whatever becomes held, and why.
+    fn say_held(&mut self) {
+        let held: BTreeMap<UnitId, &str> = self
+            .reconciler
+            .held()
+            .map(|(unit, why)| (unit.clone(), why))
+            .collect();
+        let mut fresh: BTreeMap<&str, Vec<&UnitId>> = BTreeMap::new();
+        for (unit, why) in held.iter().filter(|(unit, _)| !self.held.contains(*unit)) {
+            fresh.entry(*why).or_default().push(unit);
+        }
+        for (why, units) in fresh {
+            tracing::warn!(count = units.len(), units = named(&units), why, "held");
+        }
+        self.held = held.into_keys().collect();
     }
 
     fn let_go(&mut self, effect: Effect) {
@@ -310,6 +336,13 @@ impl Loop {
             self.answers().await;
         }
     }
+}
+
+/// The first of them.
+fn named(units: &[&UnitId]) -> String {
+    let first: Vec<String> = units.iter().take(3).map(ToString::to_string).collect();
+    let more = if units.len() > 3 { " and more" } else { "" };
+    format!("{}{more}", first.join(", "))
 }
 
 async fn told(watching: &mut Option<(Watches, mpsc::Receiver<Told>)>) -> Option<Told> {

@@ -297,6 +297,32 @@ fn an_experiment_is_rendered_and_explained() {
         "{}",
         run.out
     );
+    for field in [
+        "spec.containers[name=task].image",
+        "spec.containers.task.image",
+    ] {
+        let run = berth_in(root.path(), &["explain", "resnet50", field]);
+        assert!(
+            run.out.starts_with("spec.containers[name=task].image: "),
+            "{}",
+            run.out
+        );
+    }
+    let run = berth_in(root.path(), &["explain", "resnet50", "spec.containers.tsk"]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.err.contains("write it as `spec.containers.task.image`"),
+        "{}",
+        run.err
+    );
+    let alone = folder(|text| text.replace("slotsPerTrial: 16", "slotsPerTrial: 8"));
+    let run = berth_in(alone.path(), &["render", "resnet50"]);
+    assert_eq!(
+        run.out.matches("\nkind: ").count(),
+        2,
+        "no Service: {}",
+        run.out
+    );
     let run = berth_in(root.path(), &["explain", "resnt50"]);
     assert_eq!(run.code, Some(2));
     assert!(run.err.contains("did you mean `resnet50`?"), "{}", run.err);
@@ -396,6 +422,22 @@ fn a_plan_names_each_object_with_reason_and_line_and_sets_the_exit_code() {
         "{}",
         run.out
     );
+}
+
+#[test]
+fn a_plan_without_a_valid_cluster_says_what_to_mend() {
+    let root = valid();
+    let broken = CLUSTER.replace("maxSlotsPerPod: 8", "maxSlotsPerPod: 0");
+    fs::write(root.path().join("c.yaml"), broken).unwrap();
+    let run = berth_in(root.path(), &["plan", "--offline"]);
+    assert_eq!(run.code, Some(1));
+    for words in [
+        "B0207",
+        "error: Cluster/demo is not valid, and no earlier form of it was ever applied",
+        "help: mend c.yaml as said above",
+    ] {
+        assert!(run.err.contains(words), "no {words:?} in\n{}", run.err);
+    }
 }
 
 #[test]

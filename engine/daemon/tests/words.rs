@@ -149,9 +149,15 @@ fn the_only_cluster_is_meant_and_of_several_none() {
     let (code, _, err) = berth(at, &["run", "--repo", "."], &[]);
     assert_eq!(code, Some(3), "{err}");
     assert!(err.contains("kubeconfig"), "{err}");
-    let (code, _, err) = berth(at, &["status"], &[]);
-    assert_eq!(code, Some(1), "{err}");
-    assert!(err.contains("berth/status/lab"), "{err}");
+    // No branch to read is no finding.
+    for command in [&["status"][..], &["why", "pod"]] {
+        let (code, _, err) = berth(at, command, &[]);
+        assert_eq!(code, Some(3), "{err}");
+        assert!(
+            err.contains("berth/status/lab") && err.contains("help: it begins when"),
+            "{err}"
+        );
+    }
 
     let other = fs::read_to_string(at.join("clusters/lab.yaml")).unwrap();
     let other = other.replace("name: lab", "name: prod");

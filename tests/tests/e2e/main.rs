@@ -48,6 +48,7 @@ macro_rules! on_kube_apiserver {
 mod admission;
 mod away;
 mod capacity;
+mod commands;
 mod compact;
 mod crash;
 mod identity;

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::Supply;
+use super::forecast::forecast;
 use crate::diagnostic::Code;
 use crate::ids::{Name, UnitId};
 use crate::kinds::{Ask, Grant};
@@ -18,7 +19,7 @@ pub struct QueueRules {
 }
 
 /// One request, and how far it is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Asked<'a> {
     /// Who asks.
     pub unit: &'a UnitId,
@@ -28,12 +29,16 @@ pub struct Asked<'a> {
     pub holds: bool,
     /// Pods of it that are not bound to a node yet (nor ended).
     pub unbound: u32,
+    /// The nodes of the pods of it that are bound and have not ended, one each.
+    pub on: Vec<&'a str>,
 }
 
 /// Answers every request, in the order of `asks`.
 ///
 /// What holds keeps its slots: nothing is preempted. The others go by priority, larger first, then
-/// by order of arrival; one that does not fit does not stop smaller ones after it.
+/// by order of arrival; one that does not fit does not stop smaller ones after it. What waits is
+/// told for what, and when it may start, as far as that can be told from the same inputs: no answer
+/// depends on what time it is.
 pub fn admit(
     asks: &[Asked<'_>],
     queues: &BTreeMap<Name, QueueRules>,
@@ -53,12 +58,18 @@ pub fn admit(
         let ask = asks[*index].ask;
         (Reverse(ask.priority), ask.sequence, &ask.attempt)
     });
-    for index in waiting {
+    for index in waiting.iter().copied() {
         let ask = asks[index].ask;
         let used = used.entry(&ask.queue).or_default();
         answers[index] = decide(ask, queues.get(&ask.queue), *used, &mut supply);
         if answers[index] == Grant::Granted {
             *used += u64::from(ask.slots);
+        }
+    }
+    waiting.retain(|index| answers[*index] != Grant::Granted);
+    for (index, prospect) in forecast(asks, &waiting, queues, supply, used) {
+        if let Grant::Waiting(words) = &mut answers[index] {
+            words.push_str(&prospect);
         }
     }
     answers
@@ -82,7 +93,7 @@ fn decide(ask: &Ask, rules: Option<&QueueRules>, used: u64, supply: &mut Supply)
     if let Some(words) = supply.unknown() {
         return wait(format!("it is not known what is free: {words}"));
     }
-    if supply.place(ask, ask.pods) {
+    if supply.place(ask, ask.pods).is_some() {
         return Grant::Granted;
     }
     let resource = ask.each.as_ref().map_or("", |each| &*each.resource);

@@ -1,6 +1,7 @@
 //! What couples documents: who may start, and how much one commit may take away.
 
 mod admit;
+mod forecast;
 mod prune;
 mod supply;
 #[cfg(test)]

@@ -6,7 +6,12 @@ use crate::kinds::Ask;
 use crate::observed::{Coverage, NodeFact, Observed, PodFact, SlotRequest, Taint};
 use crate::reconciler::WatchKey;
 
+/// So many pods in each of these rooms.
+pub type Seats = Vec<(usize, u64)>;
+
+#[derive(Clone)]
 struct Room {
+    node: Box<str>,
     labels: Vec<(Box<str>, Box<str>)>,
     taints: Vec<Taint>,
     free: BTreeMap<Box<str>, u64>,
@@ -14,7 +19,9 @@ struct Room {
 
 /// What every usable node has left, or why that is not known; and what all nodes have when nothing
 /// runs.
+#[derive(Clone)]
 pub struct Supply {
+    /// In the order of the nodes' names.
     left: Result<Vec<Room>, String>,
     whole: Vec<Room>,
 }
@@ -84,32 +91,52 @@ impl Supply {
 
     /// Places so many pods of this ask, as tightly as they go; what was placed is taken. Nothing
     /// is taken unless all found room. Pods without slots need none.
-    pub fn place(&mut self, ask: &Ask, pods: u32) -> bool {
+    pub fn place(&mut self, ask: &Ask, pods: u32) -> Option<Seats> {
         if ask.each.is_none() {
-            return true;
+            return Some(Seats::new());
         }
         let Some((chosen, 0)) = self.choose(ask, pods) else {
-            return false;
+            return None;
         };
-        self.take(ask, chosen);
-        true
+        self.take(ask, &chosen);
+        Some(chosen)
+    }
+
+    /// What the pods of this ask on these nodes take up.
+    pub fn seats_on(&self, nodes: &[&str]) -> Seats {
+        let rooms = self.left.as_deref().unwrap_or_default();
+        let room = |node: &&str| rooms.binary_search_by(|room| (*room.node).cmp(*node)).ok();
+        nodes.iter().filter_map(room).map(|at| (at, 1)).collect()
+    }
+
+    /// Gives back what pods of this ask took up.
+    pub fn give(&mut self, ask: &Ask, seats: &Seats) {
+        let (Some(each), Ok(rooms)) = (&ask.each, &mut self.left) else {
+            return;
+        };
+        for (index, count) in seats {
+            let free = rooms.get_mut(*index).map(|room| &mut room.free);
+            if let Some(free) = free.and_then(|free| free.get_mut(&each.resource)) {
+                *free = free.saturating_add(each.millis.saturating_mul(*count));
+            }
+        }
     }
 
     /// Places as many of so many pods as find room, as [`place`](Self::place) one by one would.
     pub fn place_some(&mut self, ask: &Ask, pods: u32) {
         if let Some((chosen, _)) = self.choose(ask, pods) {
-            self.take(ask, chosen);
+            self.take(ask, &chosen);
         }
     }
 
     /// Rooms for so many pods, with how many go into each, and how many find none. `None` if
     /// nothing is known, or nothing is needed.
-    fn choose(&self, ask: &Ask, pods: u32) -> Option<(Vec<(usize, u64)>, u64)> {
+    fn choose(&self, ask: &Ask, pods: u32) -> Option<(Seats, u64)> {
         let (Some(each), Ok(rooms)) = (&ask.each, &self.left) else {
             return None;
         };
         let mut left = u64::from(pods);
-        let mut chosen: Vec<(usize, u64)> = Vec::new();
+        let mut chosen = Seats::new();
         let mut fitting: Vec<(u64, usize)> = rooms
             .iter()
             .enumerate()
@@ -130,13 +157,13 @@ impl Supply {
         Some((chosen, left))
     }
 
-    fn take(&mut self, ask: &Ask, chosen: Vec<(usize, u64)>) {
+    fn take(&mut self, ask: &Ask, chosen: &Seats) {
         let (Some(each), Ok(rooms)) = (&ask.each, &mut self.left) else {
             return;
         };
         for (index, count) in chosen {
-            let millis = each.millis.saturating_mul(count);
-            rooms[index].take(&[SlotRequest {
+            let millis = each.millis.saturating_mul(*count);
+            rooms[*index].take(&[SlotRequest {
                 resource: each.resource.clone(),
                 millis,
             }]);
@@ -153,6 +180,7 @@ fn live(pod: &PodFact) -> Option<(&str, &[SlotRequest])> {
 fn room(node: &NodeFact) -> Room {
     let free = node.allocatable.iter();
     Room {
+        node: node.name.clone(),
         labels: node.labels.clone(),
         taints: node.taints.clone(),
         free: free.map(|one| (one.resource.clone(), one.millis)).collect(),

@@ -1,9 +1,10 @@
 //! Who may start, and what stops a commit that takes too much away.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{Allowance, Asked, Guard, QueueRules, Supply, admit};
-use crate::ids::{Name, ResourceVersion, UnitId};
+use crate::ids::{Name, ResourceVersion, Timestamp, UnitId};
 use crate::kinds::{Ask, Grant};
 use crate::observed::{NodeFact, Observed, Occupant, SlotRequest, Taint};
 use crate::reconciler::{WatchEvent, WatchKey};
@@ -35,6 +36,8 @@ fn ask(pods: u32, slots: u32, priority: i64, sequence: u64) -> Ask {
         node_selector: Vec::new(),
         tolerations: Vec::new(),
         holds: false,
+        started: None,
+        length: None,
     }
 }
 
@@ -87,6 +90,7 @@ fn answers(asks: &[(Ask, bool)], quota: u32, observed: bool, cluster: &Observed)
             ask,
             holds: *holds,
             unbound: ask.pods,
+            on: Vec::new(),
         })
         .collect();
     let queues = BTreeMap::from([(name("vision"), QueueRules { quota, observed })]);
@@ -143,6 +147,111 @@ fn priority_goes_before_arrival_and_smaller_ones_pass_what_is_blocked() {
             })
             .collect();
         assert_eq!(answers(&asks, quota, true, &cluster()), granted, "{asks:?}");
+    }
+}
+
+/// Pods, slots of each, node (empty: it waits), minute of its start, minutes of its `maxRuntime`.
+type Row = (u32, u32, &'static str, Option<i64>, Option<u64>);
+
+/// What is said to the last of these; those that hold have a node.
+fn said(rows: &[Row], quota: u32, observed: bool) -> String {
+    let asks: Vec<Ask> = (1..)
+        .zip(rows)
+        .map(|(sequence, (pods, slots, _, started, minutes))| Ask {
+            started: started.map(|minute| Timestamp::from_millis(minute * 60_000)),
+            length: minutes.map(Duration::from_mins),
+            ..ask(*pods, *slots, 50, sequence)
+        })
+        .collect();
+    let unit = unit("a");
+    let asked: Vec<Asked> = asks
+        .iter()
+        .zip(rows)
+        .map(|(ask, (_, _, node, ..))| Asked {
+            unit: &unit,
+            ask,
+            holds: !node.is_empty(),
+            unbound: 0,
+            on: vec![*node; usize::from(!node.is_empty())],
+        })
+        .collect();
+    let queues = BTreeMap::from([(name("vision"), QueueRules { quota, observed })]);
+    // What holds is bound already.
+    let mut cluster = cluster();
+    for (number, (_, slots, node, ..)) in rows.iter().enumerate() {
+        let taken = Occupant {
+            node: Some((*node).into()),
+            requests: vec![gpus(u64::from(*slots))],
+        };
+        let event = WatchEvent::Occupant(("x".into(), format!("{number}").into()), taken);
+        cluster.watch(&WatchKey::Occupants, event);
+    }
+    match admit(&asked, &queues, Supply::of(&cluster)).pop() {
+        Some(Grant::Waiting(words)) => words,
+        other => panic!("{other:?}"),
+    }
+}
+
+const HOUR: &str = "; may start at 1970-01-01T01:00:00Z at the latest";
+
+/// A holder of 8 slots that began at 0, and who waits for 8.
+const fn holds(minutes: Option<u64>) -> Row {
+    (1, 8, "b", Some(0), minutes)
+}
+const fn waits(minutes: Option<u64>) -> Row {
+    (1, 8, "", None, minutes)
+}
+
+#[test]
+fn what_waits_is_told_when_it_may_start_by_what_ends_before_it() {
+    let half = "; may start at 1970-01-01T00:30:00Z at the latest";
+    let endless = "; when it may start cannot be told: 8 slots ahead of it have no `maxRuntime`";
+    let four = |minutes| (1, 4, "b", Some(0), Some(minutes));
+    let small = (1, 4, "", None, None);
+    let later = (1, 8, "b", Some(30), Some(30));
+    let unstarted = (1, 8, "b", None, Some(60));
+    let begins = "; when it may start is told once the 8 slots ahead of it are at work";
+    let cases: [(&str, &[Row], &str); 9] = [
+        ("one", &[holds(Some(60)), small], HOUR),
+        ("a later start", &[later, small], HOUR),
+        ("one of two is enough", &[four(60), four(30), small], half),
+        ("both", &[four(60), four(30), waits(None)], HOUR),
+        (
+            "what is ahead goes first",
+            &[holds(Some(30)), waits(Some(30)), waits(None)],
+            HOUR,
+        ),
+        (
+            "and may not say when it ends",
+            &[holds(Some(30)), waits(None), waits(None)],
+            endless,
+        ),
+        ("no end", &[holds(None), small], endless),
+        ("no start", &[unstarted, small], begins),
+        (
+            "never",
+            &[holds(Some(60)), (2, 8, "", None, None)],
+            "8 of 8 in use",
+        ),
+    ];
+    for (what, rows, wanted) in cases {
+        let words = said(rows, 8, false);
+        assert!(words.ends_with(wanted), "{what}: {words}");
+    }
+}
+
+#[test]
+fn nodes_are_free_when_what_runs_on_them_ends() {
+    let foreign = "for 2 pods of 8 slots (nvidia.com/gpu)";
+    let cases: [(&[Row], &str); 3] = [
+        (&[holds(Some(60)), waits(None)], HOUR),
+        (&[holds(Some(30)), waits(Some(30)), waits(None)], HOUR),
+        // A pod of somebody else on the other node never ends.
+        (&[holds(Some(60)), (2, 8, "", None, None)], foreign),
+    ];
+    for (rows, wanted) in cases {
+        let words = said(rows, 64, true);
+        assert!(words.ends_with(wanted), "{rows:?}: {words}");
     }
 }
 
@@ -232,6 +341,7 @@ fn a_pod_that_no_node_can_hold_is_told_from_one_that_waits_for_room() {
             ask: asked,
             holds: false,
             unbound: 0,
+            on: Vec::new(),
         };
         let queues = BTreeMap::from([(name("vision"), rules)]);
         match admit(&[asked], &queues, Supply::of(&cluster())).remove(0) {

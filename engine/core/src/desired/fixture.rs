@@ -109,7 +109,10 @@ pub(crate) fn commit(number: u8) -> CommitFacts {
         subject: format!("change {number}"),
         trailers: Vec::new(),
         after: None,
-        new_ancestors: Vec::new(),
+        // One line of commits.
+        new_ancestors: (1..=number)
+            .map(|it| CommitId::from_bytes([it; 20]))
+            .collect(),
     }
 }
 

@@ -33,7 +33,7 @@ const fn explanation(code: Code) -> &'static str {
         }
         Code::DuplicateKey => "YAML parsers differ in which of two equal keys wins. Keep one.",
         Code::AmbiguousScalar => {
-            "YAML 1.1 and 1.2 read words such as `yes`, `017`, `1_000`, `1e3` or `12:30` as different things. Quote it if it is text; write `true`, or a plain decimal number such as `1.0e-4`, if it is not."
+            "YAML 1.1 and 1.2 read words such as `yes`, `017`, `1_000`, `1e3` or `12:30` as different things. Quote it if it is text; write `true`, or a plain decimal number such as `1.0e-4`, if it is not. Numbers fit into 64 bits; there is none for `.nan` and `.inf`."
         }
         Code::Alias => {
             "Anchors, aliases, tags and merge keys make a text mean more than it shows. Write the value out; layers (`PodDefaults`, `Queue`) are the place for what is shared."
@@ -48,7 +48,9 @@ const fn explanation(code: Code) -> &'static str {
         Code::UnknownField => {
             "Fields are camelCase. An unknown one is refused, as a misspelt field would silently do nothing."
         }
-        Code::MissingField => "Without this field the document says too little.",
+        Code::MissingField => {
+            "Without this field the document says too little. A container has an image; that of the program, `task`, has the document's."
+        }
         Code::WrongType => {
             "Text, numbers, `true` or `false`, lists and maps are not turned into one another. Quote numbers that are text, such as versions and variables."
         }
@@ -60,7 +62,7 @@ const fn explanation(code: Code) -> &'static str {
             "A name is unique within its kind, and within its queue for experiments. Neither of the two is applied; what was in force stays."
         }
         Code::UnresolvedReference => {
-            "The document refers to one that is not in the repository. The closest name is in the help."
+            "The document refers to one that is not in the repository, or a mount of its pod to a volume that no layer has. The closest name is in the help."
         }
         Code::HeldByReference => {
             "This document is fine, but one that it refers to is not. It is applied as soon as that one is mended."

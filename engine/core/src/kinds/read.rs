@@ -131,9 +131,13 @@ fn kind_of(tree: &Node) -> Result<DocumentKind, Box<Diagnostic>> {
     if version.as_str() != Some(API_VERSION) {
         let cause = format!("`apiVersion` is not `{API_VERSION}`");
         let finding = Diagnostic::error(Code::NotADocument, version.place, cause);
-        return Err(Box::new(
-            finding.help("keep other objects out of the state repository"),
-        ));
+        let text = version.as_str().unwrap_or_default();
+        let ours = text.starts_with("berth.dev") || closest(text, [API_VERSION]).is_some();
+        return Err(Box::new(finding.help(if ours {
+            format!("write `apiVersion: {API_VERSION}`")
+        } else {
+            "keep other objects out of the state repository".to_owned()
+        })));
     }
     let Some(kind) = tree.get("kind") else {
         let cause = "`kind` is missing";

@@ -1,6 +1,7 @@
 //! What a unit should have. A kind writes no action: it says what it wants.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::ids::{Digest, Name, ObjectKey, Timestamp};
 use crate::ledger::{UnitLedger, UnitStatus};
@@ -57,6 +58,10 @@ pub struct Ask {
     pub tolerations: Vec<Taint>,
     /// It already started: it holds its slots, whatever the arbiter thinks.
     pub holds: bool,
+    /// When all its pods ran, if they do.
+    pub started: Option<Timestamp>,
+    /// It ends at the latest so long after that.
+    pub length: Option<Duration>,
 }
 
 /// What the arbiter says of an ask.

@@ -109,6 +109,7 @@ impl Reconciler {
         let state = self.units.entry(unit.clone()).or_default();
         for key in state.want.objects.iter().map(|recipe| &recipe.key) {
             self.retries.remove(key);
+            self.in_sync.remove(key);
         }
         state.trouble.clear();
         self.dirty.insert(unit.clone());

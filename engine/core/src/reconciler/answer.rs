@@ -197,6 +197,7 @@ impl Reconciler {
         let times = self.drift.get(key).map_or(1, |entry| entry.times + 1);
         let entry = DriftEntry {
             times,
+            held: self.observed.get(key).is_some_and(|fact| fact.hold),
             ..DriftEntry::new(unit.clone(), key, now, fields)
         };
         self.drift.insert(key.clone(), entry);

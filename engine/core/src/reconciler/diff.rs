@@ -55,7 +55,16 @@ impl Reconciler {
         }
         let left = room.saturating_sub(out.len() - first);
         let held = self.remove_unwanted(id, recipes, now, left, out);
+        let facts = self.observed.of_unit(id).into_iter();
+        let on_hold: Vec<ObjectKey> = facts
+            .filter(|fact| fact.hold)
+            .map(|fact| fact.key.clone())
+            .collect();
         let state = self.units.entry(id.clone()).or_default();
+        if state.on_hold != on_hold {
+            state.on_hold = on_hold;
+            self.book.pending.insert(id.clone());
+        }
         if state.held != held {
             state.held = held;
             self.book.pending.insert(id.clone());
@@ -83,8 +92,11 @@ impl Reconciler {
                 return self.trouble(id, key, words);
             }
         }
-        if fact.hold || fact.deleting.is_some() {
+        if fact.deleting.is_some() {
             return None;
+        }
+        if fact.hold {
+            return self.look_at_held(id, recipe);
         }
         match recipe.upkeep {
             Upkeep::Frozen => self.inspect(id, recipe),
@@ -104,6 +116,31 @@ impl Reconciler {
             body: (recipe.body)(),
         };
         let why = format!("{key} was changed since it was made");
+        Some(self.give(id, key, Aim::Inspect { version }, why, what))
+    }
+
+    /// What is held by its annotation is told to differ, and left as it is.
+    fn look_at_held(&mut self, id: &UnitId, recipe: &Recipe) -> Option<Effect> {
+        if recipe.upkeep == Upkeep::Frozen {
+            return self.inspect(id, recipe);
+        }
+        let key = &recipe.key;
+        let fact = self.observed.get(key)?;
+        let (uid, version) = (fact.uid.clone(), fact.version);
+        let live = fact.leaves.as_ref();
+        let same = fact.digest == Some(recipe.digest)
+            && live.is_none_or(|live| covers(live, &recipe.leaves));
+        if same || self.in_sync.get(key) == Some(&version) {
+            return None;
+        }
+        let body = self.body_of(id, recipe, Some(fact), None)?;
+        let what = What::Apply {
+            key: key.clone(),
+            uid,
+            body,
+            dry_run: true,
+        };
+        let why = format!("{key} is held and looks changed: the server is asked");
         Some(self.give(id, key, Aim::Inspect { version }, why, what))
     }
 

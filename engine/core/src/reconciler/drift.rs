@@ -19,6 +19,19 @@ pub struct DriftEntry {
     pub times: u32,
     /// Somebody keeps changing it back: corrections wait.
     pub fight: bool,
+    /// The annotation `berth.dev/hold` is on it: nothing is corrected.
+    pub held: bool,
+}
+
+impl DriftEntry {
+    /// What is to be said of the object as a whole, after a comma.
+    pub fn remark(&self) -> &'static str {
+        match (self.held, self.fight) {
+            (true, _) => ", held by `berth.dev/hold`",
+            (false, true) => ", changed back again and again",
+            (false, false) => "",
+        }
+    }
 }
 
 impl DriftEntry {
@@ -35,6 +48,7 @@ impl DriftEntry {
             fields,
             times: 1,
             fight: false,
+            held: false,
         }
     }
 }

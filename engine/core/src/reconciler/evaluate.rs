@@ -9,7 +9,7 @@ use crate::arbiter::{Asked, Supply, admit};
 use crate::ids::{ObjectKey, ObjectKind, Timestamp, UnitId};
 use crate::kinds::{self, Ask, AttemptKey, Grant, NodeState, Recipe, View, Want};
 use crate::ledger::{Known, UnitLedger, UnitStatus};
-use crate::observed::{Coverage, Fact, Observed};
+use crate::observed::{Coverage, Fact, Observed, PodFact};
 use crate::reconciler::WatchKey;
 
 /// A kind that never comes to rest is stopped after so many rounds; the next event goes on.
@@ -353,6 +353,7 @@ impl Reconciler {
                 ask,
                 holds: ask.holds || granted(unit, ask),
                 unbound: ask.pods.saturating_sub(self.placed(unit, &ask.attempt)),
+                on: self.nodes_of(unit, &ask.attempt),
             })
             .collect();
         admit(&asked, &self.queues, Supply::of(&self.observed))
@@ -360,15 +361,27 @@ impl Reconciler {
 
     /// Pods of the attempt that are bound or have ended.
     fn placed(&self, unit: &UnitId, attempt: &AttemptKey) -> u32 {
-        let placed = self.observed.of_unit(unit).into_iter().filter(|fact| {
-            fact.pod.as_ref().is_some_and(|pod| {
-                let of_attempt = pod.role.as_ref().is_some_and(|role| {
-                    (&role.run, role.trial, role.attempt) == (&attempt.0, attempt.1, attempt.2)
-                });
-                of_attempt && (pod.node.is_some() || pod.end.is_some())
-            })
-        });
+        let pods = self.pods_of(unit, attempt);
+        let placed = pods.filter(|pod| pod.node.is_some() || pod.end.is_some());
         u32::try_from(placed.count()).unwrap_or(u32::MAX)
+    }
+
+    /// The nodes of the attempt's pods that are bound and have not ended.
+    fn nodes_of(&self, unit: &UnitId, attempt: &AttemptKey) -> Vec<&str> {
+        let pods = self.pods_of(unit, attempt);
+        pods.filter(|pod| pod.end.is_none())
+            .filter_map(|pod| pod.node.as_deref())
+            .collect()
+    }
+
+    fn pods_of(&self, unit: &UnitId, attempt: &AttemptKey) -> impl Iterator<Item = &PodFact> {
+        let pods = self.observed.of_unit(unit).into_iter();
+        let pods = pods.filter_map(|fact| fact.pod.as_deref());
+        pods.filter(move |pod| {
+            pod.role.as_ref().is_some_and(|role| {
+                (&role.run, role.trial, role.attempt) == (&attempt.0, attempt.1, attempt.2)
+            })
+        })
     }
 }
 

@@ -36,6 +36,8 @@ mod state;
 mod step;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use absorb::line;
 pub use anchor::{InvalidAnchor, anchor_name, spill_name};

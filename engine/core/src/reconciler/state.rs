@@ -14,6 +14,7 @@ use crate::desired::{Desired, Unit};
 use crate::ids::{Name, ObjectKey, ObjectKind, ResourceVersion, Timestamp, UnitId};
 use crate::kinds::{AttemptKey, Grant, Want};
 use crate::ledger::{Known, UnitStatus};
+use crate::observed::marks::HOLD;
 use crate::observed::{Coverage, Observed};
 
 /// What is known of one unit beside its facts.
@@ -33,6 +34,8 @@ pub(super) struct UnitState {
     pub due: Option<Timestamp>,
     /// Why deletions wait.
     pub held: Option<String>,
+    /// Objects whose annotation stops all work on them.
+    pub on_hold: Vec<ObjectKey>,
     /// Refused corrections and foreign objects in the way, in a sentence.
     pub trouble: BTreeMap<ObjectKey, String>,
     /// What the snapshot's findings say of it.
@@ -184,6 +187,13 @@ impl Reconciler {
         &self.observed
     }
 
+    /// Units whose deletions wait, or that stand still, and why.
+    pub fn held(&self) -> impl Iterator<Item = (&UnitId, &str)> {
+        self.held
+            .iter()
+            .filter_map(|id| Some((id, self.units.get(id)?.held.as_deref()?)))
+    }
+
     /// Drift that was found, by object.
     pub fn drift(&self) -> impl Iterator<Item = &DriftEntry> {
         self.drift.values()
@@ -266,6 +276,10 @@ impl UnitState {
     pub(super) fn status(&self) -> UnitStatus {
         let mut status = self.want.status.clone();
         status.findings.extend(self.findings.iter().cloned());
+        let on_hold = self.on_hold.iter();
+        status
+            .findings
+            .extend(on_hold.map(|key| format!("`{HOLD}` on {key} stops all work on it")));
         let words = self.held.iter().chain(self.trouble.values()).next();
         if let Some(words) = words {
             status.message = Some(words.clone());

@@ -9,14 +9,10 @@ pub fn drift_markdown<'a>(entries: impl Iterator<Item = &'a DriftEntry>) -> Stri
     let mut text =
         String::from("# Drift\n\nDifferences that Berth did not make, as they were found last.\n");
     for entry in entries {
-        let fight = if entry.fight {
-            ", changed back again and again"
-        } else {
-            ""
-        };
+        let remark = entry.remark();
         let _ = write!(
             text,
-            "\n## {}\n\nOf {}, found {} ({} times{fight}).\n\n| Field | Live | Desired | Manager | When |\n|---|---|---|---|---|\n",
+            "\n## {}\n\nOf {}, found {} ({} times{remark}).\n\n| Field | Live | Desired | Manager | When |\n|---|---|---|---|---|\n",
             cell(&entry.object),
             entry.unit,
             entry.found,
@@ -41,12 +37,8 @@ pub fn drift_markdown<'a>(entries: impl Iterator<Item = &'a DriftEntry>) -> Stri
 pub fn drift_text<'a>(entries: impl Iterator<Item = &'a DriftEntry>) -> String {
     let mut text = String::new();
     for entry in entries {
-        let fight = if entry.fight {
-            ", changed back again and again"
-        } else {
-            ""
-        };
-        let _ = writeln!(text, "{} of {}{fight}", entry.object, entry.unit);
+        let remark = entry.remark();
+        let _ = writeln!(text, "{} of {}{remark}", entry.object, entry.unit);
         for field in &entry.fields {
             let value = |it: &Option<String>| it.clone().unwrap_or_else(|| "nothing".to_owned());
             let who = field.manager.as_ref().map(|who| format!(", by {who}"));

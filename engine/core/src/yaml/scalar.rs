@@ -172,11 +172,33 @@ fn instead_of(text: &str, meant: Option<&str>) -> Plain {
     let quoted = format!("quote it, `\"{text}\"`, if it is text");
     Plain::Ambiguous(match meant {
         Some(meant) if meant != text => format!("write `{meant}` if you mean that; {quoted}"),
+        _ if is_no_number(text) => {
+            format!(
+                "no document can hold it as a number: write a number, or leave it out; {quoted}"
+            )
+        }
+        _ if is_beyond(text) => {
+            format!("write a number that fits into 64 bits; {quoted}")
+        }
         _ if looks_numeric(text) && !is_date(text) => {
             format!("write it as a plain decimal number; {quoted}")
         }
         _ => quoted,
     })
+}
+
+/// What JSON has no number for.
+fn is_no_number(text: &str) -> bool {
+    let bare = text.strip_prefix(['+', '-']).unwrap_or(text);
+    matches!(&*bare.to_ascii_lowercase(), ".inf" | ".nan")
+}
+
+/// Plainly written, but too large.
+fn is_beyond(text: &str) -> bool {
+    let bare = text.strip_prefix('-').unwrap_or(text);
+    let whole = bare.bytes().all(|b| b.is_ascii_digit());
+    let plain = bare.starts_with(|first: char| first.is_ascii_digit() && first != '0');
+    plain && (whole || is_json_number(text) && exponent_is_plain(text))
 }
 
 fn digits(text: &str) -> (&str, &str) {
@@ -285,6 +307,21 @@ mod tests {
         assert!(hint("1e-4").starts_with("write `1.0e-4` if"));
         assert!(hint("1.0e4").starts_with("write `1.0e+4` if"));
         assert!(hint("017").starts_with("write it as a plain decimal number"));
+        for (text, words) in [
+            (
+                "123456789012345678901234567890",
+                "write a number that fits into 64 bits; quote it, ",
+            ),
+            (
+                "-18446744073709551616",
+                "write a number that fits into 64 bits",
+            ),
+            ("1.0e+999", "write a number that fits into 64 bits"),
+            (".nan", "no document can hold it as a number: write"),
+            ("-.inf", "no document can hold it as a number: write"),
+        ] {
+            assert!(hint(text).starts_with(words), "{text}: {}", hint(text));
+        }
         assert_eq!(
             hint("2026-11-20"),
             "quote it, `\"2026-11-20\"`, if it is text"

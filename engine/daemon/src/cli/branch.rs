@@ -45,7 +45,7 @@ impl BranchArgs {
     pub fn files(&self, cluster: &Name) -> Result<StatusFiles, CommandError> {
         let read = self.open(cluster)?.load().map_err(git_failed)?;
         read.ok_or_else(|| {
-            CommandError::findings(format!("there is no branch `berth/status/{cluster}`"))
+            CommandError::environment(format!("there is no branch `berth/status/{cluster}`"))
                 .hint("it begins when `berth run` works on the cluster; is it kept in another repository (--status-remote)?")
         })
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use berth_core::desired::{Desired, Loader, Validation};
-use berth_core::diagnostic::{Code, Diagnostic, SourceTable};
-use berth_core::ids::{CommitId, Name};
+use berth_core::diagnostic::{Code, Diagnostic, Severity, SourceTable};
+use berth_core::ids::{CommitId, DocumentKind, Name, UnitId};
+use berth_core::ledger::Applied;
 use berth_core::reconciler::CommitFacts;
 use berth_git::{Limits, Repository, Source, StatusBranch};
 
@@ -109,29 +110,62 @@ impl Documents {
             .validate(&self.files.listed, &self.files.refused, &self.blobs)
     }
 
-    /// The model of one cluster; the only one if none is named. A snapshot that makes no model is
-    /// told with all its findings.
+    /// The model of one cluster, by these documents alone; the only cluster if none is named. A
+    /// snapshot that makes no model is told with all its findings.
     pub fn load(&mut self, cluster: Option<&Name>) -> Result<Desired, CommandError> {
+        self.load_after(cluster, &BTreeMap::new())
+    }
+
+    /// As the daemon takes them: what is invalid keeps the form that the status branch names.
+    pub fn load_with_past(
+        &mut self,
+        cluster: Option<&Name>,
+    ) -> Result<(Desired, Past), CommandError> {
+        let name = match cluster {
+            Some(name) => Some(name.clone()),
+            None => match self.only_cluster() {
+                Err(error) if error.kind == ErrorKind::Usage => return Err(error),
+                // Loading tells what is wrong.
+                only => only.ok(),
+            },
+        };
+        let past = match &name {
+            Some(name) => self.past(name)?,
+            None => Past::default(),
+        };
+        let desired = self.load_after(name.as_ref(), &past.ledger.forms())?;
+        Ok((desired, past))
+    }
+
+    fn load_after(
+        &mut self,
+        cluster: Option<&Name>,
+        forms: &BTreeMap<UnitId, Applied>,
+    ) -> Result<Desired, CommandError> {
         if cluster.is_none()
             && let Err(error) = self.only_cluster()
             && error.kind == ErrorKind::Usage
         {
             return Err(error);
         }
+        let mut blobs = self.blobs.clone();
+        let mut missing = self.loader.missing(&self.files.listed, forms);
+        missing.retain(|id| !self.blobs.contains_key(id));
+        if !forms.is_empty()
+            && let Some((source, mirror)) = &self.repository
+        {
+            let repository = Repository::open(source.clone(), mirror).map_err(git_failed)?;
+            blobs.extend(Reader::new(repository).blobs(missing));
+        }
         let (listed, refused) = (&self.files.listed, &self.files.refused);
-        let nothing = BTreeMap::new();
-        let loaded = self.loader.load(
-            &self.commit,
-            cluster,
-            listed,
-            refused,
-            &self.blobs,
-            &nothing,
-        );
+        let loaded = self
+            .loader
+            .load(&self.commit, cluster, listed, refused, &blobs, forms);
+        self.blobs = blobs;
         loaded.map_err(|findings| {
             let sources = self.validate().sources;
             output::complain_of(&self.resolve(&findings, &sources));
-            CommandError::findings("the documents make no cluster to work on")
+            no_cluster(&findings, &sources)
         })
     }
 
@@ -167,6 +201,28 @@ impl Documents {
     /// Findings with their places looked up.
     pub fn resolve(&self, findings: &[Diagnostic], sources: &SourceTable) -> Vec<Finding> {
         source::resolve(findings, sources, &self.blobs)
+    }
+}
+
+/// Why documents make no cluster to work on, when all findings were told.
+fn no_cluster(findings: &[Diagnostic], sources: &SourceTable) -> CommandError {
+    let error = |finding: &&Diagnostic| finding.severity == Severity::Error;
+    let of_cluster = |finding: &&Diagnostic| {
+        let unit = finding.unit.as_ref();
+        unit.is_some_and(|unit| unit.kind == DocumentKind::Cluster)
+    };
+    let broken = findings.iter().filter(error).find(of_cluster);
+    let said = broken.and_then(|finding| {
+        let path = &sources.get(finding.place?.source)?.path;
+        Some((finding.unit.as_ref()?, path))
+    });
+    match said {
+        Some((unit, path)) => CommandError::findings(format!(
+            "{unit} is not valid, and no earlier form of it was ever applied"
+        ))
+        .hint(format!("mend {path} as said above")),
+        None => CommandError::findings("the documents make no cluster to work on")
+            .hint("mend what is said above; a repository holds a valid `Cluster` document"),
     }
 }
 

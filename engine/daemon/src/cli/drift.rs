@@ -35,8 +35,7 @@ pub struct Args {
 pub fn run(args: &Args) -> CommandResult {
     let mut documents = args.documents.read()?;
     let cluster = args.live.name()?;
-    let desired = documents.load(cluster.as_ref())?;
-    let past = documents.past(desired.cluster().name())?;
+    let (desired, past) = documents.load_with_past(cluster.as_ref())?;
     let namespace = desired.cluster().spec.namespace.to_string();
     let reconciler = super::runtime()?.block_on(async {
         let client = args.live.connect().await?;

@@ -17,6 +17,7 @@ use crate::output::{self, Format};
 Examples:
   berth explain resnet50
   berth explain resnet50 spec.nodeSelector
+  berth explain resnet50 spec.containers.task.image
   berth explain vision/resnet50 spec.containers -o json")]
 pub struct Args {
     /// The experiment, as NAME or QUEUE/NAME
@@ -60,7 +61,7 @@ pub fn run(args: &Args) -> CommandResult {
             Some(close) => format!("did you mean `{close}`?"),
             None => format!("`berth explain {}` lists all fields", args.experiment),
         };
-        let error = CommandError::findings(format!("the pod has no field `{}`", args.field));
+        let error = CommandError::usage(format!("the pod has no field `{}`", args.field));
         return Err(error.hint(hint));
     }
     let fields: Vec<_> = explained

@@ -36,8 +36,8 @@ use crate::output;
 
 /// Keeps a Kubernetes cluster for machine-learning experiments as a Git repository says.
 ///
-/// Exit codes: 0 fine, 1 findings (invalid documents, a plan under --exit-code), 2 usage,
-/// 3 the environment failed.
+/// Exit codes: 0 fine, 1 findings (invalid documents, drift, a plan under --exit-code), 2 usage
+/// (also a name that nothing has), 3 the environment failed (Git, the cluster, no status branch).
 #[derive(Debug, Parser)]
 #[command(
     name = "berth",

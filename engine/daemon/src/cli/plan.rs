@@ -55,10 +55,9 @@ pub fn run(args: &Args) -> CommandResult {
 /// What would be done.
 pub fn plan(documents: &mut Documents, target: &TargetArgs) -> Result<Plan, CommandError> {
     let cluster = target.live.name()?;
-    let desired = documents.load(cluster.as_ref())?;
+    let (desired, past) = documents.load_with_past(cluster.as_ref())?;
     let findings = documents.resolve(desired.findings(), desired.sources());
     output::complain_of(&findings);
-    let past = documents.past(desired.cluster().name())?;
     let mut reconciler = reconciler(desired, past, target)?;
     if !target.offline
         && let Some(desired) = reconciler.desired()

@@ -1,5 +1,7 @@
 //! `berth render`
 
+use std::iter;
+
 use serde_json::Value;
 
 use super::cluster::NameArgs;
@@ -49,9 +51,12 @@ pub fn run(args: &Args) -> CommandResult {
     match args.rank {
         Some(rank) if objects.is_empty() => return Err(no_rank(rank, roles.len())),
         Some(_) => {}
-        None => objects
-            .splice(0..0, [subject.config_map(), subject.service(args.attempt)])
-            .for_each(drop),
+        None => {
+            // A single pod has no peers to find.
+            let service = (roles.len() > 1).then(|| subject.service(args.attempt));
+            let before = iter::once(subject.config_map()).chain(service);
+            objects.splice(0..0, before).for_each(drop);
+        }
     }
     match args.output {
         Format::Json => output::print_as_is(&output::json(&objects)?)?,

@@ -79,12 +79,11 @@ pub fn run(args: &Args) -> CommandResult {
 }
 
 fn is_present(unit: &Row) -> bool {
-    !unit.withdrawn
-        && !matches!(
-            unit.state.as_str(),
-            "Completed" | "Failed" | "Canceled" | "InForce"
-        )
-        && !unit.state.is_empty()
+    // A unit that was withdrawn and is held runs on.
+    !matches!(
+        unit.state.as_str(),
+        "" | "Completed" | "Failed" | "Canceled" | "InForce" | "Withdrawn"
+    )
 }
 
 fn unit(file: &Value) -> Option<Row> {

@@ -40,9 +40,8 @@ pub struct Args {
 pub fn run(args: &Args) -> CommandResult {
     let mut documents = args.documents.read()?;
     let cluster = args.live.name()?;
-    let desired = documents.load(cluster.as_ref())?;
+    let (desired, past) = documents.load_with_past(cluster.as_ref())?;
     let cluster = desired.cluster().name().clone();
-    let past = documents.past(&cluster)?;
     let namespace = desired.cluster().spec.namespace.clone();
     let lifelines = args.documents.repository.access.lifelines();
     super::runtime()?.block_on(async {

@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> CommandResult {
     let ledger = Ledger::read(Some(files.tip), &files.files).map_err(CommandError::environment)?;
     let name = args.pod.rsplit('/').next().unwrap_or(&args.pod);
     let found = find(&ledger, name).ok_or_else(|| {
-        CommandError::findings(format!("no run in the ledger has a pod `{name}`")).hint(
+        CommandError::usage(format!("no run in the ledger has a pod `{name}`")).hint(
             "`berth status --all` lists what there was; only the last attempts of a run are kept",
         )
     })?;

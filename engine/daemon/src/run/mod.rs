@@ -7,6 +7,7 @@ pub mod crash;
 pub mod lifeline;
 pub mod status;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -160,10 +161,8 @@ async fn turn(
         crash: Crash::from_env(),
         metrics,
     };
-    let mut reconciler = Reconciler::new(options(&settings, seed));
-    reconciler.input(clock.now(), reconciler::Input::Snapshot(first));
-    let turning = Loop {
-        reconciler,
+    let mut turning = Loop {
+        reconciler: Reconciler::new(options(&settings, seed)),
         carrier,
         snapshots,
         standing,
@@ -175,8 +174,10 @@ async fn turn(
         patience: Patience::default(),
         seed,
         watching: None,
+        held: BTreeSet::new(),
         flights: JoinSet::new(),
     };
+    turning.begin(first);
     turning.run().await
 }
 

@@ -127,17 +127,7 @@ impl Follower {
         let mut failures = 0;
         loop {
             match status::load(&self.status) {
-                Ok(Ok(ledger)) => {
-                    let in_force = ledger
-                        .units
-                        .into_iter()
-                        .filter(|(_, known)| !known.ledger.withdrawn);
-                    return Some(
-                        in_force
-                            .map(|(id, known)| (id, known.ledger.applied))
-                            .collect(),
-                    );
-                }
+                Ok(Ok(ledger)) => return Some(ledger.forms()),
                 // The reconciler stops every write and says why; documents are read all the same.
                 Ok(Err(_)) => return Some(BTreeMap::new()),
                 Err(error) => failures = self.failed(&error, failures),

@@ -33,7 +33,10 @@ fn cpu_slots(cluster: &Cluster) -> Option<Diagnostic> {
         .as_str()
         .parse::<Quantity>()
         .is_ok_and(|cpu| cpu.nanos() > 0);
-    (!positive).then(|| Diagnostic::error(Code::OutOfRange, place, "a slot has more than 0 CPUs"))
+    (!positive).then(|| {
+        Diagnostic::error(Code::OutOfRange, place, "a slot has more than 0 CPUs")
+            .help("say how many CPUs a slot has, such as `4` or `500m`")
+    })
 }
 
 fn slot_resource(cluster: &Cluster) -> Option<Diagnostic> {

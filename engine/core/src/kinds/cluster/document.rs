@@ -42,7 +42,8 @@ pub struct ClusterSpec {
     /// The images of experiments that name none.
     #[serde(default)]
     pub images: Images,
-    /// Prefixes of image names and what stands in their place; the longest that fits is taken.
+    /// Prefixes of the names of images, those of volumes too, and what stands in their place; the
+    /// longest that fits is taken.
     #[serde(default)]
     pub registry_rewrites: Vec<RegistryRewrite>,
     /// Names of Secrets that every pod pulls its images with.

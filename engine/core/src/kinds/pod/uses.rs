@@ -12,9 +12,9 @@ pub(in crate::kinds) enum Use {
     Secret(String),
     Claim(String),
     HostPath(String),
-    /// The field that asks for it.
+    /// The field that asks for it, by its path, and the value if that is short.
     Host(String),
-    /// The field that asks for it.
+    /// As of `Host`.
     Privileged(String),
     /// The kind of volume.
     Volume(String),
@@ -30,6 +30,7 @@ pub(in crate::kinds) fn uses(layer: &Node) -> Vec<(Use, Place)> {
     let account = spec.get("serviceAccountName").and_then(Node::as_str);
     let mut walk = Walk {
         account: account.unwrap_or("default"),
+        path: vec!["spec"],
         found: Vec::new(),
     };
     walk.value(spec, &Shape::Ref("io.k8s.api.core.v1.PodSpec".to_owned()));
@@ -39,11 +40,13 @@ pub(in crate::kinds) fn uses(layer: &Node) -> Vec<(Use, Place)> {
 struct Walk<'a> {
     /// The pod's service account.
     account: &'a str,
+    /// The fields above the present one.
+    path: Vec<&'a str>,
     found: Vec<(Use, Place)>,
 }
 
-impl Walk<'_> {
-    fn value(&mut self, node: &Node, shape: &Shape) {
+impl<'a> Walk<'a> {
+    fn value(&mut self, node: &'a Node, shape: &Shape) {
         // What a layer takes away it does not use.
         if node.get("$patch").and_then(Node::as_str) == Some("delete") {
             return;
@@ -58,10 +61,12 @@ impl Walk<'_> {
                     let Some(shape) = fields.shape(&key.name) else {
                         continue;
                     };
+                    self.path.push(&key.name);
                     if let Some(guard) = guard {
                         self.guarded(guard, key, below);
                     }
                     self.value(below, shape);
+                    self.path.pop();
                 }
             }
             (Value::List(items), Shape::List { item, .. }) => {
@@ -75,10 +80,15 @@ impl Walk<'_> {
 
     fn guarded(&mut self, guard: &Guard, key: &Key, node: &Node) {
         let field = || key.name.to_string();
+        let path = self.path.join(".");
+        let said = || match shown(node) {
+            Some(value) => format!("{path}: {value}"),
+            None => path.clone(),
+        };
         let rule = match guard.rule(&key.name) {
             Ok(None) => return,
             Ok(Some(rule)) => rule,
-            Err(()) => return self.found.push((Use::Unknown(field()), key.place)),
+            Err(()) => return self.found.push((Use::Unknown(path), key.place)),
         };
         let text = node.as_str().map(ToOwned::to_owned);
         let one = match (rule, &node.value) {
@@ -92,12 +102,12 @@ impl Walk<'_> {
             (Rule::Claim, _) => text.map(Use::Claim),
             (Rule::HostPath, _) => text.map(Use::HostPath),
             (Rule::PrivilegedIf(value), _) => {
-                (text.as_deref() == Some(value)).then(|| Use::Privileged(field()))
+                (text.as_deref() == Some(value)).then(|| Use::Privileged(said()))
             }
             (_, Value::List(items)) if items.is_empty() => None,
-            (Rule::Host, _) => Some(Use::Host(field())),
+            (Rule::Host, _) => Some(Use::Host(said())),
             (Rule::Volume, _) => return self.found.push((Use::Volume(field()), key.place)),
-            (Rule::Privileged | Rule::Token, _) => Some(Use::Privileged(field())),
+            (Rule::Privileged | Rule::Token, _) => Some(Use::Privileged(said())),
         };
         self.found.extend(one.map(|one| (one, node.place)));
     }
@@ -113,6 +123,23 @@ impl Walk<'_> {
             self.found.push((Use::Privileged(NAME.to_owned()), place));
         }
     }
+}
+
+/// A value that a line has room for.
+fn shown(node: &Node) -> Option<String> {
+    let scalar = |node: &Node| match &node.value {
+        Value::String(text) => Some(text.to_string()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    };
+    let text = if node.items().is_empty() {
+        scalar(node)
+    } else {
+        let items: Option<Vec<String>> = node.items().iter().map(scalar).collect();
+        items.map(|items| format!("[{}]", items.join(", ")))
+    };
+    text.filter(|text| text.chars().count() <= 60)
 }
 
 fn is_variable(shape: &Shape) -> bool {

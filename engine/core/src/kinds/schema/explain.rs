@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::not_built;
 use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::ids::{DocumentKind, Name};
+use crate::kinds::pod::{is_own_variable, own_variable};
 use crate::object::{self, Key, Node};
 
 /// What one error of the validator means for the author.
@@ -149,6 +150,9 @@ impl<'a> Found<'a> {
     }
 
     fn wrong_type(&self, kind: &TypeKind) -> Diagnostic {
+        if let Some(finding) = self.own_variable() {
+            return finding;
+        }
         let names: Vec<&str> = match kind {
             TypeKind::Single(one) => vec![one.as_str()],
             TypeKind::Multiple(set) => set.iter().map(jsonschema::JsonType::as_str).collect(),
@@ -174,6 +178,18 @@ impl<'a> Found<'a> {
                 None => finding,
             },
         }
+    }
+
+    /// Of a variable that is Berth's own, its value is not what is wrong.
+    fn own_variable(&self) -> Option<Diagnostic> {
+        let key = self.key.filter(|key| is_own_variable(&key.name))?;
+        let at = format!("spec.environment.variables.{}", key.name);
+        (self.path == at).then(|| {
+            own_variable(&Node {
+                value: object::Value::String(key.name.clone()),
+                place: key.place,
+            })
+        })
     }
 
     fn not_one_of(&self, values: &[&Value]) -> Diagnostic {

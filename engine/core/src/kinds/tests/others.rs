@@ -44,6 +44,19 @@ fn queues_and_clusters_are_checked_too() {
         of("cluster.yaml", CLUSTER.to_owned() + "  slotType: cpu\n")[0]
             .starts_with("B0205 9:13 `slotType: cpu` needs")
     );
+    let none = CLUSTER.to_owned() + "  slotType: cpu\n  slotResourceRequests: {cpu: 0}\n";
+    assert_eq!(
+        of("cluster.yaml", none),
+        [
+            "B0207 10:31 a slot has more than 0 CPUs | say how many CPUs a slot has, such as `4` or `500m`"
+        ]
+    );
+    for version in ["berth.dev/v1", "berth.dev/v1beta1", "berth.dv/v1alpha1"] {
+        let other = CLUSTER.replace("berth.dev/v1alpha1", version);
+        let found = of("cluster.yaml", other);
+        let told = |it: &String| it.ends_with("| write `apiVersion: berth.dev/v1alpha1`");
+        assert!(found.iter().any(told), "{found:?}");
+    }
     assert_eq!(
         of(
             "cluster.yaml",

@@ -25,7 +25,7 @@ fn reserved_pod_fields_are_refused_with_their_line() {
             "B0402 7:42 `spec.pod.spec.containers.workingDir`",
         ),
         (
-            "spec: {containers: [{name: log, restartPolicy: Never}]}",
+            "spec: {containers: [{name: log, restartPolicy: Never, image: i}]}",
             "B0402 7:41 `spec.pod.spec.containers.restartPolicy`",
         ),
         (
@@ -57,7 +57,7 @@ fn reserved_pod_fields_are_refused_with_their_line() {
             "B0402 7:29 `app.kubernetes.io/name` is Berth's own",
         ),
         (
-            "spec: {containers: [{name: task, volumeMounts: [{name: a, mountPath: /run/berth/work/}]}]}",
+            "spec: {containers: [{name: task, volumeMounts: [{name: a, mountPath: /run/berth/work/}]}], volumes: [{name: a, emptyDir: {}}]}",
             "B0402 7:78 `/run/berth/work` is Berth's own folder",
         ),
     ];
@@ -70,6 +70,11 @@ fn reserved_pod_fields_are_refused_with_their_line() {
     }
     one(
         "  environment: {variables: {BERTH_X: a}}\n",
+        "B0402 7:29 the variable `BERTH_X` is Berth's own | names that begin with `BERTH_` or `PET_` are set by Berth",
+    );
+    // Whatever its value is.
+    one(
+        "  environment: {variables: {BERTH_X: 1}}\n",
         "B0402 7:29 the variable `BERTH_X` is Berth's own | names that begin with `BERTH_` or `PET_` are set by Berth",
     );
 }
@@ -104,7 +109,7 @@ fn pod_fields_that_kubernetes_does_not_know_are_refused() {
             "take the quotes off",
         ),
         (
-            "spec: {containers: [{name: a, securityContext: {weight: 1}}]}",
+            "spec: {containers: [{name: a, securityContext: {weight: 1}, image: i}]}",
             "B0403 7:57",
             "`kubectl explain pod.spec.containers.securityContext` lists the fields",
         ),
@@ -119,7 +124,7 @@ fn pod_fields_that_kubernetes_does_not_know_are_refused() {
             "items of layers are merged by their `name`: add it",
         ),
         (
-            "spec: {containers: [{name: log, resources: {limits: {memory: 8 GB}}}]}",
+            "spec: {containers: [{name: log, resources: {limits: {memory: 8 GB}}, image: i}]}",
             "B0206 7:70",
             "`kubectl explain pod.spec.containers.resources.limits.memory` describes it",
         ),
@@ -174,7 +179,7 @@ const USES: &[(&str, &str)] = &[
         "secrets: [key]",
     ),
     (
-        "pod: {spec: {containers: [{name: log, envFrom: [{secretRef: {name: key}}]}]}}",
+        "pod: {spec: {containers: [{name: log, image: i, envFrom: [{secretRef: {name: key}}]}]}}",
         "secrets: [key]",
     ),
     (
@@ -214,11 +219,11 @@ const USES: &[(&str, &str)] = &[
         "serviceAccounts: [default]",
     ),
     (
-        "pod: {spec: {containers: [{name: log, env: [{name: A, valueFrom: {secretKeyRef: {name: key, key: k}}}]}]}}",
+        "pod: {spec: {containers: [{name: log, image: i, env: [{name: A, valueFrom: {secretKeyRef: {name: key, key: k}}}]}]}}",
         "secrets: [key]",
     ),
     (
-        "pod: {spec: {initContainers: [{name: log, env: [{name: NVIDIA_VISIBLE_DEVICES, value: all}]}]}}",
+        "pod: {spec: {initContainers: [{name: log, image: i, env: [{name: NVIDIA_VISIBLE_DEVICES, value: all}]}]}}",
         "privileged: true",
     ),
     (
@@ -230,11 +235,11 @@ const USES: &[(&str, &str)] = &[
         "privileged: true",
     ),
     (
-        "pod: {spec: {containers: [{name: log, lifecycle: {preStop: {httpGet: {host: 169.254.169.254, port: 80}}}}]}}",
+        "pod: {spec: {containers: [{name: log, image: i, lifecycle: {preStop: {httpGet: {host: 169.254.169.254, port: 80}}}}]}}",
         "hostNetwork: true",
     ),
     (
-        "pod: {spec: {containers: [{name: log, ports: [{containerPort: 1, hostPort: 1}]}]}}",
+        "pod: {spec: {containers: [{name: log, image: i, ports: [{containerPort: 1, hostPort: 1}]}]}}",
         "hostNetwork: true",
     ),
 ];
@@ -265,8 +270,8 @@ fn what_the_queue_does_not_allow_is_refused_and_what_it_allows_is_not() {
         "pod: {spec: {volumes: [{name: a, $patch: delete}]}}",
         "pod: {spec: {hostNetwork: false, hostPID: null}}",
         "pod: {spec: {volumes: [{name: a, emptyDir: {}}, {name: b, configMap: {name: c}}, {name: c, image: {reference: r}}]}}",
-        "pod: {spec: {containers: [{name: log, securityContext: {capabilities: {drop: [ALL]}}}]}}",
-        "pod: {spec: {containers: [{name: log, env: [{name: NVIDIA_VISIBLE_DEVICES, value: void}]}]}}",
+        "pod: {spec: {containers: [{name: log, image: i, securityContext: {capabilities: {drop: [ALL]}}}]}}",
+        "pod: {spec: {containers: [{name: log, image: i, env: [{name: NVIDIA_VISIBLE_DEVICES, value: void}]}]}}",
     ] {
         assert_eq!(
             of_experiment(&format!("  {line}\n")),
@@ -291,6 +296,84 @@ fn what_the_queue_does_not_allow_is_refused_and_what_it_allows_is_not() {
         );
         assert_eq!(repository.validate().findings.len(), 1, "{path}");
     }
+}
+
+#[test]
+fn what_the_queue_does_not_allow_is_named_by_its_path_and_value() {
+    for (line, what) in [
+        (
+            "containers: [{name: task, securityContext: {capabilities: {add: [SYS_ADMIN, NET_RAW]}}}]",
+            "`spec.containers.securityContext.capabilities.add: [SYS_ADMIN, NET_RAW]`",
+        ),
+        ("hostPID: true", "`spec.hostPID: true`"),
+        (
+            "resourceClaims: [{name: g, resourceClaimName: gpu}]",
+            "`spec.resourceClaims`",
+        ),
+    ] {
+        let found = of_experiment(&format!("  pod: {{spec: {{{line}}}}}\n"));
+        let wanted = format!("the queue `vision` does not allow {what} | say `allow.");
+        assert!(
+            found.len() == 1 && found[0].contains(&wanted),
+            "{line}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_part_of_the_pod_names_is_there() {
+    let table = [
+        (
+            "containers: [{name: task, volumeMounts: [{name: scrath, mountPath: /s}]}], volumes: [{name: scratch, emptyDir: {}}]",
+            "B0302 7:64 the pod has no volume `scrath` | did you mean `scratch`?",
+        ),
+        (
+            "initContainers: [{name: get, image: i, volumeMounts: [{name: cache, mountPath: /s}]}]",
+            "B0302 7:77 the pod has no volume `cache` | add it to `volumes`, which holds `berth-work`, `berth-hparams`",
+        ),
+        (
+            "containers: [{name: tsk, resources: {limits: {memory: 1Gi}}}]",
+            "B0205 7:36 the container `tsk` has no `image` | did you mean `task`, the container of the program?",
+        ),
+        (
+            "containers: [{name: log, env: []}]",
+            "B0205 7:36 the container `log` has no `image` | add `image`; the container of the program is called `task`",
+        ),
+    ];
+    for (spec, wanted) in table {
+        one(&format!("  pod: {{spec: {{{spec}}}}}\n"), wanted);
+    }
+    for spec in [
+        "containers: [{name: log, image: i, volumeMounts: [{name: berth-work, mountPath: /w}, {name: berth-hparams, mountPath: /h}]}]",
+        "containers: [{name: task, volumeMounts: [{name: old, $patch: delete, mountPath: /o}]}]",
+    ] {
+        let found = of_experiment(&format!("  pod: {{spec: {{{spec}}}}}\n"));
+        assert_eq!(found, [] as [&str; 0], "{spec}");
+    }
+    let shm = "  resources: {shmSize: 1Gi}\n  pod: {spec: {containers: [{name: log, image: i, volumeMounts: [{name: berth-shm, mountPath: /w}]}]}}\n";
+    assert_eq!(of_experiment(shm), [] as [&str; 0]);
+}
+
+/// A layer may name what another layer brings, and only the whole pod can be at fault.
+#[test]
+fn layers_complete_each_other() {
+    let mount =
+        "pod: {spec: {containers: [{name: task, volumeMounts: [{name: scratch, mountPath: /s}]}]}}";
+    let queue = QUEUE.replace("quota: 64", &format!("quota: 64, {mount}"));
+    let mut repository = Repository::new();
+    repository.put("queue.yaml", &queue);
+    repository.put("a.yaml", &experiment("a", ""));
+    let found = repository.validate().findings;
+    assert_eq!(
+        shown(&found),
+        [
+            "B0302 3:18 the pod has no volume `scratch` | add it to `volumes`, which holds `berth-work`, `berth-hparams`"
+        ]
+    );
+    assert_eq!(found[0].related[0].1, "in this layer of its pod");
+    let volume = "  pod: {spec: {volumes: [{name: scratch, emptyDir: {}}]}}\n";
+    repository.put("a.yaml", &experiment("a", volume));
+    assert_eq!(shown(&repository.validate().findings), [] as [&str; 0]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod allow;
 mod memory;
+mod named;
 mod program;
 mod size;
 
@@ -32,6 +33,7 @@ pub(in crate::kinds) fn within(document: &Experiment, scope: &Scope) -> Vec<Diag
         findings.extend(size::check(document, scope));
         findings.extend(memory::check(document, scope));
         findings.extend(allow::check(document, scope));
+        findings.extend(named::check(document, scope));
     }
     findings
 }

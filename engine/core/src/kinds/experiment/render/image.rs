@@ -21,16 +21,24 @@ pub fn image(document: &Experiment, scope: &Scope) -> (String, Place) {
     (image.clone().unwrap_or_default(), place)
 }
 
-/// Rewrites the images of all containers of a pod's spec.
+/// Rewrites every image that a pod's spec pulls: those of its containers and of its volumes.
+/// (Ephemeral containers are no part of what people write; init containers and sidecars are.)
 pub fn rewrite_all(spec: &mut Node, rewrites: &[RegistryRewrite]) {
+    let put = |node: Option<&mut Node>| {
+        if let Some(node) = node
+            && let Some(image) = node.as_str()
+        {
+            node.value = Value::String(rewrite(image, rewrites).into());
+        }
+    };
     for containers in ["initContainers", "containers"] {
         for container in field_mut(spec, containers).map_or(&mut [][..], items_mut) {
-            if let Some(node) = field_mut(container, "image")
-                && let Some(image) = node.as_str()
-            {
-                node.value = Value::String(rewrite(image, rewrites).into());
-            }
+            put(field_mut(container, "image"));
         }
+    }
+    for volume in field_mut(spec, "volumes").map_or(&mut [][..], items_mut) {
+        let source = field_mut(volume, "image");
+        put(source.and_then(|source| field_mut(source, "reference")));
     }
 }
 

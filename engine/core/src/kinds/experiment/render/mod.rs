@@ -14,8 +14,10 @@ use serde_json::{Value as Json, json};
 
 pub use image::rewrite as rewrite_image;
 pub use layers::{
-    digests as layer_digests, merged as merged_layers, pod_shape, sources as layer_sources,
+    containers as merged_containers, digests as layer_digests, merged as merged_layers, pod_shape,
+    sources as layer_sources,
 };
+pub use pod::own_volumes;
 
 use super::Experiment;
 use super::names::TrialName;

@@ -5,12 +5,16 @@ use serde_json::{Value as Json, json};
 use super::build::{at, field_mut, items_mut, list, map, set, take, text};
 use super::layers::{self, pod_shape};
 use super::{HPARAMS_FOLDER, PodRole, Subject, environment, image};
-use crate::kinds::experiment::{Entrypoint, hyperparameters, size};
+use crate::kinds::experiment::{Entrypoint, Experiment, hyperparameters, size};
 use crate::object::{Node, Value, merge};
 use crate::observed::marks::{FINALIZER, TASK};
 
 /// The folder that the program works in.
 const WORK: &str = "/run/berth/work";
+/// The volumes that Berth adds.
+const WORK_VOLUME: &str = "berth-work";
+const HPARAMS_VOLUME: &str = "berth-hparams";
+const SHM_VOLUME: &str = "berth-shm";
 
 /// All that people say of the pods of a trial: their layers, and the document's variables.
 pub fn merged(subject: &Subject) -> Node {
@@ -64,13 +68,21 @@ fn engine(subject: &Subject, role: &PodRole) -> Node {
     map([("metadata", Node::engine(&metadata)), ("spec", spec)])
 }
 
+/// The names of the volumes that Berth adds to the pods of a document.
+pub fn own_volumes(document: &Experiment) -> Vec<&'static str> {
+    let shm = document.spec.resources.shm_size.is_some();
+    let mut names = vec![WORK_VOLUME, HPARAMS_VOLUME];
+    names.extend(shm.then_some(SHM_VOLUME));
+    names
+}
+
 fn volumes(subject: &Subject) -> Json {
     let mut volumes = vec![
-        json!({"name": "berth-work", "emptyDir": {}}),
-        json!({"name": "berth-hparams", "configMap": {"name": subject.names().config_map().name}}),
+        json!({"name": WORK_VOLUME, "emptyDir": {}}),
+        json!({"name": HPARAMS_VOLUME, "configMap": {"name": subject.names().config_map().name}}),
     ];
     if let Some(size) = &subject.document.spec.resources.shm_size {
-        volumes.push(json!({"name": "berth-shm", "emptyDir": {"medium": "Memory", "sizeLimit": size.as_str()}}));
+        volumes.push(json!({"name": SHM_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": size.as_str()}}));
     }
     volumes.into()
 }
@@ -107,16 +119,16 @@ fn task(subject: &Subject, role: &PodRole) -> Node {
 
 fn mounts(subject: &Subject) -> Node {
     let mut mounts = vec![
-        Node::engine(&json!({"mountPath": WORK, "name": "berth-work"})),
+        Node::engine(&json!({"mountPath": WORK, "name": WORK_VOLUME})),
         Node::engine(
-            &json!({"mountPath": HPARAMS_FOLDER, "name": "berth-hparams", "readOnly": true}),
+            &json!({"mountPath": HPARAMS_FOLDER, "name": HPARAMS_VOLUME, "readOnly": true}),
         ),
     ];
     if subject.document.spec.resources.shm_size.is_some() {
         let place = subject.document.place(&["spec", "resources", "shmSize"]);
         mounts.push(at(
             place,
-            &json!({"mountPath": "/dev/shm", "name": "berth-shm"}),
+            &json!({"mountPath": "/dev/shm", "name": SHM_VOLUME}),
         ));
     }
     list(mounts)

@@ -192,7 +192,7 @@ fn layers_go_over_each_other() {
                 {"name": "proxy", "image": "ubuntu"}]}},
     }));
     repository.defaults = json!({"gpu": {"metadata": {"annotations": {"a": "1"}}, "spec": {
-        "nodeSelector": {"disk": "hdd", "zone": "a"}, "volumes": [{"name": "data", "emptyDir": {}}],
+        "nodeSelector": {"disk": "hdd", "zone": "a"}, "volumes": [{"name": "data", "image": {"reference": "quay.io/data:3"}}],
         "initContainers": [{"name": "fetch", "image": "quay.io/fetch"}],
         "containers": [{"name": "task", "env": [{"name": "A", "value": "defaults"}, {"name": "B", "value": "defaults"}]}]}}});
     repository.queue = with(
@@ -239,6 +239,10 @@ fn layers_go_over_each_other() {
         json!([
         {"name": "fetch", "image": "q.lan/fetch"},
         {"name": "proxy", "image": "mirror.lan/library/ubuntu", "restartPolicy": "Always"}])
+    );
+    assert_eq!(
+        spec["volumes"][0],
+        json!({"name": "data", "image": {"reference": "q.lan/data:3"}})
     );
     assert_eq!(spec["imagePullSecrets"], json!([{"name": "pull"}]));
     let mounts: Vec<&str> = spec["containers"][0]["volumeMounts"]

@@ -176,6 +176,8 @@ impl Machine<'_> {
             node_selector: Vec::new(),
             tolerations: Vec::new(),
             holds: true,
+            started: None,
+            length: self.rules.max_runtime,
         }
     }
 }

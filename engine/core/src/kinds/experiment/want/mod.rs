@@ -20,7 +20,7 @@ use crate::desired::Unit;
 use crate::ids::{Digest, Name, Timestamp};
 use crate::kinds::cluster::ClusterState;
 use crate::kinds::queue::QueueState;
-use crate::kinds::{View, Want};
+use crate::kinds::{Ask, View, Want};
 use crate::ledger::{Attempt, Run, RunState, Trial, UnitLedger, UnitStatus};
 
 /// The one trial of the searcher `single`.
@@ -148,7 +148,11 @@ impl<'a> Machine<'a> {
                 pods: attempt.pods,
                 slots: attempt.slots,
             };
-            self.held(run, trial, attempt.number, split)
+            let current = run == self.run;
+            Ask {
+                started: attempt.started.filter(|_| current),
+                ..self.held(run, trial, attempt.number, split)
+            }
         });
         for ask in asks {
             if !self.want.asks.iter().any(|it| it.attempt == ask.attempt) {

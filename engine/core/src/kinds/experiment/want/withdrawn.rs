@@ -69,5 +69,7 @@ fn bare_ask(id: &UnitId, run: &str, trial: u32, attempt: &Attempt, sequence: u64
         node_selector: Vec::new(),
         tolerations: Vec::new(),
         holds: true,
+        started: None,
+        length: None,
     }
 }

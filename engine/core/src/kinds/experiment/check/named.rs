@@ -1,0 +1,97 @@
+//! The merged pod: what one part of it names in another is there.
+
+use crate::desired::Scope;
+use crate::diagnostic::{Code, Diagnostic, closest};
+use crate::kinds::experiment::Experiment;
+use crate::kinds::experiment::render::{merged_containers, own_volumes};
+use crate::object::Node;
+use crate::observed::marks::TASK;
+
+/// Every mount names a volume of the pod, and every container has an image; the task's is the
+/// document's own. What another document's layer says is told at the experiment's name, as only
+/// the whole pod is at fault.
+pub(super) fn check(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
+    let merged = merged_containers(document, scope);
+    let items = |field| merged.at(&["spec", field]).map_or(&[][..], Node::items);
+    let volumes: Vec<&str> = items("volumes")
+        .iter()
+        .filter_map(|volume| text(volume, "name"))
+        .chain(own_volumes(document))
+        .collect();
+    let containers = items("initContainers").iter().chain(items("containers"));
+    containers
+        .flat_map(|container| {
+            let mounts = mounts(container, &volumes);
+            mounts.into_iter().chain(image(container))
+        })
+        .map(|finding| at_home(document, finding))
+        .collect()
+}
+
+fn text<'a>(node: &'a Node, field: &str) -> Option<&'a str> {
+    node.get(field).and_then(Node::as_str)
+}
+
+fn mounts(container: &Node, volumes: &[&str]) -> Vec<Diagnostic> {
+    let lists = ["volumeMounts", "volumeDevices"];
+    let mounts = lists.into_iter().filter_map(|list| container.get(list));
+    let names = mounts
+        .flat_map(Node::items)
+        .filter_map(|mount| mount.get("name"));
+    let unknown = |node: &Node| {
+        let name = node.as_str().filter(|name| !volumes.contains(name))?;
+        let cause = format!("the pod has no volume `{}`", cut(name));
+        let finding = Diagnostic::error(Code::UnresolvedReference, node.place, cause);
+        Some(match closest(name, volumes.iter().copied()) {
+            Some(close) => finding.help(format!("did you mean `{close}`?")),
+            None => finding.help(format!(
+                "add it to `volumes`, which holds {}",
+                list(volumes)
+            )),
+        })
+    };
+    names.filter_map(unknown).collect()
+}
+
+fn image(container: &Node) -> Option<Diagnostic> {
+    let (name, node) = container.get("name").map(|node| (node.as_str(), node))?;
+    let name = name.filter(|name| *name != TASK)?;
+    if text(container, "image").is_some_and(|image| !image.is_empty()) {
+        return None;
+    }
+    let cause = format!("the container `{}` has no `image`", cut(name));
+    let finding = Diagnostic::error(Code::MissingField, node.place, cause);
+    Some(match closest(name, [TASK]) {
+        Some(_) => finding.help(format!(
+            "did you mean `{TASK}`, the container of the program?"
+        )),
+        None => finding.help(format!(
+            "add `image`; the container of the program is called `{TASK}`"
+        )),
+    })
+}
+
+/// A finding of the experiment points into the experiment.
+fn at_home(document: &Experiment, finding: Diagnostic) -> Diagnostic {
+    let home = document.place(&["metadata", "name"]);
+    match finding.place {
+        Some(place) if place.source != home.source => Diagnostic {
+            place: Some(home),
+            ..finding
+        }
+        .related(place, "in this layer of its pod"),
+        _ => finding,
+    }
+}
+
+fn list(names: &[&str]) -> String {
+    let quoted: Vec<String> = names
+        .iter()
+        .map(|name| format!("`{}`", cut(name)))
+        .collect();
+    quoted.join(", ")
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(80).collect()
+}

@@ -1,0 +1,338 @@
+//! A reconciler on a cluster that does what it is told: what is held, and what an upgrade changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::{
+    Anchor, Effect, FieldDrift, Identity, Input, Options, Outcome, Reconciler, Role, WatchEvent,
+    WatchKey, What,
+};
+use crate::desired::Desired;
+use crate::desired::fixture::{Repository, experiment};
+use crate::ids::{
+    CommitId, DocumentKind, Name, ObjectKey, ObjectKind, ResourceVersion, Timestamp, Uid,
+};
+use crate::ledger::Ledger;
+use crate::observed::{NodeFact, SlotRequest, fact, marks};
+
+const GANG: &str = "  resources: {slotsPerTrial: 16}\n";
+
+struct World {
+    reconciler: Reconciler,
+    objects: BTreeMap<ObjectKey, Json>,
+    branch: BTreeMap<String, Vec<u8>>,
+    commits: u8,
+    now: Timestamp,
+    version: u64,
+    /// What was done to the cluster, such as `create Pod vision/a`.
+    done: Vec<String>,
+}
+
+impl World {
+    /// With two nodes of 8 slots.
+    fn new(desired: &Desired) -> Self {
+        let mut world = Self {
+            reconciler: Reconciler::new(Options::new(Name::new("lab").unwrap())),
+            objects: BTreeMap::new(),
+            branch: BTreeMap::new(),
+            commits: 0,
+            now: Timestamp::from_millis(1_000_000_000),
+            version: 1,
+            done: Vec::new(),
+        };
+        world.start(desired);
+        world
+    }
+
+    /// A daemon begins on what there is.
+    fn start(&mut self, desired: &Desired) {
+        self.reconciler = Reconciler::new(Options::new(Name::new("lab").unwrap()));
+        self.done.clear();
+        let files: Vec<_> = self.branch.clone().into_iter().collect();
+        let tip = (self.commits > 0).then(|| CommitId::from_bytes([self.commits; 20]));
+        let identity = Identity {
+            cluster: Name::new("lab").unwrap(),
+            instance: "i".into(),
+            cluster_uid: "u".into(),
+        };
+        let anchor = Anchor {
+            identity,
+            status: tip,
+            next: None,
+            uid: Uid("anchor".into()),
+            version: ResourceVersion(1),
+        };
+        let until = self.now.plus(Duration::from_hours(100));
+        for input in [
+            Input::Role(Role::Leader { until }),
+            Input::Snapshot(Arc::new(desired.clone())),
+            Input::Identity {
+                cluster_uid: "u".into(),
+                anchor: Some(anchor),
+                anchor_in_branch: true,
+                fresh_instance: "i".into(),
+            },
+            Input::Spill {
+                data: BTreeMap::new(),
+                version: None,
+            },
+            Input::Ledger(Ledger::read(tip, &files)),
+        ] {
+            self.reconciler.input(self.now, input);
+        }
+        self.settle();
+    }
+
+    fn listed(&mut self) {
+        let watches = self.reconciler.watches();
+        for key in watches {
+            let mut events = vec![WatchEvent::Started];
+            match &key {
+                WatchKey::Nodes => events.extend(["n1", "n2"].map(node)),
+                WatchKey::Ours(kind, namespace) => {
+                    let ours = self.objects.iter();
+                    let ours =
+                        ours.filter(|(it, _)| it.kind == *kind && it.namespace == *namespace);
+                    events.extend(ours.map(|(_, object)| seen(object)));
+                }
+                WatchKey::Occupants => {}
+            }
+            events.push(WatchEvent::Complete(ResourceVersion(self.version)));
+            for event in events {
+                self.reconciler
+                    .input(self.now, Input::Watch(key.clone(), event));
+            }
+        }
+    }
+
+    /// Until nothing is to be done.
+    fn settle(&mut self) {
+        self.listed();
+        for _ in 0..100 {
+            self.now = self.now.plus(Duration::from_secs(1));
+            let effects = self.reconciler.step(self.now);
+            if effects.is_empty() && self.reconciler.due().is_none_or(|due| due > self.now) {
+                return;
+            }
+            for effect in effects {
+                let outcome = self.carry(&effect);
+                self.reconciler
+                    .input(self.now, Input::Done(effect.id, outcome));
+            }
+        }
+        panic!("it does not come to rest: {:?}", self.done);
+    }
+
+    fn carry(&mut self, effect: &Effect) -> Outcome {
+        self.version += 1;
+        match &effect.what {
+            What::Create { key, body, .. } => {
+                self.done.push(format!("create {key}"));
+                self.put(key, body.clone())
+            }
+            What::Apply {
+                key,
+                body,
+                dry_run: false,
+                ..
+            } => {
+                self.done.push(format!("apply {key}"));
+                self.put(key, body.clone())
+            }
+            What::Apply { key, .. } | What::Inspect { key, .. } => {
+                let field = FieldDrift {
+                    path: "data".into(),
+                    live: Some("other".into()),
+                    desired: None,
+                    manager: None,
+                    when: None,
+                };
+                let fact = fact(&self.objects[key], "i").unwrap();
+                Outcome::Compared(vec![field], Box::new(fact))
+            }
+            What::Delete { key, .. } => {
+                self.done.push(format!("delete {key}"));
+                self.objects.remove(key);
+                Outcome::Done(None)
+            }
+            What::Release { key, .. } => {
+                self.done.push(format!("release {key}"));
+                Outcome::Done(None)
+            }
+            What::Record { files, .. } => {
+                for (path, text) in files {
+                    match text {
+                        Some(text) => self.branch.insert(path.clone(), text.clone().into_bytes()),
+                        None => self.branch.remove(path),
+                    };
+                }
+                self.commits += 1;
+                Outcome::Recorded(CommitId::from_bytes([self.commits; 20]))
+            }
+            What::Keep { .. } => Outcome::Kept(ResourceVersion(self.version)),
+            What::Tell { .. } => Outcome::Done(None),
+            What::Reload => panic!("there is no other writer"),
+        }
+    }
+
+    fn put(&mut self, key: &ObjectKey, mut body: Json) -> Outcome {
+        let meta = &mut body["metadata"];
+        meta["uid"] = format!("{key}").into();
+        meta["resourceVersion"] = self.version.to_string().into();
+        meta["creationTimestamp"] = "1970-01-12T13:46:40Z".into();
+        let seen = fact(&body, "i").unwrap();
+        self.objects.insert(key.clone(), body);
+        Outcome::Done(Some(Box::new(seen)))
+    }
+
+    /// Somebody changes an object, and the watch tells.
+    fn change(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Json)) {
+        self.version += 1;
+        let object = self.objects.get_mut(key).unwrap();
+        change(object);
+        object["metadata"]["resourceVersion"] = self.version.to_string().into();
+        let event = seen(object);
+        let watch = WatchKey::Ours(key.kind, key.namespace.clone());
+        self.reconciler.input(self.now, Input::Watch(watch, event));
+        self.settle();
+    }
+
+    fn of(&self, kind: ObjectKind) -> Vec<ObjectKey> {
+        let keys = self.objects.keys().filter(|key| key.kind == kind);
+        keys.cloned().collect()
+    }
+
+    /// The state of the experiment `a`, and all that is said of it.
+    fn status(&self) -> (String, String) {
+        let mut all = self.reconciler.statuses();
+        let (_, status) = all
+            .find(|(id, _)| id.kind == DocumentKind::Experiment)
+            .unwrap();
+        let words = status.message.iter().chain(&status.findings);
+        let words: Vec<String> = words.cloned().collect();
+        (status.state.clone(), words.join("\n"))
+    }
+}
+
+fn seen(object: &Json) -> WatchEvent {
+    WatchEvent::Object(Box::new(fact(object, "i").unwrap()))
+}
+
+fn node(name: &str) -> WatchEvent {
+    WatchEvent::Node(NodeFact {
+        name: name.into(),
+        ready: true,
+        schedulable: true,
+        out_of_service: false,
+        taints: Vec::new(),
+        labels: Vec::new(),
+        allocatable: vec![SlotRequest {
+            resource: "nvidia.com/gpu".into(),
+            millis: 8000,
+        }],
+    })
+}
+
+fn runs_on(name: &str) -> impl FnOnce(&mut Json) + '_ {
+    move |pod| {
+        pod["spec"]["nodeName"] = name.into();
+        pod["status"] = json!({"phase": "Running", "startTime": "1970-01-12T13:46:41Z"});
+    }
+}
+
+/// A gang of two pods that runs.
+fn running() -> (Repository, World) {
+    let mut repository = Repository::new();
+    repository.put("a.yaml", &experiment("a", GANG));
+    let mut world = World::new(&repository.load().unwrap());
+    for (pod, node) in world.of(ObjectKind::Pod).iter().zip(["n1", "n2"]) {
+        world.change(pod, runs_on(node));
+    }
+    assert_eq!(world.status().0, "Running");
+    assert_eq!(world.done.len(), 4, "{:?}", world.done);
+    world.done.clear();
+    (repository, world)
+}
+
+#[test]
+fn what_is_held_is_told_to_differ_and_neither_corrected_nor_deleted() {
+    let (mut repository, mut world) = running();
+    let map = world.of(ObjectKind::ConfigMap).remove(0);
+    let drift = |world: &World| -> Vec<(String, bool)> {
+        let entries = world.reconciler.drift();
+        entries.map(|it| (it.object.clone(), it.held)).collect()
+    };
+    world.change(&map, |object| {
+        object["metadata"]["annotations"][marks::HOLD] = "kim looks at it".into();
+        object["data"] = json!({"hparams.json": "mine"});
+    });
+    assert_eq!(world.done, [] as [&str; 0]);
+    assert_eq!(drift(&world), [(map.to_string(), true)]);
+    let held = format!("`berth.dev/hold` on {map} stops all work on it");
+    assert_eq!(world.status(), ("Running".to_owned(), held.clone()));
+
+    // A commit that takes the document away takes all away but what is held.
+    repository.files.remove("a.yaml");
+    let desired = Arc::new(repository.load().unwrap());
+    world
+        .reconciler
+        .input(world.now, Input::Snapshot(Arc::clone(&desired)));
+    world.settle();
+    assert!(world.done.len() > 1, "{:?}", world.done);
+    let touched = |world: &World| world.done.iter().any(|it| it.contains(&map.to_string()));
+    assert!(!touched(&world), "{:?}", world.done);
+    assert!(world.status().1.contains(&held), "{:?}", world.status());
+
+    world.change(&map, |object| {
+        let annotations = object["metadata"]["annotations"].as_object_mut();
+        annotations.unwrap().remove(marks::HOLD);
+    });
+    assert_eq!(world.done.last().unwrap(), &format!("delete {map}"));
+    assert!(!world.status().1.contains(&held), "{:?}", world.status());
+}
+
+#[test]
+fn what_is_held_is_corrected_once_it_is_let_go() {
+    let (_, mut world) = running();
+    let map = world.of(ObjectKind::ConfigMap).remove(0);
+    world.change(&map, |object| {
+        object["metadata"]["annotations"][marks::HOLD] = "".into();
+        object["data"] = json!({"hparams.json": "mine"});
+    });
+    assert_eq!(world.done, [] as [&str; 0]);
+    world.change(&map, |object| {
+        let annotations = object["metadata"]["annotations"].as_object_mut();
+        annotations.unwrap().remove(marks::HOLD);
+    });
+    assert_eq!(world.done, [format!("apply {map}")]);
+}
+
+/// The version before made Services and `ConfigMaps` of another form, and pods that would get
+/// another body today.
+#[test]
+fn an_upgrade_that_renders_differently_restarts_nothing_and_updates_once() {
+    let (mut repository, mut world) = running();
+    for (key, object) in &mut world.objects {
+        let other = "00".repeat(32);
+        object["metadata"]["annotations"][marks::DIGEST] = other.into();
+        match key.kind {
+            ObjectKind::Pod => object["spec"]["terminationGracePeriodSeconds"] = 5.into(),
+            ObjectKind::Service => object["spec"]["publishNotReadyAddresses"] = false.into(),
+            ObjectKind::ConfigMap => object["data"] = json!({"hparams.yaml": "{}"}),
+        }
+    }
+    let desired = repository.load().unwrap();
+    world.start(&desired);
+    let mut updated = world.of(ObjectKind::ConfigMap);
+    updated.extend(world.of(ObjectKind::Service));
+    let mut wanted: Vec<String> = updated.iter().map(|it| format!("apply {it}")).collect();
+    wanted.sort();
+    world.done.sort();
+    assert_eq!(world.done, wanted);
+    assert_eq!(world.status().0, "Running");
+    world.start(&desired);
+    assert_eq!(world.done, [] as [&str; 0]);
+}

@@ -1,0 +1,339 @@
+//! What a person asks beside a daemon: `status`, `why`, `plan`, `drift`, `uninstall`, `/metrics`.
+
+use berth_tests::e2e::documents::path;
+use berth_tests::e2e::{Flags, On, Setting, Stage, command};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+/// Exit code, and what was printed.
+struct Said {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Said {
+    #[track_caller]
+    fn must(&self, code: i32, words: &[&str]) {
+        let text = format!("{}{}", self.out, self.err);
+        assert_eq!(self.code, Some(code), "{text}");
+        for word in words {
+            assert!(text.contains(word), "no {word:?} in:\n{text}");
+        }
+    }
+}
+
+async fn berth(arguments: Vec<&str>) -> Said {
+    let mut command = command();
+    command.args(arguments);
+    let output = tokio::process::Command::from(command).output().await;
+    let output = output.unwrap();
+    Said {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A command that reads the repository alone.
+async fn reads(stage: &Stage, arguments: &[&str]) -> Said {
+    let flags = stage.flags();
+    let mut all = arguments.to_vec();
+    all.extend(["--repo", &flags.repository, "--cluster", "lab"]);
+    berth(all).await
+}
+
+/// A command that looks at the cluster too.
+async fn looks(stage: &Stage, arguments: &[&str]) -> Said {
+    let kubeconfig = stage.flags().kubeconfig.display().to_string();
+    let more = ["--ref", "main", "--kubeconfig", &*kubeconfig];
+    reads(stage, &[arguments, &more[..]].concat()).await
+}
+
+/// `GET /metrics` of the daemon.
+async fn metrics(stage: &Stage) -> String {
+    let log = stage.daemon.as_ref().unwrap().log();
+    let mut lines = log
+        .iter()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    let address = lines.find_map(|line: Value| Some(line["address"].as_str()?.to_owned()));
+    let mut stream = tokio::net::TcpStream::connect(address.unwrap())
+        .await
+        .unwrap();
+    let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+async fn what_runs_and_where_it_comes_from_is_told(on: On) {
+    let mut stage = Stage::build(Setting {
+        daemon: false,
+        ..Setting::usual(on)
+    })
+    .await;
+    let flags = Flags {
+        more: ["--http-listen", "127.0.0.1:0"].map(str::to_owned).to_vec(),
+        ..stage.flags()
+    };
+    stage.start_with(&flags);
+    stage.said(&["\"ready\""]).await;
+    let first = metrics(&stage).await;
+    assert!(first.contains("\nberth_snapshots_total 1\n"), "{first}");
+
+    stage
+        .repository
+        .replace("queues/vision.yaml", "quota: 64", "quota: 16");
+    stage.add("done", 1, "20ms", &[]);
+    stage.state("done", "Completed").await;
+    let commit = stage.add("bert", 16, "10m", &[]);
+    stage.state("bert", "Running").await;
+    stage.add("late", 8, "10m", &[]);
+    stage.state("late", "Waiting").await;
+
+    let status = reads(&stage, &["status"]).await;
+    let waits = "needs 8 slots, and queue `vision` has 16 of 16 in use; when it may start cannot be \
+                 told: 16 slots ahead of it have no `maxRuntime`";
+    status.must(
+        0,
+        &[
+            "lab at ",
+            "Running    Experiment/vision/bert",
+            "attempt 1",
+            waits,
+        ],
+    );
+    assert!(!status.out.contains("vision/done"), "{}", status.out);
+    reads(&stage, &["status", "--all"])
+        .await
+        .must(0, &["Completed  Experiment/vision/done"]);
+    let status = reads(&stage, &["status", "-o", "json"]).await;
+    let status: Value = serde_json::from_str(&status.out).unwrap();
+    let units = status["units"].as_array().unwrap();
+    let bert = units
+        .iter()
+        .find(|it| it["unit"] == "Experiment/vision/bert");
+    assert_eq!(bert.unwrap()["pods"].as_array().unwrap().len(), 2);
+
+    let pod = stage.scene.running("bert")[1].clone();
+    let why = reads(&stage, &["why", &pod.name]).await;
+    let (rank, file) = (format!("rank {}", pod.rank), path("bert"));
+    let words = [
+        &*pod.name,
+        &*file,
+        &commit[..8],
+        "Add bert",
+        "Ada",
+        &*rank,
+        "(open)",
+    ];
+    why.must(0, &words);
+    let ended = stage.scene.of("done")[0].name.clone();
+    let why = reads(&stage, &["why", &ended]).await;
+    why.must(0, &["(completed)", "its pod ended well"]);
+    let nobody = reads(&stage, &["why", "nobody"]).await;
+    nobody.must(2, &["no run in the ledger has a pod `nobody`", "help:"]);
+
+    let metrics = metrics(&stage).await;
+    for line in [
+        "berth_snapshots_total 4",
+        "berth_leader 1",
+        "berth_findings 0",
+        "berth_git_failures_total 0",
+        "berth_units{state=\"Running\"} 1",
+        "berth_units{state=\"Waiting\"} 1",
+        // Two pods, the one of `done`, and what they need.
+        "berth_effects_total{what=\"create\",outcome=\"done\"} 6",
+    ] {
+        let there = metrics.lines().any(|it| it == line);
+        assert!(there, "no {line} in\n{metrics}");
+    }
+    stage.check();
+}
+
+async fn what_a_commit_may_not_take_away_is_shown(on: On) {
+    let mut stage = Stage::usual(on).await;
+    stage.repository.replace(
+        "clusters/lab.yaml",
+        "  maxSlotsPerPod: 8\n",
+        "  maxSlotsPerPod: 8\n  prune: {maxDeletions: 1}\n",
+    );
+    for name in ["a", "b"] {
+        stage.add(name, 1, "10m", &[]);
+    }
+    stage.state("a", "Running").await;
+    stage.state("b", "Running").await;
+    for name in ["a", "b"] {
+        stage.repository.remove(&path(name));
+    }
+    stage.repository.commit("Tidy up");
+    stage.state("a", "Held").await;
+    stage.state("b", "Held").await;
+    let words = "this commit would end the live work of 2 documents";
+    let status = reads(&stage, &["status"]).await;
+    status.must(
+        0,
+        &[
+            "Held       Experiment/vision/a",
+            "Experiment/vision/b",
+            words,
+        ],
+    );
+    let log = stage.daemon.as_ref().unwrap().log();
+    let said: Vec<_> = log
+        .iter()
+        .filter(|line| line.contains("\"held\""))
+        .collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains(words) && said[0].contains("Experiment/vision/a"),
+        "{said:?}"
+    );
+    assert_eq!(stage.scene.alive("a").len(), 1);
+    // Once it may, what went is not shown.
+    stage.repository.commit("Mean it\n\nBerth-Allow-Prune: all");
+    stage.state("a", "Withdrawn").await;
+    stage.state("b", "Withdrawn").await;
+    let status = reads(&stage, &["status"]).await;
+    assert!(!status.out.contains("vision/a"), "{}", status.out);
+    stage.check();
+}
+
+async fn a_hold_is_told_and_kept(on: On) {
+    let mut stage = Stage::usual(on).await;
+    stage.add("bert", 1, "10m", &[]);
+    stage.state("bert", "Running").await;
+    let own = stage.cluster.objects("configmaps", &stage.names().queue());
+    let mut named = own.iter().filter_map(|it| it["metadata"]["name"].as_str());
+    let map = named
+        .find(|name| name.starts_with("bert-"))
+        .unwrap()
+        .to_owned();
+    let at = stage.names().path(&format!("configmaps/{map}"));
+    let held = json!({
+        "metadata": {"annotations": {"berth.dev/hold": "Kim looks at it"}},
+        "data": {"hparams.json": "{}"},
+    });
+    stage.cluster.patch(&at, &held);
+    stage
+        .until("the status tells", |scene| {
+            scene
+                .status
+                .findings("bert")
+                .contains("stops all work on it")
+        })
+        .await;
+    reads(&stage, &["status"])
+        .await
+        .must(0, &["`berth.dev/hold` on ConfigMap", &map]);
+    let drift = looks(&stage, &["drift"]).await;
+    drift.must(1, &[&map, ", held by `berth.dev/hold`", "hparams.json"]);
+    stage.repository.remove(&path("bert"));
+    stage.repository.commit("Remove bert");
+    stage
+        .until("the pod goes", |scene| scene.of("bert")[0].gone)
+        .await;
+    assert_eq!(stage.cluster.read(&at)["data"], held["data"]);
+    let free = json!({"metadata": {"annotations": {"berth.dev/hold": null}}});
+    stage.cluster.patch(&at, &free);
+    stage
+        .wait("it goes", |stage| {
+            let queue = stage.names().queue();
+            stage
+                .cluster
+                .object("configmaps", &queue, &map)
+                .is_none()
+                .then_some(())
+        })
+        .await;
+    stage.check();
+}
+
+async fn a_plan_takes_an_invalid_cluster_as_the_daemon_does(on: On) {
+    let mut stage = Stage::usual(on).await;
+    stage.add("bert", 1, "10m", &[]);
+    stage.state("bert", "Running").await;
+    stage.repository.replace(
+        "clusters/lab.yaml",
+        "maxSlotsPerPod: 8",
+        "maxSlotsPerPod: 0",
+    );
+    stage.add("next", 1, "10m", &[]);
+    stage
+        .until("the daemon has read it", |scene| {
+            scene.status.errors().contains("maxSlotsPerPod")
+        })
+        .await;
+    let plan = looks(&stage, &["plan"]).await;
+    plan.must(0, &["B0207", "0 to create, 0 to change, 0 to delete"]);
+    assert!(stage.scene.of("next").is_empty(), "{}", stage.describe());
+    stage.check();
+}
+
+async fn uninstalled_it_lets_go_of_all_and_lists_what_stays(on: On) {
+    let mut stage = Stage::usual(on).await;
+    stage.add("bert", 16, "10m", &[]);
+    stage.state("bert", "Running").await;
+    // While a daemon works it does nothing.
+    looks(&stage, &["uninstall", "--yes"])
+        .await
+        .must(3, &["help: a daemon works there"]);
+    stage.stop().await;
+    let queue = stage.names().queue();
+    let pods: Vec<String> = stage
+        .scene
+        .of("bert")
+        .iter()
+        .map(|it| it.name.clone())
+        .collect();
+    let finalizers = |stage: &Stage, pod: &str| {
+        let pod = stage.cluster.object("pods", &queue, pod).unwrap();
+        pod["metadata"]["finalizers"].clone()
+    };
+    let asked = looks(&stage, &["uninstall"]).await;
+    asked.must(
+        0,
+        &[
+            "2 pods would be released",
+            "What stays:",
+            &pods[0],
+            &pods[1],
+        ],
+    );
+    assert_eq!(finalizers(&stage, &pods[0]), json!(["berth.dev/outcome"]));
+    let done = looks(&stage, &["uninstall", "--yes"]).await;
+    let service = format!("Service {queue}/bert-");
+    let map = format!("ConfigMap {queue}/bert-");
+    let words = [
+        "2 pods released",
+        "berth-lab (Lease)",
+        "berth/status/lab",
+        &*service,
+        &*map,
+    ];
+    done.must(0, &words);
+    for pod in &pods {
+        assert_eq!(finalizers(&stage, pod), Value::Null);
+    }
+    assert_eq!(stage.scene.running("bert").len(), 2, "what runs goes on");
+    // Nothing of Berth's is needed for a pod to go.
+    for pod in &pods {
+        stage.cluster.delete(&stage.pod_path(pod));
+    }
+    stage
+        .wait("they go", |stage| {
+            let gone = stage.scene.of("bert").iter().all(|pod| pod.gone);
+            gone.then_some(())
+        })
+        .await;
+    stage.check();
+}
+
+on_both! {
+    a_hold_is_told_and_kept,
+    a_plan_takes_an_invalid_cluster_as_the_daemon_does,
+    uninstalled_it_lets_go_of_all_and_lists_what_stays,
+    what_a_commit_may_not_take_away_is_shown,
+    what_runs_and_where_it_comes_from_is_told,
+}
