@@ -107,7 +107,15 @@ impl World {
             let run = self.runs.get(&(name, identity))?;
             Some((unit, run.clone()))
         });
-        self.branch.forget_all_but(&asked.collect());
+        let asked = asked.collect();
+        self.branch.forget_all_but(&asked);
+        // A run that is asked for again later counts as new, and begins with its first name.
+        let starts = asked
+            .iter()
+            .map(|(unit, run)| format!("{}-{run}-", unit.name));
+        let starts: Vec<String> = starts.collect();
+        let kept = |name: &String| starts.iter().any(|start| name.starts_with(start));
+        self.made.retain(kept);
     }
 
     /// Whether a pod of this name could go without a trace: somebody took its finalizer off before
