@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::report::{Report, median, time};
-use crate::world::{World, calls};
+use crate::world::World;
 use crate::{Fallible, documents};
 
 const TIMES: usize = 7;
@@ -12,14 +12,14 @@ const QUIET: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_millis(1);
 
 /// Measures it among so many documents, of which all experiments are paused at first.
-pub async fn change(documents: usize, report: &mut Report) -> Fallible<()> {
+pub async fn change(server: Option<&str>, documents: usize, report: &mut Report) -> Fallible<()> {
     let pods = documents::PODS * TIMES * 2;
     let began = Instant::now();
-    let mut world = World::start(pods, &documents::repository(documents, "paused")).await?;
+    let mut world = World::start(server, pods, &documents::repository(documents, "paused")).await?;
     let first = world.repository.tip("main").unwrap_or_default();
     world
         .until("the first status", Duration::from_millis(50), |world| {
-            world.status_is_of(&first)
+            Ok(world.status_is_of(&first))
         })
         .await?;
     report.add(
@@ -46,18 +46,18 @@ pub async fn change(documents: usize, report: &mut Report) -> Fallible<()> {
 }
 
 /// An experiment becomes active; its first pod is created.
-async fn one(world: &mut World, number: usize) -> Fallible<Duration> {
+pub(super) async fn one(world: &mut World, number: usize) -> Fallible<Duration> {
     let file = (
         documents::path(number),
         documents::experiment(number, "active"),
     );
     let commit = world.repository.prepare(&[file])?;
-    let before = calls(&world.sandbox, "create", "pods");
+    let before = world.cluster.posted()?;
     let began = Instant::now();
     world.repository.publish(&commit)?;
     world
         .until("a pod is POSTed", LOOK, |world| {
-            calls(&world.sandbox, "create", "pods") > before
+            Ok(world.cluster.posted()? > before)
         })
         .await?;
     Ok(began.elapsed())
