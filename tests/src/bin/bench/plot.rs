@@ -69,6 +69,6 @@ pub fn draw(file: &Path, curves: &[Curve]) -> Fallible<()> {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a count of experiments")]
-fn to_f64(count: usize) -> f64 {
+pub fn to_f64(count: usize) -> f64 {
     count as f64
 }

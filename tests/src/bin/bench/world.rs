@@ -4,46 +4,42 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::Fallible;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Server};
 use crate::process::Daemon;
 use crate::repository::Repository;
 
 /// What has not happened by then never will.
-const PATIENCE: Duration = Duration::from_mins(20);
+const PATIENCE: Duration = Duration::from_mins(10);
 /// The branch that the daemon writes.
 const BRANCH: &str = "berth/status/lab";
 
 /// All of it.
 pub struct World {
+    /// The daemon that was started last.
+    pub daemon: Daemon,
     /// The cluster.
     pub cluster: Cluster,
     /// Where users commit.
     pub repository: Repository,
-    /// The daemon that was started last.
-    pub daemon: Daemon,
     kubeconfig: PathBuf,
     log_at: usize,
     folder: tempfile::TempDir,
 }
 
 impl World {
-    /// Commits the files, starts the daemon on a sandbox or on the server of this kubeconfig.
-    pub async fn start(
-        server: Option<&str>,
-        pods: usize,
-        files: &[(String, String)],
-    ) -> Fallible<Self> {
+    /// Commits the files, starts the daemon on a new cluster with room for so many pods.
+    pub async fn start(server: &Server, pods: usize, files: &[(String, String)]) -> Fallible<Self> {
         let folder = tempfile::Builder::new().prefix("berth-bench-").tempdir()?;
         let repository = Repository::create(folder.path().join("state.git"))?;
         repository.publish(&repository.prepare(files)?)?;
         let cluster = Cluster::start(server, pods).await?;
         let kubeconfig = folder.path().join("kubeconfig");
-        std::fs::write(&kubeconfig, cluster.kubeconfig())?;
+        std::fs::write(&kubeconfig, cluster.kubeconfig()?)?;
         let daemon = Daemon::start(repository.root(), &kubeconfig, &folder.path().join("log"))?;
         Ok(Self {
+            daemon,
             cluster,
             repository,
-            daemon,
             kubeconfig,
             log_at: 0,
             folder,
@@ -58,15 +54,32 @@ impl World {
         Ok(())
     }
 
+    /// Waits until the status branch speaks of the tip of `main`.
+    pub async fn until_told(&mut self) -> Fallible<Duration> {
+        let first = self.repository.tip("main").unwrap_or_default();
+        self.until(
+            "the first status",
+            Duration::from_millis(20),
+            async |world| Ok(world.says("applied.yaml", &first)),
+        )
+        .await
+    }
+
     /// How many commits the status branch has.
     pub fn status_commits(&self) -> usize {
         self.repository.commits(BRANCH)
     }
 
-    /// Whether the status branch speaks of the tip of `main`.
-    pub fn status_is_of(&self, commit: &str) -> bool {
-        let applied = self.repository.file(BRANCH, "applied.yaml");
-        applied.is_some_and(|text| text.contains(commit))
+    /// Where the status branch is, without a program that has to be started for it.
+    pub fn status_tip(&self) -> Option<String> {
+        let file = self.repository.root().join("refs/heads").join(BRANCH);
+        std::fs::read_to_string(file).ok()
+    }
+
+    /// Whether a line of a file of the status branch ends with these words.
+    pub fn says(&self, file: &str, words: &str) -> bool {
+        let text = self.repository.file(BRANCH, file);
+        text.is_some_and(|text| text.lines().any(|line| line.ends_with(words)))
     }
 
     /// Waits until it holds, looking every `pause`; gives how long that took.
@@ -74,10 +87,10 @@ impl World {
         &mut self,
         what: &str,
         pause: Duration,
-        holds: impl Fn(&Self) -> Fallible<bool>,
+        mut holds: impl AsyncFnMut(&Self) -> Fallible<bool>,
     ) -> Fallible<Duration> {
         let began = Instant::now();
-        while !holds(self)? {
+        while !holds(self).await? {
             self.daemon
                 .lives()
                 .map_err(|error| self.describe(what, &error.to_string()))?;

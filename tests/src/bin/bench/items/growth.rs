@@ -3,16 +3,18 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::bare::Bare;
 use super::change::one;
-use super::life::{Bare, Life};
+use super::life::Life;
+use crate::cluster::Server;
 use crate::plot::{self, Curve};
-use crate::report::{Report, median, time};
+use crate::report::{Report, median, ratio, time};
 use crate::{Fallible, Size, documents};
 
 /// Each window at rest.
 const WINDOW: Duration = Duration::from_secs(15);
 /// Changes of one document.
-const TIMES: usize = 5;
+const TIMES: usize = 3;
 
 /// What was measured at one size.
 struct Point {
@@ -27,70 +29,68 @@ struct Point {
 
 /// Measures all sizes and draws them.
 pub async fn growth(
-    server: Option<&str>,
+    server: &Server,
     size: &Size,
     plot: Option<&Path>,
     report: &mut Report,
 ) -> Fallible<()> {
     let mut points = Vec::new();
     for experiments in size.growth {
-        let point = measure(server, *experiments).await?;
+        let point = measure(server, *experiments, size.steady.min(WINDOW)).await?;
         tell(&point, report);
         points.push(point);
     }
-    if let Some(plot) = plot {
-        draw(&points, plot)?;
+    let curves = curves(&points);
+    for curve in &curves {
+        if let Some(slope) = slope(&curve.points) {
+            let what = format!("growth: {}", curve.name);
+            report.tell(what, format!("with the number to the power of {slope:.2}"));
+        }
     }
-    Ok(())
+    match plot {
+        Some(plot) => plot::draw(plot, &curves),
+        None => Ok(()),
+    }
 }
 
-async fn measure(server: Option<&str>, experiments: usize) -> Fallible<Point> {
+async fn measure(server: &Server, experiments: usize, window: Duration) -> Fallible<Point> {
     let bare = Bare::posted(server, experiments).await?;
-    let mut life = Life::start(server, experiments).await?;
+    let mut life = Life::start(server, experiments, experiments + TIMES).await?;
     let posted = life.launch().await?.posted;
-    let steady = life.steady(WINDOW).await?;
+    let steady = life.steady(window).await?;
     let mut changes = Vec::new();
-    for _ in 0..TIMES {
-        changes.push(changed(&mut life, experiments + changes.len()).await?);
+    for number in experiments..experiments + TIMES {
+        changes.push(one(&mut life.world, number).await?);
     }
-    let restart = life.restart().await?.took;
     Ok(Point {
         experiments,
         bare,
         posted,
         change: median(changes),
-        restart,
+        restart: life.restart().await?.took,
         cpu: steady.cpu,
         resident: steady.resident.0,
     })
 }
 
-/// One more experiment: from the commit to the first POST.
-async fn changed(life: &mut Life, number: usize) -> Fallible<Duration> {
-    life.world.rest(Duration::from_millis(500)).await?;
-    one(&mut life.world, number).await
-}
-
 fn tell(point: &Point, report: &mut Report) {
     let what = format!(
-        "growth: {} experiments, {} pods",
+        "growth: {} experiments, {} pods, against the bare client",
         point.experiments,
         point.experiments * documents::PODS
     );
     let figure = format!(
-        "launch {} ({:.2} times the bare client), one more {}, restart {}, {} s at rest {} of CPU, {} MiB",
+        "launch {}, one more {}, restart {}, {} of CPU at rest, {} MiB",
         time(point.posted),
-        point.posted.as_secs_f64() / point.bare.as_secs_f64(),
         time(point.change),
         time(point.restart),
-        WINDOW.as_secs(),
         time(point.cpu),
         point.resident / 1024
     );
-    report.add(what, figure, "");
+    report.compare(what, figure, ratio(point.posted, point.bare), None);
 }
 
-fn draw(points: &[Point], file: &Path) -> Fallible<()> {
+fn curves(points: &[Point]) -> [Curve; 5] {
     let curve = |name: &'static str, of: &dyn Fn(&Point) -> f64| Curve {
         name,
         points: points
@@ -98,7 +98,7 @@ fn draw(points: &[Point], file: &Path) -> Fallible<()> {
             .map(|point| (point.experiments, of(point)))
             .collect(),
     };
-    let curves = [
+    [
         curve("launch, s", &|point| point.posted.as_secs_f64()),
         curve("bare client, s", &|point| point.bare.as_secs_f64()),
         curve("restart, s", &|point| point.restart.as_secs_f64()),
@@ -108,8 +108,16 @@ fn draw(points: &[Point], file: &Path) -> Fallible<()> {
         curve("memory, GiB", &|point| {
             to_f64(point.resident) / f64::from(1 << 20)
         }),
-    ];
-    plot::draw(file, &curves)
+    ]
+}
+
+/// The power with which a curve grows between its two largest sizes.
+fn slope(points: &[(usize, f64)]) -> Option<f64> {
+    let [.., (x0, y0), (x1, y1)] = points else {
+        return None;
+    };
+    let x = plot::to_f64(*x1) / plot::to_f64(*x0);
+    Some((y1 / y0).ln() / x.ln())
 }
 
 #[allow(clippy::cast_precision_loss, reason = "KiB of a process")]

@@ -1,44 +1,54 @@
 //! The life of many experiments, as rows of the table.
 
-use super::life::{Bare, Life};
-use crate::report::{Report, time};
+use std::time::Duration;
+
+use super::bare::Bare;
+use super::life::{Finished, Launched, Life, Restarted, Steady};
+use crate::cluster::Server;
+use crate::report::{Report, ratio, time};
 use crate::{Fallible, Size};
 
 /// Measures it.
-pub async fn launch(server: Option<&str>, size: Size, report: &mut Report) -> Fallible<()> {
+pub async fn launch(server: &Server, size: &Size, report: &mut Report) -> Fallible<()> {
     let bare = Bare::measure(server, size.experiments).await?;
-    let pods = size.pods();
-    report.add(
-        format!("a bare client POSTs {pods} pods, 32 side by side"),
-        time(bare.posted),
-        "",
-    );
-    if let Some([create, apply]) = bare.kubectl {
-        let all = |each: std::time::Duration| time(each.mul_f64(to_f64(pods)));
-        let figure = format!(
-            "{} and {}, by a run of at most 400",
-            all(create),
-            all(apply)
-        );
-        report.add(
-            "`kubectl create` and `apply --server-side` of the same pods",
-            figure,
-            "",
-        );
-    }
-    let mut life = Life::start(server, size.experiments).await?;
-    launched(&mut life, size, &bare, report).await?;
-    steady(&mut life, size, report).await?;
-    restarted(&mut life, size, report).await?;
-    finished(&mut life, size, &bare, report).await
+    tell_bare(&bare, size, report);
+    let mut life = Life::start(server, size.experiments, size.experiments).await?;
+    let launched = life.launch().await?;
+    tell_kubectl(&bare, &launched, size, report);
+    tell_launched(&bare, &launched, size, report);
+    tell_steady(&life.steady(size.steady).await?, size, report);
+    tell_restarted(&life.restart().await?, size, report);
+    tell_finished(&bare, &life.finish().await?, size, report);
+    Ok(())
 }
 
-async fn launched(life: &mut Life, size: Size, bare: &Bare, report: &mut Report) -> Fallible<()> {
-    let launched = life.launch().await?;
+fn tell_bare(bare: &Bare, size: &Size, report: &mut Report) {
+    let pods = size.pods();
+    let what = format!("a bare client POSTs {pods} pods, 32 side by side");
+    report.tell(what, time(bare.posted));
+    report.tell("the same, until all run", time(bare.running));
+    let what = format!("it patches and deletes {pods} pods as they end");
+    report.tell(what, time(bare.gone));
+}
+
+fn tell_kubectl(bare: &Bare, launched: &Launched, size: &Size, report: &mut Report) {
+    let pods = size.pods();
+    let Some([create, apply]) = bare.kubectl else {
+        report.tell("`kubectl`", "NOT RUN: there is none");
+        return;
+    };
+    for (how, each) in [("create", create), ("apply --server-side", apply)] {
+        let all = each.mul_f64(to_f64(pods));
+        let what = format!("Berth against `kubectl {how}` of the same pods, by a run of 400");
+        let took = format!("{} by kubectl", time(all));
+        report.compare(what, took, ratio(launched.posted, all), None);
+    }
+}
+
+fn tell_launched(bare: &Bare, launched: &Launched, size: &Size, report: &mut Report) {
     let figure = format!(
-        "{}, {:.2} times the bare client ({} writes by then; {} of CPU)",
+        "{} ({} writes by then, {} of CPU)",
         time(launched.posted),
-        launched.posted.as_secs_f64() / bare.posted.as_secs_f64(),
         launched.writes,
         time(launched.cpu)
     );
@@ -46,74 +56,69 @@ async fn launched(life: &mut Life, size: Size, bare: &Bare, report: &mut Report)
         "{} experiments of 4 pods: commit to the last POST",
         size.experiments
     );
-    report.add(what, figure, "≤ 1.25 times");
-    let what = "the same, to all pods running and the status commit that says so";
-    report.add(what, time(launched.told), "");
-    report.add(
-        "status commits of the launch",
-        launched.commits.to_string(),
-        "",
+    let times = ratio(launched.posted, bare.posted);
+    report.compare(what, figure, times, Some(1.25));
+    let figure = format!(
+        "{}, {} status commits",
+        time(launched.told),
+        launched.commits
     );
-    Ok(())
+    let what = "the same, to the status commit that says that all run";
+    report.compare(what, figure, ratio(launched.told, bare.running), None);
 }
 
-async fn steady(life: &mut Life, size: Size, report: &mut Report) -> Fallible<()> {
-    let steady = life.steady(size.steady).await?;
+fn tell_steady(steady: &Steady, size: &Size, report: &mut Report) {
     let (window, pods) = (size.steady.as_secs(), size.pods());
     let of = |what: &str| format!("{window} s at rest with {pods} pods: {what}");
-    let mut add = |what, figure: String, goal| report.add(of(what), figure, goal);
     let requests = format!(
         "{} (and {} for the Lease)",
         steady.requests, steady.renewals
     );
-    add("API requests", requests, "0");
-    let read = "bytes read from files, Git's among them";
-    add(read, steady.read.to_string(), "0 of objects");
-    add("status commits", steady.commits.to_string(), "0");
-    add("CPU", time(steady.cpu), "< 100 ms");
-    let (resident, highest) = steady.resident;
-    let memory = format!("{} MiB (at most {})", resident / 1024, highest / 1024);
-    add("resident memory", memory, "< 100 MiB");
-    Ok(())
+    report.judge(of("API requests"), requests, "0", steady.requests == 0);
+    let what = of("files of Git objects opened");
+    report.judge(what, steady.opened.to_string(), "0", steady.opened == 0);
+    let what = of("status commits");
+    report.judge(what, steady.commits.to_string(), "0", steady.commits == 0);
+    let few = steady.cpu < Duration::from_millis(100);
+    report.judge(of("CPU"), time(steady.cpu), "< 0.1 s", few);
+    let (resident, highest) = (steady.resident.0 / 1024, steady.resident.1 / 1024);
+    let memory = format!("{resident} MiB (at most {highest})");
+    report.judge(of("memory"), memory, "< 100 MiB", resident < 100);
 }
 
-async fn restarted(life: &mut Life, size: Size, report: &mut Report) -> Fallible<()> {
-    let restarted = life.restart().await?;
+fn tell_restarted(restarted: &Restarted, size: &Size, report: &mut Report) {
     let figure = format!(
         "{}, written: {}; {} of CPU",
         time(restarted.took),
-        restarted.wrote,
+        restarted.wrote.as_deref().unwrap_or("nothing"),
         time(restarted.cpu)
     );
     let what = format!("restart with {} pods live, to converged", size.pods());
-    report.add(what, figure, "< 3 s, 0 writes");
-    Ok(())
+    let met = restarted.took < Duration::from_secs(3) && restarted.wrote.is_none();
+    report.judge(what, figure, "< 3 s, no write", met);
 }
 
-async fn finished(life: &mut Life, size: Size, bare: &Bare, report: &mut Report) -> Fallible<()> {
-    let finished = life.finish().await?;
+fn tell_finished(bare: &Bare, finished: &Finished, size: &Size, report: &mut Report) {
     let pods = size.pods();
-    let what = format!("a bare client patches and deletes {pods} pods as they end");
-    report.add(what, time(bare.gone), "");
     let figure = format!(
-        "{} ({} after the last end), {:.2} times the bare client",
+        "{} ({} after the last end)",
         time(finished.gone),
         time(finished.gone.saturating_sub(finished.ending)),
-        finished.gone.as_secs_f64() / bare.gone.as_secs_f64()
     );
     let what = format!(
         "{pods} pods end within {}: recorded, released, gone",
         time(finished.ending)
     );
-    report.add(what, figure, "≤ 1.5 times");
-    report.add(
+    report.compare(what, figure, ratio(finished.gone, bare.gone), Some(1.5));
+    let commits = finished.commits;
+    report.judge(
         "status commits of that",
-        finished.commits.to_string(),
+        commits.to_string(),
         "< 20",
+        commits < 20,
     );
     let highest = format!("{} MiB", finished.highest / 1024);
-    report.add("memory at its highest since the restart", highest, "");
-    Ok(())
+    report.tell("memory at its highest since the restart", highest);
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a count of pods")]

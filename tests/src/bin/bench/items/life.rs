@@ -3,19 +3,18 @@
 use std::time::{Duration, Instant};
 
 use berth_sandbox::Request;
-use serde_json::json;
-use tokio::sync::mpsc::unbounded_channel;
 
-use super::{bare, plan};
-use crate::cluster::{Cluster, NAMESPACE};
+use super::ends;
+use crate::cluster::Server;
+use crate::opens::Opens;
 use crate::world::World;
 use crate::{Fallible, documents};
 
 const LOOK: Duration = Duration::from_millis(2);
+/// Between looks that cost the server something.
+const LOOK_AT_ALL: Duration = Duration::from_millis(100);
 /// Longer than a burst has pauses.
 const QUIET: Duration = Duration::from_secs(1);
-/// In which all pods end.
-const ENDING: Duration = Duration::from_secs(5);
 
 /// Experiments, and the daemon that cares for them.
 pub struct Life {
@@ -26,9 +25,9 @@ pub struct Life {
 
 /// What a launch cost.
 pub struct Launched {
-    /// From the commit to the last POST.
+    /// From the commit to the last POST of a pod.
     pub posted: Duration,
-    /// To the status commit after which nothing changed any more.
+    /// To the status commit that says that all experiments run.
     pub told: Duration,
     /// Writes until the last POST.
     pub writes: u64,
@@ -44,8 +43,8 @@ pub struct Steady {
     pub requests: u64,
     /// Those for the Lease.
     pub renewals: u64,
-    /// Bytes read from files.
-    pub read: u64,
+    /// Files of Git objects that were opened.
+    pub opened: u64,
     /// Status commits.
     pub commits: usize,
     /// CPU of the daemon.
@@ -59,7 +58,7 @@ pub struct Restarted {
     /// Until it rested.
     pub took: Duration,
     /// What was written, in words.
-    pub wrote: String,
+    pub wrote: Option<String>,
     /// CPU of the daemon.
     pub cpu: Duration,
 }
@@ -77,27 +76,19 @@ pub struct Finished {
 }
 
 impl Life {
-    /// A daemon that rests on a repository without experiments.
-    pub async fn start(server: Option<&str>, experiments: usize) -> Fallible<Self> {
-        let pods = experiments * documents::PODS;
+    /// A daemon that rests on a repository without experiments, and room for so many of them.
+    pub async fn start(server: &Server, experiments: usize, room: usize) -> Fallible<Self> {
+        let pods = room * documents::PODS;
         let mut world = World::start(server, pods, &documents::base()).await?;
-        let first = world.repository.tip("main").unwrap_or_default();
-        world
-            .until("the first status", QUIET / 20, |world| {
-                Ok(world.status_is_of(&first))
-            })
-            .await?;
+        world.until_told().await?;
         world.rest(QUIET).await?;
         Ok(Self { world, experiments })
     }
 
-    fn pods(&self) -> usize {
-        self.experiments * documents::PODS
-    }
-
     /// One commit brings all experiments.
     pub async fn launch(&mut self) -> Fallible<Launched> {
-        let (experiments, pods, world) = (self.experiments, self.pods(), &mut self.world);
+        let (experiments, world) = (self.experiments, &mut self.world);
+        let pods = experiments * documents::PODS;
         let file = |number| {
             (
                 documents::path(number),
@@ -111,53 +102,52 @@ impl Life {
         let began = Instant::now();
         world.repository.publish(&commit)?;
         world
-            .until("all pods are POSTed", LOOK, |world| {
+            .until("all pods are POSTed", LOOK, async |world| {
                 Ok(world.cluster.posted()? >= pods)
             })
             .await?;
         let posted = began.elapsed();
         let cpu = world.daemon.cpu()?.saturating_sub(cpu);
         let writes = world.cluster.writes()? - before;
+        let all_run = format!(" Running: {experiments}");
+        let mut seen = None;
         world
-            .until("all pods run", QUIET / 20, |world| {
-                world.cluster.all_run(pods)
+            .until("the status says that all run", LOOK * 5, async |world| {
+                let tip = world.status_tip();
+                let moved = tip != seen;
+                seen = tip;
+                Ok(moved && world.says("summary.yaml", &all_run))
             })
             .await?;
+        let told = began.elapsed();
+        let commits = world.status_commits() - commits;
         world.rest(QUIET * 2).await?;
         Ok(Launched {
             posted,
-            told: began.elapsed().saturating_sub(QUIET * 2),
+            told,
             writes,
             cpu,
-            commits: world.status_commits() - commits,
+            commits,
         })
     }
 
     /// A window in which nothing happens.
     pub async fn steady(&mut self, window: Duration) -> Fallible<Steady> {
         let world = &self.world;
-        let leases = "leases.coordination.k8s.io";
         let look = || -> Fallible<_> {
-            let (all, renewals) = (
-                world.cluster.calls("*", "*")?,
-                world.cluster.calls("*", leases)?,
-            );
-            let daemon = &world.daemon;
-            Ok((
-                all - renewals,
-                renewals,
-                daemon.cpu()?,
-                daemon.read_bytes()?,
-            ))
+            let all = world.cluster.calls("*", "*")?;
+            let renewals = world.cluster.calls("*", "leases.coordination.k8s.io")?;
+            Ok((all - renewals, renewals, world.daemon.cpu()?))
         };
         let (before, commits) = (look()?, world.status_commits());
+        let opens = Opens::of(&world.repository.root().join("objects"))?;
         tokio::time::sleep(window).await;
-        let after = look()?;
+        let (after, opened) = (look()?, opens.count()?);
         Ok(Steady {
             requests: after.0 - before.0,
             renewals: after.1 - before.1,
             cpu: after.2.saturating_sub(before.2),
-            read: after.3 - before.3,
+            opened,
             commits: world.status_commits() - commits,
             resident: world.daemon.resident()?,
         })
@@ -169,12 +159,12 @@ impl Life {
         world.daemon.kill()?;
         // A killed daemon still holds the Lease: the wait for its end is not what is measured.
         let lease = "/apis/coordination.k8s.io/v1/namespaces/berth/leases/berth-lab";
-        world.cluster.ask(&Request::new("DELETE", lease))?;
+        world.cluster.ask(&Request::new("DELETE", lease)).await?;
         let before = world.cluster.counted()?;
         let began = Instant::now();
         world.restart()?;
         world
-            .until("it is ready", LOOK, |world| Ok(world.says_ready()))
+            .until("it is ready", LOOK, async |world| Ok(world.says_ready()))
             .await?;
         world.rest(QUIET).await?;
         Ok(Restarted {
@@ -184,100 +174,25 @@ impl Life {
         })
     }
 
-    /// All pods end well within five seconds.
+    /// All pods end within five seconds, if the server can.
     pub async fn finish(&mut self) -> Fallible<Finished> {
-        let commits = self.world.status_commits();
-        let names = self.world.cluster.names()?;
+        let world = &mut self.world;
+        let commits = world.status_commits();
+        let names = world.cluster.names().await?;
         let began = Instant::now();
-        end_all(&self.world.cluster, &names, |_| Ok(())).await?;
-        let ending = began.elapsed();
-        self.world
-            .until("all pods are gone", QUIET / 20, |world| {
-                Ok(world.cluster.pods()? == 0)
+        let ending = ends::end_all(&world.cluster, &names, None).await?;
+        world
+            .until("all pods are gone", LOOK_AT_ALL, async |world| {
+                Ok(world.cluster.pods().await? == 0)
             })
             .await?;
         let gone = began.elapsed();
-        self.world.rest(QUIET * 2).await?;
+        world.rest(QUIET * 2).await?;
         Ok(Finished {
             ending,
             gone,
-            commits: self.world.status_commits() - commits,
-            highest: self.world.daemon.resident()?.1,
+            commits: world.status_commits() - commits,
+            highest: world.daemon.resident()?.1,
         })
     }
-}
-
-/// What the bare client needs for the same pods: from the first POST to the last answer, and from
-/// the first end to the last deletion.
-pub struct Bare {
-    /// The POSTs.
-    pub posted: Duration,
-    /// The patches and deletions, while the pods end.
-    pub gone: Duration,
-    /// One pod by kubectl: `create`, and `apply --server-side`.
-    pub kubectl: Option<[Duration; 2]>,
-}
-
-impl Bare {
-    /// Only the POSTs, on a cluster of its own.
-    pub async fn posted(server: Option<&str>, experiments: usize) -> Fallible<Duration> {
-        let bodies = plan::bodies(experiments)?;
-        let cluster = Cluster::start(server, bodies.len()).await?;
-        bare::post(&cluster, &bodies).await
-    }
-
-    /// Measures it, on a cluster of its own.
-    pub async fn measure(server: Option<&str>, experiments: usize) -> Fallible<Self> {
-        let bodies = plan::bodies(experiments)?;
-        let cluster = Cluster::start(server, bodies.len()).await?;
-        let kubectl = bare::kubectl(&cluster, &bodies)?;
-        let posted = bare::post(&cluster, &bodies).await?;
-        let began = Instant::now();
-        while !cluster.all_run(bodies.len())? {
-            if began.elapsed() > Duration::from_mins(5) {
-                return Err("the bare client's pods do not run".into());
-            }
-            tokio::time::sleep(QUIET / 20).await;
-        }
-        let (send, receive) = unbounded_channel();
-        let going = tokio::spawn(bare::let_go(cluster.client().await?, receive));
-        let names = cluster.names()?;
-        end_all(&cluster, &names, |name| Ok(send.send(name.to_owned())?)).await?;
-        drop(send);
-        Ok(Self {
-            posted,
-            gone: going.await??,
-            kubectl,
-        })
-    }
-}
-
-/// Ends the pods one after the other, evenly spread.
-async fn end_all(
-    cluster: &Cluster,
-    names: &[String],
-    mut then: impl FnMut(&str) -> Fallible<()>,
-) -> Fallible<()> {
-    let began = Instant::now();
-    for (number, name) in names.iter().enumerate() {
-        #[allow(clippy::cast_precision_loss, reason = "a share of five seconds")]
-        let due = ENDING.mul_f64(number as f64 / names.len() as f64);
-        tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
-        cluster.ask(&end(name))?;
-        then(name)?;
-    }
-    Ok(())
-}
-
-/// What a kubelet says of a pod whose program has ended well.
-fn end(name: &str) -> Request {
-    let body = json!({"status": {
-        "phase": "Succeeded",
-        "containerStatuses": [{
-            "name": "task", "image": "", "imageID": "", "ready": false, "restartCount": 0,
-            "state": {"terminated": {"exitCode": 0, "reason": "Completed"}},
-        }],
-    }});
-    let path = format!("/api/v1/namespaces/{NAMESPACE}/pods/{name}/status");
-    Request::new("PATCH", &path).with("application/merge-patch+json", &body)
 }

@@ -2,6 +2,7 @@
 
 mod bare;
 mod change;
+mod ends;
 mod growth;
 mod launch;
 mod life;
