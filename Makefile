@@ -31,8 +31,8 @@ test: need-cargo need-ssh need-go ## Format, lints and every test, on the sandbo
 	@BERTH_CONTROLPLANE=required CARGO=$(CARGO) tests/run
 
 bench: need-cargo ## Benchmarks, printed as a table against the goals
-	$(CARGO) build --locked --profile bench --quiet -p berth --bin berth
-	$(CARGO) run --locked --profile bench --quiet -p berth-tests --bin bench -- $(ARGS)
+	$(CARGO) build --locked --profile bench --quiet -p berth -p berth-tests --bin berth --bin bench
+	$${CARGO_TARGET_DIR:-target}/release/bench $(ARGS)
 
 lint: need-cargo deny ## Clippy, format, dependencies
 	$(CARGO) fmt --all --check

@@ -8,33 +8,65 @@
 
 use std::process::Command;
 
-#[test]
-fn a_quick_round_measures_everything() {
-    let bench = env!("CARGO_BIN_EXE_bench");
+/// Runs it small; gives the table.
+fn quick(arguments: &[&str]) -> String {
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--package", "berth", "--bin", "berth"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()
         .expect("cargo runs");
     assert!(built.success(), "the daemon was not built");
-    let output = Command::new(bench).arg("--quick").output().unwrap();
-    let (table, words) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_bench"));
+    let output = bench.arg("--quick").args(arguments).output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{words}");
-    let rows = [
-        "validate 50 documents",
-        "plan 5 experiments",
-        "one of 50 documents changed: commit to POST",
-        "5 experiments of 4 pods: commit to the last POST",
-        "1 s at rest with 20 pods: API requests",
-        "restart with 20 pods live, to converged",
-        "20 pods end within",
-    ];
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn has(table: &str, rows: &[&str]) {
     for row in rows {
-        assert!(table.contains(row), "no `{row}` in\n{table}\n{words}");
+        assert!(table.contains(row), "no `{row}` in\n{table}");
     }
+}
+
+const LAUNCH: [&str; 6] = [
+    "a bare client POSTs 20 pods, 32 side by side",
+    "5 experiments of 4 pods: commit to the last POST",
+    "the same, to the status commit that says that all run",
+    "1 s at rest with 20 pods: API requests",
+    "restart with 20 pods live, to converged",
+    "20 pods end within",
+];
+
+#[test]
+fn a_quick_round_on_the_sandbox_measures_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let plot = folder.path().join("growth.svg");
+    let table = quick(&["--on", "sandbox", "--plot", plot.to_str().unwrap()]);
+    has(&table, &LAUNCH);
+    has(
+        &table,
+        &[
+            "validate 50 documents",
+            "plan 5 experiments",
+            "one of 50 documents changed: commit to POST",
+            "the same among 50 and 10",
+            "growth: 5 experiments, 20 pods",
+        ],
+    );
+    let plot = std::fs::read_to_string(plot).unwrap();
+    has(&plot, &["<svg", "launch, s", "memory, GiB"]);
+}
+
+#[test]
+fn a_quick_launch_on_the_real_one_is_measured() {
+    let table = quick(&["--on", "real", "launch"]);
+    if table.contains("NOT RUN") {
+        eprintln!("{table}");
+        return;
+    }
+    has(&table, &["On a real control plane"]);
+    has(&table, &LAUNCH);
 }
 
 #[test]

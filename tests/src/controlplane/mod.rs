@@ -36,8 +36,8 @@ const TRIES: usize = 3;
 pub struct Options {
     /// The further parts.
     pub parts: Vec<Part>,
-    /// Further arguments of kube-apiserver.
-    pub api_server: Vec<String>,
+    /// Further arguments of a part.
+    pub arguments: BTreeMap<Part, Vec<String>>,
 }
 
 impl Options {
@@ -45,7 +45,7 @@ impl Options {
     pub fn api() -> Self {
         Self {
             parts: Vec::new(),
-            api_server: Vec::new(),
+            arguments: BTreeMap::new(),
         }
     }
 
@@ -106,14 +106,15 @@ impl ControlPlane {
             _folder: folder,
             _reaper: reaper,
         };
-        plane.launch(programs, Part::Etcd, &[])?;
-        plane.launch(programs, Part::ApiServer, &options.api_server)?;
+        let more = |part| options.arguments.get(&part).map_or(&[][..], Vec::as_slice);
+        plane.launch(programs, Part::Etcd, more(Part::Etcd))?;
+        plane.launch(programs, Part::ApiServer, more(Part::ApiServer))?;
         // The server makes its certificate when it starts; who trusts it must wait for that.
         plane
             .until("a certificate", |plane| plane.place.has_certificate())
             .await?;
         for part in &options.parts {
-            plane.launch(programs, *part, &[])?;
+            plane.launch(programs, *part, more(*part))?;
         }
         plane.until_ready().await?;
         Ok(plane)

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::HeaderValue;
+use http::header::USER_AGENT;
 use kube::Config;
 use kube::config::{
     AuthInfo, Cluster, Context, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedAuthInfo,
@@ -46,6 +48,9 @@ impl Default for Options {
 /// Where Kubernetes mounts it.
 pub const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
+/// So the server's audit log and its metrics know us.
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("berth/", env!("CARGO_PKG_VERSION")));
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A program for credentials may wait for a person at a browser, but not for ever.
 const PROGRAM_TIMEOUT: Duration = Duration::from_mins(1);
@@ -63,6 +68,7 @@ pub(super) async fn load(options: &Options) -> Result<Config, ConnectError> {
     config.write_timeout = Some(options.timeout);
     // A mutating call must not be repeated by a middleware: the reconciler decides what follows.
     config.default_retry = false;
+    config.headers.push((USER_AGENT, AGENT));
     Ok(config)
 }
 

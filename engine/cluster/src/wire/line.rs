@@ -5,6 +5,7 @@ use berth_core::observed::{self, Unreadable};
 use berth_core::reconciler::{WatchEvent, WatchKey};
 use serde_json::Value;
 
+use super::lean::Lean;
 use super::status::Status;
 
 /// What a line of a watch says.
@@ -25,31 +26,31 @@ pub(super) enum Line {
 #[derive(serde::Deserialize)]
 struct Raw {
     r#type: String,
-    object: Value,
+    object: Lean,
 }
 
 /// Reads a line. An error means that it cannot be known what is there.
 pub(super) fn line(bytes: &[u8], key: &WatchKey, instance: &str) -> Result<Line, String> {
     let raw: Raw = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let Lean(object) = raw.object;
     match raw.r#type.as_str() {
         "ADDED" | "MODIFIED" => {
-            let version = version(&raw.object)?;
+            let version = version(&object)?;
             Ok(Line::Change(
-                Box::new(seen(&raw.object, key, instance)?),
+                Box::new(seen(&object, key, instance)?),
                 version,
             ))
         }
         "DELETED" => {
-            let version = version(&raw.object)?;
+            let version = version(&object)?;
             Ok(Line::Change(
-                Box::new(gone(&raw.object, key, version)?),
+                Box::new(gone(&object, key, version)?),
                 version,
             ))
         }
         "BOOKMARK" => {
-            let version = version(&raw.object)?;
-            let end = raw
-                .object
+            let version = version(&object)?;
+            let end = object
                 .pointer("/metadata/annotations/k8s.io~1initial-events-end")
                 .and_then(Value::as_str);
             Ok(match end {
@@ -57,7 +58,7 @@ pub(super) fn line(bytes: &[u8], key: &WatchKey, instance: &str) -> Result<Line,
                 _ => Line::Bookmark(version),
             })
         }
-        "ERROR" => Ok(failure(&raw.object)),
+        "ERROR" => Ok(failure(&object)),
         other => Err(format!("the server sent a watch event `{other}`")),
     }
 }

@@ -8,6 +8,7 @@ mod caller;
 mod drift;
 mod elector;
 mod keep;
+mod lean;
 mod line;
 mod list;
 mod outcome;

@@ -29,9 +29,9 @@ async fn nowhere() -> String {
 #[tokio::test]
 async fn it_connects_with_a_token_and_reads_the_version() {
     let version = |headers: HeaderMap| async move {
-        let known = headers
-            .get("authorization")
-            .is_some_and(|value| value == "Bearer sesame-open");
+        let says = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let known = says("authorization") == Some("Bearer sesame-open")
+            && says("user-agent").is_some_and(|agent| agent.starts_with("berth/"));
         let status = if known {
             StatusCode::OK
         } else {

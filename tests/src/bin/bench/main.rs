@@ -1,15 +1,22 @@
 //! `make bench`: what Berth costs, measured, against the goals of the design. It prints a table;
 //! nothing fails for being slow, only for being wrong. `--quick` runs everything once, small.
 
+mod cluster;
 mod documents;
 mod items;
+mod opens;
+mod plot;
 mod process;
 mod report;
 mod repository;
 mod world;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use berth_tests::controlplane::Programs;
+use cluster::Server;
 use report::Report;
 
 /// Anything that makes a measurement impossible.
@@ -25,7 +32,9 @@ struct Size {
     /// Experiments of [`documents::PODS`] pods each.
     experiments: usize,
     /// The window in which nothing happens.
-    steady: std::time::Duration,
+    steady: Duration,
+    /// How many experiments there are for each point of the plot.
+    growth: &'static [usize],
 }
 
 impl Size {
@@ -33,13 +42,15 @@ impl Size {
         documents: 10_000,
         few: 100,
         experiments: 1_000,
-        steady: std::time::Duration::from_mins(1),
+        steady: Duration::from_mins(1),
+        growth: &[10, 100, 1_000, 4_000],
     };
     const QUICK: Self = Self {
         documents: 50,
         few: 10,
         experiments: 5,
-        steady: std::time::Duration::from_secs(1),
+        steady: Duration::from_secs(1),
+        growth: &[2, 5],
     };
 
     fn pods(&self) -> usize {
@@ -48,24 +59,75 @@ impl Size {
 }
 
 const USAGE: &str = "\
-usage: bench [--quick] [ITEM...]
-items: validate plan change launch (launch includes the steady state, the restart and the end)";
+usage: bench [--quick] [--on sandbox|real] [--experiments N] [--plot FILE] [ITEM...]
+items: validate plan change launch growth (launch includes the steady state, the restart and the
+end; growth repeats it with 10 to 4,000 experiments and draws it into FILE)
+--experiments: as many instead of 1,000, and in growth at most so many.
+Without --on: on the sandbox in this process, and on the real control plane if it is built
+(`make controlplane`).";
 
-fn main() -> ExitCode {
-    let mut size = Size::FULL;
-    let mut chosen = Vec::new();
-    for argument in std::env::args().skip(1) {
-        match argument.as_str() {
-            "--quick" => size = Size::QUICK,
-            "validate" | "plan" | "change" | "launch" => chosen.push(argument),
-            _ => {
-                eprintln!("{USAGE}");
-                return ExitCode::from(2);
+const ITEMS: [&str; 5] = ["validate", "plan", "change", "launch", "growth"];
+
+/// What the command line says.
+struct Arguments {
+    size: Size,
+    on: Option<String>,
+    plot: Option<PathBuf>,
+    items: Vec<String>,
+}
+
+impl Arguments {
+    fn read(mut words: impl Iterator<Item = String>) -> Option<Self> {
+        let mut this = Self {
+            size: Size::FULL,
+            on: None,
+            plot: None,
+            items: Vec::new(),
+        };
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--quick" => this.size = Size::QUICK,
+                "--experiments" => this.limit(words.next()?.parse().ok()?),
+                "--on" => this.on = Some(words.next().filter(|on| is_server(on))?),
+                "--plot" => this.plot = Some(words.next()?.into()),
+                item if ITEMS.contains(&item) => this.items.push(word),
+                _ => return None,
             }
         }
+        Some(this)
     }
+
+    /// So many experiments, and no point of the plot with more.
+    fn limit(&mut self, experiments: usize) {
+        let size = &mut self.size;
+        size.experiments = experiments;
+        let more = |one: &&usize| **one <= experiments;
+        size.growth = &size.growth[..size.growth.iter().take_while(more).count()];
+    }
+
+    fn wants(&self, item: &str) -> bool {
+        self.items.is_empty() || self.items.iter().any(|one| one == item)
+    }
+
+    fn is_on(&self, server: &str) -> bool {
+        let asked = ["change", "launch", "growth"]
+            .iter()
+            .any(|item| self.wants(item));
+        asked && self.on.as_deref().is_none_or(|on| on == server)
+    }
+}
+
+fn is_server(on: &str) -> bool {
+    matches!(on, "sandbox" | "real")
+}
+
+fn main() -> ExitCode {
+    let Some(arguments) = Arguments::read(std::env::args().skip(1)) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
     let mut report = Report::default();
-    let measured = measure(size, &chosen, &mut report);
+    let measured = measure(&arguments, &mut report);
     print!("{}", report.table());
     match measured {
         Ok(()) => ExitCode::SUCCESS,
@@ -76,23 +138,50 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(size: Size, chosen: &[String], report: &mut Report) -> Fallible<()> {
-    let wanted = |item: &str| chosen.is_empty() || chosen.iter().any(|one| one == item);
+fn measure(arguments: &Arguments, report: &mut Report) -> Fallible<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    if wanted("validate") {
-        items::validate(size, report)?;
+    if arguments.wants("validate") || arguments.wants("plan") {
+        report.begin("Without a cluster");
     }
-    if wanted("plan") {
-        items::plan(size, report)?;
+    if arguments.wants("validate") {
+        items::validate(arguments.size, report)?;
     }
-    if wanted("change") {
-        runtime.block_on(items::change(size.few, report))?;
-        runtime.block_on(items::change(size.documents, report))?;
+    if arguments.wants("plan") {
+        items::plan(arguments.size, report)?;
     }
-    if wanted("launch") {
-        runtime.block_on(items::launch(size, report))?;
+    if arguments.is_on("sandbox") {
+        report.begin("On the sandbox");
+        runtime.block_on(on(&Server::Sandbox, arguments, report))?;
+    }
+    if arguments.is_on("real") {
+        match Programs::if_built()? {
+            Some(programs) => {
+                report.begin("On a real control plane");
+                runtime.block_on(on(&Server::Real(programs), arguments, report))?;
+            }
+            None => {
+                report.begin(
+                    "On a real control plane: NOT RUN, it is not built (`make controlplane`)",
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn on(server: &Server, arguments: &Arguments, report: &mut Report) -> Fallible<()> {
+    let size = &arguments.size;
+    if arguments.wants("change") {
+        items::change(server, size, report).await?;
+    }
+    if arguments.wants("launch") {
+        items::launch(server, size, report).await?;
+    }
+    if arguments.wants("growth") {
+        // The plot of the real one stays, where both are measured.
+        items::growth(server, size, arguments.plot.as_deref(), report).await?;
     }
     Ok(())
 }

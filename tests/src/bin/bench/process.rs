@@ -71,12 +71,6 @@ impl Daemon {
         Ok(Duration::from_secs_f64(ticks.iter().sum::<f64>() / TICKS))
     }
 
-    /// Bytes that it has read from files so far (`rchar`; sockets and memory maps do not count).
-    pub fn read_bytes(&self) -> Fallible<u64> {
-        let io = std::fs::read_to_string(format!("/proc/{}/io", self.0.id()))?;
-        field(&io, "rchar:").ok_or_else(|| "no rchar".into())
-    }
-
     /// Resident memory now and at its highest, in KiB.
     pub fn resident(&self) -> Fallible<(u64, u64)> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;

@@ -2,62 +2,65 @@
 
 use std::time::{Duration, Instant};
 
-use crate::report::{Report, median, time};
-use crate::world::{World, calls};
-use crate::{Fallible, documents};
+use crate::cluster::Server;
+use crate::report::{Report, median, ratio, time};
+use crate::world::World;
+use crate::{Fallible, Size, documents};
 
 const TIMES: usize = 7;
 /// Longer than a burst has pauses.
 const QUIET: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_millis(1);
+const GOAL: Duration = Duration::from_millis(100);
+
+/// Measures it among few documents and among many.
+pub async fn change(server: &Server, size: &Size, report: &mut Report) -> Fallible<()> {
+    let few = among(server, size.few, report).await?;
+    let many = among(server, size.documents, report).await?;
+    let what = format!("the same among {} and {}", size.documents, size.few);
+    report.compare(what, "", ratio(many, few), Some(1.5));
+    Ok(())
+}
 
 /// Measures it among so many documents, of which all experiments are paused at first.
-pub async fn change(documents: usize, report: &mut Report) -> Fallible<()> {
-    let pods = documents::PODS * TIMES * 2;
-    let began = Instant::now();
-    let mut world = World::start(pods, &documents::repository(documents, "paused")).await?;
-    let first = world.repository.tip("main").unwrap_or_default();
-    world
-        .until("the first status", Duration::from_millis(50), |world| {
-            world.status_is_of(&first)
-        })
-        .await?;
-    report.add(
-        format!("start with {documents} documents, to the status commit"),
-        time(began.elapsed()),
-        "",
-    );
+async fn among(server: &Server, documents: usize, report: &mut Report) -> Fallible<Duration> {
+    let pods = documents::PODS * TIMES;
+    let mut world = World::start(server, pods, &documents::repository(documents, "paused")).await?;
+    let first = world.until_told().await?;
+    let what = format!("start with {documents} documents, to the status commit");
+    report.tell(what, time(first));
     let mut times = Vec::new();
     for number in 0..TIMES {
-        world.rest(QUIET).await?;
         times.push(one(&mut world, number).await?);
     }
     times.sort_unstable();
     let (best, worst) = (times.first().copied(), times.last().copied());
+    let middle = median(times);
     let figure = format!(
         "{} ({} to {})",
-        time(median(times)),
+        time(middle),
         time(best.unwrap_or_default()),
         time(worst.unwrap_or_default())
     );
     let what = format!("one of {documents} documents changed: commit to POST");
-    report.add(what, figure, "< 100 ms");
-    Ok(())
+    report.judge(what, figure, "< 100 ms", middle < GOAL);
+    Ok(middle)
 }
 
-/// An experiment becomes active; its first pod is created.
-async fn one(world: &mut World, number: usize) -> Fallible<Duration> {
+/// An experiment becomes active while nothing else happens; its first pod is created.
+pub async fn one(world: &mut World, number: usize) -> Fallible<Duration> {
+    world.rest(QUIET).await?;
     let file = (
         documents::path(number),
         documents::experiment(number, "active"),
     );
     let commit = world.repository.prepare(&[file])?;
-    let before = calls(&world.sandbox, "create", "pods");
+    let before = world.cluster.posted()?;
     let began = Instant::now();
     world.repository.publish(&commit)?;
     world
-        .until("a pod is POSTed", LOOK, |world| {
-            calls(&world.sandbox, "create", "pods") > before
+        .until("a pod is POSTed", LOOK, async |world| {
+            Ok(world.cluster.posted()? > before)
         })
         .await?;
     Ok(began.elapsed())

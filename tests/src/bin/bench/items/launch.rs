@@ -1,252 +1,127 @@
-//! Many experiments: launched, at rest, after a restart, and at their end.
+//! The life of many experiments, as rows of the table.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use berth_sandbox::Request;
-use serde_json::{Value, json};
+use super::bare::Bare;
+use super::life::{Finished, Launched, Life, Restarted, Steady};
+use crate::cluster::Server;
+use crate::report::{Report, ratio, time};
+use crate::{Fallible, Size};
 
-use super::{plan, post};
-use crate::report::{Report, time};
-use crate::world::{self, World, calls, writes};
-use crate::{Fallible, Size, documents};
-
-const LOOK: Duration = Duration::from_millis(2);
-/// Longer than a burst has pauses.
-const QUIET: Duration = Duration::from_secs(1);
-/// In which all pods end.
-const ENDING: Duration = Duration::from_secs(5);
-
-/// Measures them.
-pub async fn launch(size: Size, report: &mut Report) -> Fallible<()> {
-    let bare = bare(size).await?;
-    let mut world = World::start(size.pods(), &documents::base()).await?;
-    let first = world.repository.tip("main").unwrap_or_default();
-    world
-        .until("the first status", QUIET / 20, |world| {
-            world.status_is_of(&first)
-        })
-        .await?;
-    world.rest(QUIET).await?;
-    launched(size, &mut world, bare, report).await?;
-    steady(size, &mut world, report).await?;
-    restarted(size, &mut world, report).await?;
-    finished(size, &mut world, report).await
-}
-
-async fn bare(size: Size) -> Fallible<Duration> {
-    let pods = plan::bodies(size.experiments)?;
-    let sandbox = world::sandbox(size.pods()).await?;
-    post::post(sandbox.address(), pods).await
-}
-
-async fn launched(
-    size: Size,
-    world: &mut World,
-    bare: Duration,
-    report: &mut Report,
-) -> Fallible<()> {
-    let files: Vec<(String, String)> = (0..size.experiments)
-        .map(|number| {
-            (
-                documents::path(number),
-                documents::experiment(number, "active"),
-            )
-        })
-        .collect();
-    let commit = world.repository.prepare(&files)?;
-    let (pods, before) = (size.pods() as u64, writes(&world.sandbox));
-    let cpu = world.daemon.cpu()?;
-    let began = Instant::now();
-    world.repository.publish(&commit)?;
-    world
-        .until("all pods are POSTed", LOOK, |world| {
-            calls(&world.sandbox, "create", "pods") >= pods
-        })
-        .await?;
-    let took = began.elapsed();
-    let cpu = world.daemon.cpu()?.saturating_sub(cpu);
-    let wrote = writes(&world.sandbox) - before;
-    report.add(format!("a bare client POSTs {pods} pods"), time(bare), "");
-    report.add(
-        format!(
-            "{} experiments of 4 pods: commit to the last POST",
-            size.experiments
-        ),
-        format!(
-            "{}, {:.2} times the bare client ({wrote} writes by then; {} of CPU)",
-            time(took),
-            took.as_secs_f64() / bare.as_secs_f64(),
-            time(cpu)
-        ),
-        "≤ 1.25 times",
-    );
-    world
-        .until("all pods run", QUIET / 20, |world| {
-            phase(world, "Running") == size.pods()
-        })
-        .await?;
-    world.rest(QUIET * 2).await?;
-    report.add(
-        "the same, to all pods running and all written",
-        time(began.elapsed().saturating_sub(QUIET * 2)),
-        "",
-    );
-    report.add(
-        "status commits of the launch",
-        world.status_commits().to_string(),
-        "",
-    );
+/// Measures it.
+pub async fn launch(server: &Server, size: &Size, report: &mut Report) -> Fallible<()> {
+    let bare = Bare::measure(server, size.experiments).await?;
+    tell_bare(&bare, size, report);
+    let mut life = Life::start(server, size.experiments, size.experiments).await?;
+    let launched = life.launch().await?;
+    tell_kubectl(&bare, &launched, size, report);
+    tell_launched(&bare, &launched, size, report);
+    tell_steady(&life.steady(size.steady).await?, size, report);
+    tell_restarted(&life.restart().await?, size, report);
+    tell_finished(&bare, &life.finish().await?, size, report);
     Ok(())
 }
 
-async fn steady(size: Size, world: &mut World, report: &mut Report) -> Fallible<()> {
-    let leases = "leases.coordination.k8s.io";
-    let asked =
-        |world: &World| calls(&world.sandbox, "*", "*") - calls(&world.sandbox, "*", leases);
-    let before = (
-        asked(world),
-        world.daemon.cpu()?,
-        world.daemon.read_bytes()?,
+fn tell_bare(bare: &Bare, size: &Size, report: &mut Report) {
+    let pods = size.pods();
+    let what = format!("a bare client POSTs {pods} pods, 32 side by side");
+    report.tell(what, time(bare.posted));
+    report.tell("the same, until all run", time(bare.running));
+    let what = format!("it patches and deletes {pods} pods as they end");
+    report.tell(what, time(bare.gone));
+}
+
+fn tell_kubectl(bare: &Bare, launched: &Launched, size: &Size, report: &mut Report) {
+    let pods = size.pods();
+    let Some([create, apply]) = bare.kubectl else {
+        report.tell("`kubectl`", "NOT RUN: there is none");
+        return;
+    };
+    for (how, each) in [("create", create), ("apply --server-side", apply)] {
+        let all = each.mul_f64(to_f64(pods));
+        let what = format!("Berth against `kubectl {how}` of the same pods, by a run of 400");
+        let took = format!("{} by kubectl", time(all));
+        report.compare(what, took, ratio(launched.posted, all), None);
+    }
+}
+
+fn tell_launched(bare: &Bare, launched: &Launched, size: &Size, report: &mut Report) {
+    let figure = format!(
+        "{} ({} writes by then, {} of CPU)",
+        time(launched.posted),
+        launched.writes,
+        time(launched.cpu)
     );
-    let renewed = calls(&world.sandbox, "*", leases);
-    let commits = world.status_commits();
-    tokio::time::sleep(size.steady).await;
-    let after = (
-        asked(world),
-        world.daemon.cpu()?,
-        world.daemon.read_bytes()?,
+    let what = format!(
+        "{} experiments of 4 pods: commit to the last POST",
+        size.experiments
     );
-    let (resident, highest) = world.daemon.resident()?;
-    let window = size.steady.as_secs();
-    let of = |what: &str| format!("{window} s at rest with {} pods: {what}", size.pods());
-    let mut add = |what, figure: String, goal| report.add(of(what), figure, goal);
+    let times = ratio(launched.posted, bare.posted);
+    report.compare(what, figure, times, Some(1.25));
+    let figure = format!(
+        "{}, {} status commits",
+        time(launched.told),
+        launched.commits
+    );
+    let what = "the same, to the status commit that says that all run";
+    report.compare(what, figure, ratio(launched.told, bare.running), None);
+}
+
+fn tell_steady(steady: &Steady, size: &Size, report: &mut Report) {
+    let (window, pods) = (size.steady.as_secs(), size.pods());
+    let of = |what: &str| format!("{window} s at rest with {pods} pods: {what}");
     let requests = format!(
         "{} (and {} for the Lease)",
-        after.0 - before.0,
-        calls(&world.sandbox, "*", leases) - renewed
+        steady.requests, steady.renewals
     );
-    add("API requests", requests, "0");
-    add(
-        "bytes read from files, Git's among them",
-        (after.2 - before.2).to_string(),
-        "0 of objects",
-    );
-    add(
-        "status commits",
-        (world.status_commits() - commits).to_string(),
-        "0",
-    );
-    add("CPU", time(after.1.saturating_sub(before.1)), "< 100 ms");
-    add(
-        "resident memory",
-        format!("{} MiB (at most {})", resident / 1024, highest / 1024),
-        "< 100 MiB",
-    );
-    Ok(())
+    report.judge(of("API requests"), requests, "0", steady.requests == 0);
+    let what = of("files of Git objects opened");
+    report.judge(what, steady.opened.to_string(), "0", steady.opened == 0);
+    let what = of("status commits");
+    report.judge(what, steady.commits.to_string(), "0", steady.commits == 0);
+    let few = steady.cpu < Duration::from_millis(100);
+    report.judge(of("CPU"), time(steady.cpu), "< 0.1 s", few);
+    let (resident, highest) = (steady.resident.0 / 1024, steady.resident.1 / 1024);
+    let memory = format!("{resident} MiB (at most {highest})");
+    report.judge(of("memory"), memory, "< 100 MiB", resident < 100);
 }
 
-async fn restarted(size: Size, world: &mut World, report: &mut Report) -> Fallible<()> {
-    world.daemon.kill()?;
-    // A killed daemon still holds the Lease: the wait for its end is not what is measured.
-    let lease = Request::new(
-        "DELETE",
-        "/apis/coordination.k8s.io/v1/namespaces/berth/leases/berth-lab",
+fn tell_restarted(restarted: &Restarted, size: &Size, report: &mut Report) {
+    let figure = format!(
+        "{}, written: {}; {} of CPU",
+        time(restarted.took),
+        restarted.wrote.as_deref().unwrap_or("nothing"),
+        time(restarted.cpu)
     );
-    world::ask(&world.sandbox, &lease)?;
-    let before = world::counted(&world.sandbox);
-    let lists = calls(&world.sandbox, "watch", "*") + calls(&world.sandbox, "list", "*");
-    let began = Instant::now();
-    world.restart()?;
-    world
-        .until("it watches again", LOOK, |world| {
-            calls(&world.sandbox, "watch", "pods") + calls(&world.sandbox, "list", "pods") > 0
-                && calls(&world.sandbox, "watch", "*") + calls(&world.sandbox, "list", "*") > lists
-                && world.says_ready()
-        })
-        .await?;
-    world.rest(QUIET).await?;
-    let took = began.elapsed().saturating_sub(QUIET);
-    let wrote = world::written_since(&world.sandbox, &before);
-    report.add(
-        format!("restart with {} pods live, to converged", size.pods()),
-        format!(
-            "{}, written: {wrote}; {} of CPU",
-            time(took),
-            time(world.daemon.cpu()?)
-        ),
-        "< 3 s, 0 writes",
-    );
-    Ok(())
+    let what = format!("restart with {} pods live, to converged", size.pods());
+    let met = restarted.took < Duration::from_secs(3) && restarted.wrote.is_none();
+    report.judge(what, figure, "< 3 s, no write", met);
 }
 
-async fn finished(size: Size, world: &mut World, report: &mut Report) -> Fallible<()> {
-    let commits = world.status_commits();
-    let pods = world.sandbox.with(|server| server.objects("pods"));
-    let paths: Vec<String> = pods.iter().map(|pod| path(pod)).collect();
-    let began = Instant::now();
-    for (number, path) in paths.iter().enumerate() {
-        #[allow(clippy::cast_precision_loss, reason = "a share of five seconds")]
-        let due = ENDING.mul_f64(number as f64 / paths.len() as f64);
-        tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
-        world::ask(&world.sandbox, &end(path))?;
-    }
-    let ended = began.elapsed();
-    world
-        .until("all pods are gone", QUIET / 20, |world| {
-            world
-                .sandbox
-                .with(|server| server.objects("pods").is_empty())
-        })
-        .await?;
-    let took = began.elapsed();
-    world.rest(QUIET * 2).await?;
-    report.add(
-        format!(
-            "{} pods end within {}: recorded, released, gone",
-            size.pods(),
-            time(ended)
-        ),
-        format!(
-            "{} after the last one's end",
-            time(took.saturating_sub(ended))
-        ),
-        "",
+fn tell_finished(bare: &Bare, finished: &Finished, size: &Size, report: &mut Report) {
+    let pods = size.pods();
+    let figure = format!(
+        "{} ({} after the last end)",
+        time(finished.gone),
+        time(finished.gone.saturating_sub(finished.ending)),
     );
-    let commits = (world.status_commits() - commits).to_string();
-    report.add("status commits of that", commits, "< 20");
-    let (_, highest) = world.daemon.resident()?;
-    report.add(
-        "memory at its highest since the restart",
-        format!("{} MiB", highest / 1024),
-        "",
+    let what = format!(
+        "{pods} pods end within {}: recorded, released, gone",
+        time(finished.ending)
     );
-    Ok(())
+    report.compare(what, figure, ratio(finished.gone, bare.gone), Some(1.5));
+    let commits = finished.commits;
+    report.judge(
+        "status commits of that",
+        commits.to_string(),
+        "< 20",
+        commits < 20,
+    );
+    let highest = format!("{} MiB", finished.highest / 1024);
+    report.tell("memory at its highest since the restart", highest);
 }
 
-fn phase(world: &World, phase: &str) -> usize {
-    let pods = world.sandbox.with(|server| server.objects("pods"));
-    pods.iter()
-        .filter(|pod| pod["status"]["phase"] == phase)
-        .count()
-}
-
-fn path(pod: &Value) -> String {
-    let text = |key: &str| pod["metadata"][key].as_str().unwrap_or_default().to_owned();
-    format!(
-        "/api/v1/namespaces/{}/pods/{}/status",
-        text("namespace"),
-        text("name")
-    )
-}
-
-/// What a kubelet says of a pod whose program has ended well.
-fn end(path: &str) -> Request {
-    let body = json!({"status": {
-        "phase": "Succeeded",
-        "containerStatuses": [{
-            "name": "task", "image": "", "imageID": "", "ready": false, "restartCount": 0,
-            "state": {"terminated": {"exitCode": 0, "reason": "Completed"}},
-        }],
-    }});
-    Request::new("PATCH", path).with("application/merge-patch+json", &body)
+#[allow(clippy::cast_precision_loss, reason = "a count of pods")]
+fn to_f64(count: usize) -> f64 {
+    count as f64
 }

@@ -1,13 +1,17 @@
 //! What is measured.
 
+mod bare;
 mod change;
+mod ends;
+mod growth;
 mod launch;
+mod life;
 mod plan;
-mod post;
 mod snapshot;
 mod validate;
 
 pub use change::change;
+pub use growth::growth;
 pub use launch::launch;
 pub use plan::plan;
 pub use validate::validate;

@@ -38,7 +38,7 @@ pub fn plan(size: Size, report: &mut Report) -> Fallible<()> {
         size.experiments,
         size.pods()
     );
-    report.add(what, time(median(times)), "");
+    report.tell(what, time(median(times)));
     Ok(())
 }
 
