@@ -3,12 +3,21 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 /// An object that was read so.
 #[derive(Debug)]
 pub(super) struct Lean(pub(super) Value);
+
+/// Reads a body. The error never holds any of it: who knows what a value of the wrong type is.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        Category::Data => "it is no object as Kubernetes writes it".to_owned(),
+        Category::Io | Category::Syntax | Category::Eof => error.to_string(),
+    })
+}
 
 impl<'de> Deserialize<'de> for Lean {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -78,12 +87,19 @@ mod tests {
     fn only_the_servers_own_book_is_left_out() {
         let text = r#"{"kind": "Pod", "metadata": {"name": "a", "managedFields": [{"manager": "kwok"}],
             "labels": {"managedFields": "kept"}}, "spec": {"managedFields": 1}}"#;
-        let Lean(object) = serde_json::from_str(text).unwrap();
+        let Lean(object) = read(text.as_bytes()).unwrap();
         let kept = serde_json::json!({
             "kind": "Pod", "metadata": {"name": "a", "labels": {"managedFields": "kept"}},
             "spec": {"managedFields": 1},
         });
         assert_eq!(object, kept);
-        assert!(serde_json::from_str::<Lean>("[]").is_err());
+        for body in [
+            r#""hunter2""#,
+            r#"{"metadata": "hunter2"}"#,
+            r#"{"kind": hunter2}"#,
+        ] {
+            let error = read::<Lean>(body.as_bytes()).unwrap_err();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use berth_core::observed::{self, Unreadable};
 use berth_core::reconciler::{WatchEvent, WatchKey};
 use serde_json::Value;
 
-use super::lean::Lean;
+use super::lean::{self, Lean};
 use super::status::Status;
 
 /// What a line of a watch says.
@@ -31,7 +31,7 @@ struct Raw {
 
 /// Reads a line. An error means that it cannot be known what is there.
 pub(super) fn line(bytes: &[u8], key: &WatchKey, instance: &str) -> Result<Line, String> {
-    let raw: Raw = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let raw: Raw = lean::read(bytes)?;
     let Lean(object) = raw.object;
     match raw.r#type.as_str() {
         "ADDED" | "MODIFIED" => {

@@ -5,7 +5,7 @@ use berth_core::observed::{self, Fact};
 use berth_core::reconciler::{Outcome, What};
 use serde_json::Value;
 
-use super::lean::Lean;
+use super::lean::{self, Lean};
 use super::status::{Status, pause, words};
 use super::{Answer, Call, Caller, keep};
 
@@ -83,7 +83,7 @@ fn done(what: &What, caller: &Caller, answer: &Answer<'_>, call: &Call<'_>) -> O
 
 /// The object in a body; it must be the one that was asked for.
 pub(super) fn living(body: &[u8], key: &ObjectKey, caller: &Caller) -> Result<Box<Fact>, String> {
-    let Lean(body) = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let Lean(body) = lean::read(body)?;
     fact(&body, key, caller)
 }
 
@@ -105,7 +105,7 @@ fn remains(
     caller: &Caller,
     deleted: bool,
 ) -> Result<Outcome, String> {
-    let Lean(body) = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let Lean(body) = lean::read(body)?;
     if body.get("kind").and_then(Value::as_str) == Some("Status") {
         return Ok(Outcome::Done(None));
     }

@@ -90,7 +90,7 @@ fn what_a_create_comes_to() {
             create(),
             vec![(201, json!("torn"))],
             "unknown",
-            "not a kind that Berth makes",
+            "no object as Kubernetes writes it",
         ),
         (
             create(),
