@@ -99,6 +99,10 @@ pub struct PodEnd {
     /// When the container finished, as the kubelet says.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub finished: Option<Timestamp>,
+    /// The end of its termination message, or of its log. It is the program's own text, and may hold
+    /// anything: it goes to the ledger only where the Cluster says so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_words: Option<Box<str>>,
 }
 
 /// What Berth remembers of a live pod.

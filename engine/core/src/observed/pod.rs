@@ -13,6 +13,9 @@ use crate::ids::{DigestWriter, Timestamp};
 /// Clocks of kubelets and of the server may differ by so much.
 const SKEW: Duration = Duration::from_secs(30);
 
+/// So many characters of a program's last words are kept.
+const LAST_WORDS: usize = 1000;
+
 /// Reasons in `status.reason` that say that the pod was stopped from outside.
 const STOPPED: [&str; 5] = [
     "Evicted",
@@ -85,6 +88,7 @@ fn end(object: &Value, phase: PodPhase, terminated: &Value) -> PodEnd {
             .is_some_and(|text| text.starts_with(marks::COMPLETED)),
         succeeded: phase == PodPhase::Succeeded,
         finished,
+        last_words: terminated["message"].as_str().and_then(last_words),
     }
 }
 
@@ -122,6 +126,16 @@ fn unschedulable(status: &Value) -> Option<Box<str>> {
     Some(cut(condition["message"]
         .as_str()
         .or(condition["reason"].as_str())?))
+}
+
+/// The last characters; control characters but line ends are left out.
+fn last_words(text: &str) -> Option<Box<str>> {
+    let text = text.trim();
+    let skipped = text.chars().count().saturating_sub(LAST_WORDS);
+    let kept = text.chars().skip(skipped);
+    let kept = kept.filter(|one| *one == '\n' || !one.is_control());
+    let kept: String = kept.collect();
+    (!kept.is_empty()).then(|| kept.into())
 }
 
 fn cut(text: &str) -> Box<str> {

@@ -243,6 +243,27 @@ fn who_asked_it_to_stop() {
 }
 
 #[test]
+fn the_last_words_are_the_end_of_what_the_program_said() {
+    let long = format!("first {}\nlast\u{1b}[31m line\n", "x".repeat(2000));
+    for (said, kept) in [
+        ("  ", None),
+        (
+            "CUDA out of memory\n",
+            Some("CUDA out of memory".to_owned()),
+        ),
+        (&*long, Some(format!("{}\nlast[31m line", "x".repeat(985)))),
+    ] {
+        let mut body = pod("a", "1", 1);
+        let terminated = json!({"exitCode": 1, "message": said});
+        body["status"] = json!({"phase": "Failed", "containerStatuses": [
+            {"name": "task", "state": {"terminated": terminated}},
+        ]});
+        let end = fact(&body, "here").unwrap().pod.unwrap().end.unwrap();
+        assert_eq!(end.last_words.as_deref(), kept.as_deref());
+    }
+}
+
+#[test]
 fn a_pod_takes_the_most_that_it_ever_needs_at_once() {
     let gpus =
         |count: u32| json!({"requests": {"nvidia.com/gpu": count.to_string(), "memory": "1Gi"}});

@@ -74,8 +74,20 @@ pub fn run(args: &Args) -> CommandResult {
 
 /// The field, or the part of the pod above one, that is closest to what was asked for.
 fn meant(field: &str, all: &[Explained]) -> Option<String> {
-    let paths: BTreeSet<String> = all.iter().flat_map(|it| up(&it.path)).collect();
+    let paths = all.iter().flat_map(|it| up(&it.path));
+    let paths: BTreeSet<String> = paths.flat_map(|path| [dotted(&path), path]).collect();
     closest(field, paths.iter().map(String::as_str)).map(str::to_owned)
+}
+
+/// The path as people write it: `containers.task` for `containers[name=task]`.
+fn dotted(path: &str) -> String {
+    let mut parts = path.split('[');
+    let head = parts.next().unwrap_or_default().to_owned();
+    parts.fold(head, |path, item| {
+        let (item, rest) = item.split_once(']').unwrap_or((item, ""));
+        let item = item.split_once('=').map_or(item, |(_, item)| item);
+        format!("{path}.{item}{rest}")
+    })
 }
 
 /// A path and those above it.

@@ -60,7 +60,8 @@ pub struct ClusterSpec {
     /// How long finished pods stay, so that their logs can be read.
     #[serde(default = "fifteen_minutes")]
     pub keep_finished_pods: Duration,
-    /// Whether the last words of a program (its termination message) go to Git.
+    /// Whether the last words of a program (the end of its termination message, or of its log) go to
+    /// Git. They are the program's own text, and whoever reads the status branch reads them.
     #[serde(default)]
     pub last_words: bool,
     /// How the status branch is kept.

@@ -11,11 +11,12 @@ use crate::observed::PodEnd;
 
 /// Records every pod that is seen and every outcome, and marks what vanished. A run, trial or
 /// attempt that the ledger lacks (the daemon died before it was kept) is made again from its pods.
-/// `size` gives the pods and slots of an attempt by one of its pods.
+/// The programs' last words are kept only if `last_words` says so. `size` gives the pods and slots of an attempt by one of its pods.
 pub fn absorb(
     ledger: &mut UnitLedger,
     pods: &[LivePod],
     view: &View,
+    last_words: bool,
     size: &dyn Fn(&LivePod) -> Option<Split>,
 ) {
     for live in pods {
@@ -30,7 +31,7 @@ pub fn absorb(
             .into_iter()
             .flatten()
             .min();
-        observe(attempt, live, view);
+        observe(attempt, live, view, last_words);
     }
     if view.complete {
         mark_vanished(ledger, pods);
@@ -114,7 +115,7 @@ fn attempt_of<'a>(
     &mut trial.attempts[index]
 }
 
-fn observe(attempt: &mut Attempt, live: &LivePod, view: &View) {
+fn observe(attempt: &mut Attempt, live: &LivePod, view: &View, last_words: bool) {
     let found = attempt.ranks.iter().position(|record| live.is_in(record));
     let index = found.unwrap_or_else(|| {
         let rank = live.role.rank;
@@ -137,7 +138,10 @@ fn observe(attempt: &mut Attempt, live: &LivePod, view: &View) {
     if record.end.is_none()
         && let Some(end) = outcome(live, view)
     {
-        record.end = Some(end);
+        record.end = Some(PodEnd {
+            last_words: end.last_words.filter(|_| last_words),
+            ..end
+        });
         record.node = live.pod.node.as_deref().map(str::to_owned);
         record.vanished = false;
     }
@@ -152,6 +156,7 @@ fn outcome(live: &LivePod, view: &View) -> Option<PodEnd> {
         asked: true,
         marker: false,
         succeeded: false,
+        last_words: None,
         finished: live.fact.deleting,
     };
     if live.pod.end.is_some() {

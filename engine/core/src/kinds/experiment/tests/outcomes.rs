@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::World;
+use crate::kinds::experiment::testing::with;
 use crate::ledger::{AttemptResult, RunState};
 use crate::observed::PodEnd;
 
@@ -71,6 +72,24 @@ fn one_failure_restarts_the_gang_as_one() {
     );
     world.run().exit(0, 0).exit(1, 0).settle();
     assert_eq!(world.runs()[0].state, RunState::Completed);
+}
+
+#[test]
+fn last_words_are_kept_only_where_the_cluster_says_so() {
+    for (cluster, kept) in [
+        (json!({}), None),
+        (json!({"lastWords": true}), Some("token=abc")),
+    ] {
+        let mut world = World::new(&json!({"maxRestarts": 0}));
+        world.repository.cluster = with(&world.repository.cluster, &cluster);
+        world.settle().run().exit(0, 1);
+        let end = world.pod(0).end.as_mut().unwrap();
+        end.last_words = Some("token=abc".into());
+        world.settle();
+        let end = world.attempt().ranks[0].end.as_ref().unwrap();
+        assert_eq!(end.last_words.as_deref(), kept, "{cluster}");
+        assert!(!format!("{:?}", world.status()).contains("token"));
+    }
 }
 
 #[test]
@@ -258,6 +277,7 @@ fn a_pod_that_never_ran_is_an_interruption() {
         exit_code: None,
         reason: "UnexpectedAdmissionError".into(),
         asked: false,
+        last_words: None,
         marker: false,
         succeeded: false,
         finished: None,

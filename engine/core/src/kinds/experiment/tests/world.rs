@@ -339,6 +339,7 @@ pub fn end(pod: &mut PodFact, code: i32, asked: bool, now: Timestamp) {
         exit_code: Some(code),
         reason: if code == 0 { "Completed" } else { "Error" }.into(),
         asked,
+        last_words: None,
         marker: false,
         succeeded: code == 0,
         finished: Some(now),

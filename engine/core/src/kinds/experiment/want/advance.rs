@@ -18,9 +18,14 @@ impl Machine<'_> {
         self.ledger.applied = self.unit.applied.clone();
         self.ledger.withdrawn = false;
         let (document, unit, run) = (self.document, self.unit, self.run.clone());
-        absorb(&mut self.ledger, &self.pods, self.view, &|live| {
-            size_by(live, document, unit, *live.role.run == *run)
-        });
+        let last_words = unit.scope.cluster.spec.last_words;
+        absorb(
+            &mut self.ledger,
+            &self.pods,
+            self.view,
+            last_words,
+            &|live| size_by(live, document, unit, *live.role.run == *run),
+        );
         let found = self
             .ledger
             .runs

@@ -18,7 +18,8 @@ pub fn want_withdrawn(id: &UnitId, view: &View, now: Timestamp) -> Want {
         return Want::default();
     };
     ledger.withdrawn = true;
-    absorb(&mut ledger, &pods, view, &|_| None);
+    // No Cluster is at hand that would say so: its last words are not kept.
+    absorb(&mut ledger, &pods, view, false, &|_| None);
     for run in &mut ledger.runs {
         stop_run(run, &pods, view, "its document was removed", now);
     }
