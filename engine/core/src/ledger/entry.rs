@@ -128,6 +128,9 @@ pub struct Attempt {
     pub namespace: Option<Name>,
     /// When it was let go.
     pub began: Timestamp,
+    /// When all its pods were seen on nodes, by Berth's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed: Option<Timestamp>,
     /// When its first pod ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<Timestamp>,

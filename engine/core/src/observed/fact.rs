@@ -114,8 +114,6 @@ pub struct PodFact {
     pub phase: PodPhase,
     /// The node that it is bound to.
     pub node: Option<Box<str>>,
-    /// When it was bound to it.
-    pub scheduled: Option<Timestamp>,
     /// Slots that it asks for.
     pub requests: Vec<SlotRequest>,
     /// When the task container started.

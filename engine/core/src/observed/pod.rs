@@ -41,9 +41,6 @@ pub(super) fn read(object: &Value) -> PodFact {
         role: role(&object["metadata"]["labels"]),
         phase,
         node: object["spec"]["nodeName"].as_str().map(Into::into),
-        scheduled: list(&status["conditions"])
-            .find(|one| one["type"] == "PodScheduled" && one["status"] == "True")
-            .and_then(|one| time(&one["lastTransitionTime"])),
         requests: requests(&object["spec"]),
         started: time(&task["state"]["running"]["startedAt"])
             .or_else(|| time(&task["state"]["terminated"]["startedAt"])),

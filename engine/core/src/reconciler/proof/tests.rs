@@ -48,6 +48,7 @@ fn run(number: u8, ranks: Vec<RankRecord>) -> Run {
         slots: 8,
         namespace: None,
         began: Timestamp::default(),
+        placed: None,
         started: None,
         layers: BTreeMap::new(),
         end: None,

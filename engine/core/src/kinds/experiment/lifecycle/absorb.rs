@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::LivePod;
-use crate::ids::{CommitId, Digest, Name};
+use crate::ids::{CommitId, Digest, Name, Timestamp};
 use crate::kinds::experiment::split::Split;
 use crate::kinds::{NodeState, View};
 use crate::ledger::{Attempt, RankRecord, Run, RunState, Trial, UnitLedger};
@@ -17,6 +17,7 @@ pub fn absorb(
     pods: &[LivePod],
     view: &View,
     last_words: bool,
+    now: Timestamp,
     size: &dyn Fn(&LivePod) -> Option<Split>,
 ) {
     for live in pods {
@@ -33,8 +34,35 @@ pub fn absorb(
             .min();
         observe(attempt, live, view, last_words);
     }
+    mark_placed(ledger, pods, now);
     if view.complete {
         mark_vanished(ledger, pods);
+    }
+}
+
+/// From here on it is the pods' own affair that they start: what held up their making and placing
+/// is no fault of the program, nor of its image. By our clock, as the deadline is: the server's may
+/// differ by much.
+fn mark_placed(ledger: &mut UnitLedger, pods: &[LivePod], now: Timestamp) {
+    for run in &mut ledger.runs {
+        let short = run.identity.short();
+        for trial in &mut run.trials {
+            let (number, attempts) = (trial.number, &mut trial.attempts);
+            let open = attempts
+                .iter_mut()
+                .filter(|it| it.end.is_none() && it.placed.is_none());
+            for attempt in open {
+                let of_it = |live: &&LivePod| {
+                    *live.role.run == *short
+                        && (live.role.trial, live.role.attempt) == (number, attempt.number)
+                };
+                let unplaced = |live: &LivePod| live.pod.node.is_none() && live.pod.end.is_none();
+                let seen = |rank: u32| attempt.ranks.iter().any(|it| it.rank == rank);
+                if (0..attempt.pods).all(seen) && !pods.iter().filter(of_it).any(unplaced) {
+                    attempt.placed = Some(now);
+                }
+            }
+        }
     }
 }
 
@@ -104,6 +132,7 @@ fn attempt_of<'a>(
                 namespace: None,
                 // The pods come oldest first.
                 began: live.fact.created,
+                placed: None,
                 started: None,
                 layers: BTreeMap::new(),
                 end: None,

@@ -275,7 +275,7 @@ fn deadlines(
                 .map_or(String::new(), |why| format!(": {why}"))
         );
         found.push((
-            placed(attempt, pods),
+            attempt.placed.unwrap_or(attempt.began),
             rules.start_deadline,
             End::new(EndKind::Failed, reason),
         ));
@@ -292,15 +292,6 @@ fn deadlines(
         ));
     }
     found
-}
-
-/// When the last of the pods was put on its node. What held up the making and the placing of pods
-/// is no fault of the program, nor of its image.
-fn placed(attempt: &Attempt, pods: &[LivePod]) -> Timestamp {
-    let on_nodes = pods
-        .iter()
-        .map(|live| live.pod.scheduled.unwrap_or(live.fact.created));
-    on_nodes.max().unwrap_or(attempt.began).max(attempt.began)
 }
 
 fn first_well(attempt: &Attempt) -> Option<Timestamp> {

@@ -212,7 +212,6 @@ impl World {
                 role: Some(role),
                 phase: PodPhase::Pending,
                 node: None,
-                scheduled: None,
                 requests: request.into_iter().collect(),
                 started: None,
                 end: None,
@@ -242,10 +241,7 @@ impl World {
         for fact in self.pods.values_mut().filter(|it| it.deleting.is_none()) {
             let pod = fact.pod.as_mut().unwrap();
             let rank = pod.role.as_ref().unwrap().rank;
-            if pod.node.is_none() {
-                pod.node = Some(format!("node-{rank}").into());
-                pod.scheduled = Some(self.now);
-            }
+            pod.node.get_or_insert(format!("node-{rank}").into());
         }
         self
     }

@@ -24,6 +24,7 @@ impl Machine<'_> {
             &self.pods,
             self.view,
             last_words,
+            self.now,
             &|live| size_by(live, document, unit, *live.role.run == *run),
         );
         let found = self

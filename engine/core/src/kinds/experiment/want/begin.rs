@@ -80,6 +80,7 @@ impl Machine<'_> {
             slots: split.slots,
             namespace: Some(self.unit.scope.namespace().clone()),
             began: self.now,
+            placed: None,
             started: None,
             layers: BTreeMap::clone(&self.layers),
             end: None,

@@ -19,7 +19,7 @@ pub fn want_withdrawn(id: &UnitId, view: &View, now: Timestamp) -> Want {
     };
     ledger.withdrawn = true;
     // No Cluster is at hand that would say so: its last words are not kept.
-    absorb(&mut ledger, &pods, view, false, &|_| None);
+    absorb(&mut ledger, &pods, view, false, now, &|_| None);
     for run in &mut ledger.runs {
         stop_run(run, &pods, view, "its document was removed", now);
     }
