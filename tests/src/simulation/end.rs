@@ -32,6 +32,8 @@ struct OneEnd {
     interruptions: usize,
     /// What is there for it: kind, name without the attempt, and what was set.
     objects: BTreeSet<String>,
+    /// Deadlines were over at once, and counted as failures.
+    hour_off: bool,
 }
 
 impl Stage {
@@ -296,6 +298,7 @@ impl Stage {
         OneEnd {
             state: status.map_or(String::new(), |status| status.state),
             failures: trials().map(|trial| trial.restarts).sum(),
+            hour_off: self.world.hour_off,
             interruptions: ends
                 .filter(|end| end.result == AttemptResult::Interrupted)
                 .count(),
@@ -364,7 +367,8 @@ impl OneEnd {
             _ => 0,
         };
         let may_fail = fair.failures.saturating_sub(fewer)..=fair.failures;
-        if fair.interruptions == 0 && !may_fail.contains(&self.failures) {
+        let explained = fair.interruptions > 0 || self.hour_off;
+        if !explained && !may_fail.contains(&self.failures) {
             return Some(format!(
                 "it failed {} times, and in good weather {} times",
                 self.failures, fair.failures

@@ -206,7 +206,8 @@ impl Stage {
         } else {
             0
         };
-        self.world.excused |= skew.abs() == hour;
+        self.world.hour_off |= skew.abs() == hour;
+        self.world.excused |= self.world.hour_off;
         let birth = Birth {
             number: self.lives,
             skew,

@@ -37,6 +37,8 @@ pub struct World {
     /// The state branch was rolled back, or a clock was an hour off, so that deadlines were over at
     /// once: pods may be stopped though their document does not say so.
     pub excused: bool,
+    /// A clock was an hour off: a deadline that was over at once counts as a failure.
+    pub hour_off: bool,
     /// What truly became of pods.
     pub truth: Truth,
     /// What was found to be wrong.
@@ -73,6 +75,7 @@ impl World {
             made_for: BTreeMap::new(),
             runs: BTreeMap::new(),
             excused: false,
+            hour_off: false,
             truth: Truth::default(),
             wrong: Vec::new(),
             calls: 0,
