@@ -11,7 +11,6 @@ impl Reconciler {
         if self.identity.is_none() || !self.outside.accepted || self.desired.is_none() {
             return Vec::new();
         }
-        // What was worked out before a clock jumped back is as it should be at that time.
         let now = now.max(self.latest);
         let mut found: Vec<String> = self
             .units

@@ -19,7 +19,9 @@ impl Reconciler {
     /// Works out what dirty units should have, asks the arbiter, and again while that changes
     /// something.
     pub(super) fn evaluate(&mut self, now: Timestamp) {
+        // A clock that jumps back undoes nothing: all units are worked out at one time.
         self.latest = self.latest.max(now);
+        let now = self.latest;
         for _ in 0..ROUNDS {
             let dirty = std::mem::take(&mut self.dirty);
             self.counters.evaluated += dirty.len() as u64;
