@@ -117,7 +117,8 @@ impl World {
             return;
         };
         let same = one.identity() == made_for.identity();
-        if self.excused || !same || one.state != "active" || one.broken || made_for.broken {
+        if self.excuse.is_some() || !same || one.state != "active" || one.broken || made_for.broken
+        {
             return;
         }
         let role = |pod: &Value| {

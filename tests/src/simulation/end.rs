@@ -13,7 +13,7 @@ use super::daemon::{Daemon, Losses};
 use super::experiment::{Experiment, Script};
 use super::random::Random;
 use super::stage::Stage;
-use super::world::{World, label, name_of};
+use super::world::{Excuse, World, label, name_of};
 
 /// How a story ended, as far as it does not depend on the weather.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -298,7 +298,7 @@ impl Stage {
         OneEnd {
             state: status.map_or(String::new(), |status| status.state),
             failures: trials().map(|trial| trial.restarts).sum(),
-            hour_off: self.world.hour_off,
+            hour_off: self.world.excuse == Some(Excuse::HourOff),
             interruptions: ends
                 .filter(|end| end.result == AttemptResult::Interrupted)
                 .count(),

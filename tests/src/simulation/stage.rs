@@ -11,7 +11,7 @@ use super::pending::ghost;
 use super::random::Random;
 use super::repository::Repository;
 use super::story::{Broken, Report, Story};
-use super::world::World;
+use super::world::{Excuse, World};
 
 /// Whoever renews the Lease in time does so at least so often, in milliseconds.
 const OFTEN: i64 = 4_000;
@@ -115,7 +115,7 @@ impl Stage {
             }
             16..18 => {
                 self.repository.roll_back();
-                self.world.excused = true;
+                self.world.excuse.get_or_insert(Excuse::RolledBack);
                 self.world.say(|| "the state branch is rolled back".into());
             }
             18..60 if !self.story.weather => {}
@@ -206,8 +206,9 @@ impl Stage {
         } else {
             0
         };
-        self.world.hour_off |= skew.abs() == hour;
-        self.world.excused |= self.world.hour_off;
+        if skew.abs() == hour {
+            self.world.excuse = Some(Excuse::HourOff);
+        }
         let birth = Birth {
             number: self.lives,
             skew,

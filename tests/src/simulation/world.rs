@@ -17,6 +17,15 @@ pub const NODES: usize = 12;
 /// How long a renewal of the Lease holds, in milliseconds.
 const LEASE: i64 = 15_000;
 
+/// What explains that pods are stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Excuse {
+    /// The state branch was rolled back.
+    RolledBack,
+    /// A clock was an hour off: deadlines were over at once, and may have counted as failures.
+    HourOff,
+}
+
 /// Everything outside the reconciler.
 #[derive(Debug)]
 pub struct World {
@@ -34,11 +43,8 @@ pub struct World {
     pub made_for: BTreeMap<String, Experiment>,
     /// The short digests of the runs that pods were made for, by experiment and identity.
     pub runs: BTreeMap<(String, (u32, u32)), String>,
-    /// The state branch was rolled back, or a clock was an hour off, so that deadlines were over at
-    /// once: pods may be stopped though their document does not say so.
-    pub excused: bool,
-    /// A clock was an hour off: a deadline that was over at once counts as a failure.
-    pub hour_off: bool,
+    /// Why pods may be stopped though their document does not say so.
+    pub excuse: Option<Excuse>,
     /// What truly became of pods.
     pub truth: Truth,
     /// What was found to be wrong.
@@ -74,8 +80,7 @@ impl World {
             made: BTreeSet::new(),
             made_for: BTreeMap::new(),
             runs: BTreeMap::new(),
-            excused: false,
-            hour_off: false,
+            excuse: None,
             truth: Truth::default(),
             wrong: Vec::new(),
             calls: 0,
