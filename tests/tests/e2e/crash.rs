@@ -28,6 +28,8 @@ enum Kill {
 struct Done {
     effects: u64,
     changes: u64,
+    /// How often it died.
+    deaths: u32,
 }
 
 /// An experiment finishes and another one is taken out while it runs; the daemon may be killed once
@@ -77,10 +79,8 @@ async fn play(on: On, kill: Kill) -> (End, Done) {
         })
         .await;
     let daemon = stage.daemon.as_ref().unwrap();
-    let done = Done {
-        effects: daemon.effects().len() as u64,
-        changes: stage.proxy.as_ref().unwrap().changes(),
-    };
+    let effects = daemon.effects().len() as u64;
+    let changes = stage.proxy.as_ref().unwrap().changes();
     stage.daemon.as_ref().unwrap().terminate();
     // The last effects are those of a daemon that is asked to end.
     if !stage.ended().await.success() {
@@ -89,6 +89,11 @@ async fn play(on: On, kill: Kill) -> (End, Done) {
         stage.stop().await;
     }
     stage.check();
+    let done = Done {
+        effects,
+        changes,
+        deaths: revived.times,
+    };
     (end(&stage), done)
 }
 
@@ -167,12 +172,16 @@ async fn killed(on: On, number: impl Fn(&Done) -> u64, kill: impl Fn(u64) -> Kil
     let (expected, done) = play(on, Kill::Never).await;
     let last = number(&done);
     assert!(last > 8, "only {last}");
+    let mut deaths = 0;
     for number in 1..=last {
         let kill = kill(number);
         println!("killed {kill:?}");
-        let (end, _) = play(on, kill).await;
+        let (end, done) = play(on, kill).await;
         assert_eq!(end, expected);
+        deaths += u64::from(done.deaths);
     }
+    // The last effects may come in fewer steps another time.
+    assert!(deaths + 4 >= last, "it died {deaths} times of {last}");
 }
 
 async fn killed_before_any_effect_the_end_is_the_same(on: On) {

@@ -310,7 +310,10 @@ async fn throttled_broken_and_lost_answers_lose_nothing_and_double_nothing(on: O
     stage.patience = Duration::from_mins(3);
     stage.said(&["\"ready\""]).await;
     let storm = Faults::STORM;
-    stage.proxy.as_ref().unwrap().set(storm);
+    let proxy = stage.proxy.as_ref().unwrap();
+    proxy.set(storm);
+    // Those that are open were opened in fine weather.
+    proxy.cut_watches();
     for number in 0..6 {
         stage.add(&format!("gang-{number}"), 16, "50ms", &[]);
     }
@@ -323,7 +326,11 @@ async fn throttled_broken_and_lost_answers_lose_nothing_and_double_nothing(on: O
     stage.state("flaky", "Completed").await;
     let attempts = stage.scene.status.attempts("flaky");
     assert_eq!(attempts, [(1, "failed"), (2, "completed")]);
-    stage.proxy.as_ref().unwrap().set(Faults::default());
+    let proxy = stage.proxy.as_ref().unwrap();
+    for fate in ["throttled", "failed", "answer lost", "cut"] {
+        assert!(proxy.drawn(fate) > 0, "never {fate}: {}", proxy.describe());
+    }
+    proxy.set(Faults::default());
     stage
         .until("all pods are let go", |scene| {
             let held = |pod: &Value| pod["metadata"]["finalizers"].is_array();

@@ -35,6 +35,15 @@ pub enum Touched {
     Capacity,
 }
 
+/// A create of which it is not known whether it was carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Sent {
+    /// It is not answered yet.
+    UnderWay,
+    /// Its answer was lost then; it was this unit's.
+    Lost(Timestamp, UnitId),
+}
+
 /// What the watches and our own answers say of one cluster.
 #[derive(Debug, Default)]
 pub struct Observed {
@@ -44,7 +53,7 @@ pub struct Observed {
     nodes: BTreeMap<Box<str>, (u64, NodeFact)>,
     occupants: BTreeMap<(Box<str>, Box<str>), (u64, Occupant)>,
     stands: BTreeMap<WatchKey, Stand>,
-    outstanding: BTreeMap<ObjectKey, Option<Timestamp>>,
+    outstanding: BTreeMap<ObjectKey, Sent>,
     departed: BTreeMap<ObjectKey, BTreeSet<Uid>>,
 }
 
@@ -132,7 +141,8 @@ impl Observed {
 
     /// A create was given out: until it is answered nothing is known of the object's absence.
     pub fn create_given(&mut self, key: &ObjectKey) {
-        self.outstanding.entry(key.clone()).or_insert(None);
+        let sent = self.outstanding.entry(key.clone());
+        sent.or_insert(Sent::UnderWay);
     }
 
     /// The create was answered for certain: it exists (and was told), or was not carried out.
@@ -140,40 +150,44 @@ impl Observed {
         self.outstanding.remove(key);
     }
 
-    /// The create's answer was lost.
-    pub fn create_unknown(&mut self, key: &ObjectKey, now: Timestamp) {
-        self.outstanding.insert(key.clone(), Some(now));
+    /// The create's answer was lost. Gives when [`settle`](Self::settle) may know what became of it.
+    pub fn create_unknown(&mut self, key: &ObjectKey, unit: &UnitId, now: Timestamp) -> Timestamp {
+        let lost = Sent::Lost(now, unit.clone());
+        self.outstanding.insert(key.clone(), lost);
+        now.plus(SETTLES)
     }
 
     /// A create that was repeated was certainly not carried out this time: it is settled unless an
     /// earlier answer was lost.
     pub fn create_not_done(&mut self, key: &ObjectKey) {
-        if self.outstanding.get(key) == Some(&None) {
+        if self.outstanding.get(key) == Some(&Sent::UnderWay) {
             self.outstanding.remove(key);
         }
     }
 
     /// Settles creates whose lost answer is too old to be carried out any more, if the watch is
-    /// complete. Says whose they were.
-    pub fn settle(&mut self, now: Timestamp) -> Vec<ObjectKey> {
-        let settled: Vec<ObjectKey> = self
-            .outstanding
-            .iter()
-            .filter(|(key, lost)| {
-                lost.is_some_and(|lost| now.since(lost) >= SETTLES) && self.covers(key)
-            })
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in &settled {
+    /// complete. Says whose they were: a unit may wait for the news of what it wants no more.
+    pub fn settle(&mut self, now: Timestamp) -> Vec<UnitId> {
+        let old = |(key, sent): (&ObjectKey, &Sent)| match sent {
+            Sent::Lost(at, unit) if now.since(*at) >= SETTLES && self.covers(key) => {
+                Some((key.clone(), unit.clone()))
+            }
+            Sent::Lost(..) | Sent::UnderWay => None,
+        };
+        let settled: Vec<(ObjectKey, UnitId)> = self.outstanding.iter().filter_map(old).collect();
+        for (key, _) in &settled {
             self.outstanding.remove(key);
         }
-        settled
+        settled.into_iter().map(|(_, unit)| unit).collect()
     }
 
     /// When [`settle`](Self::settle) may next do something.
     pub fn settles(&self) -> Option<Timestamp> {
-        let lost = self.outstanding.values().flatten().min();
-        lost.map(|lost| lost.plus(SETTLES))
+        let lost = self.outstanding.values().filter_map(|sent| match sent {
+            Sent::Lost(at, _) => Some(at.plus(SETTLES)),
+            Sent::UnderWay => None,
+        });
+        lost.min()
     }
 
     /// Whether a create of this key is not answered yet, or its answer was lost.

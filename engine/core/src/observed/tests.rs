@@ -63,13 +63,20 @@ fn absence_is_proven_only_by_a_complete_view_without_a_create_on_its_way() {
         observed.absent(&key("a")).is_none(),
         "a create is on its way"
     );
-    observed.create_unknown(&key("a"), Timestamp::from_millis(0));
+    let unit: crate::ids::UnitId = "Experiment/vision/a".parse().unwrap();
+    let other: crate::ids::UnitId = "Experiment/vision/b".parse().unwrap();
+    let at = Timestamp::from_millis;
+    let settles = observed.create_unknown(&key("a"), &unit, at(0));
+    assert_eq!(settles, at(75_000));
+    let later = observed.create_unknown(&key("b"), &other, at(2_000));
+    assert_eq!(later, at(77_000), "each has its own time");
     observed.create_not_done(&key("a"));
     assert!(observed.absent(&key("a")).is_none(), "its answer was lost");
-    observed.settle(Timestamp::from_millis(60_000));
+    assert_eq!(observed.settle(at(60_000)), []);
     assert!(observed.absent(&key("a")).is_none(), "it may still arrive");
-    observed.settle(Timestamp::from_millis(75_000));
+    assert_eq!(observed.settle(at(75_000)), [unit]);
     assert!(observed.absent(&key("a")).is_some());
+    assert_eq!(observed.settle(at(77_000)), [other]);
     observed.watch(&watch(), WatchEvent::Unreadable("forbidden".into()));
     assert!(observed.absent(&key("a")).is_none(), "nothing can be seen");
 }

@@ -131,10 +131,8 @@ impl Reconciler {
                 self.exists(now, unit, key, digest, *fact);
             }
             Outcome::Unknown(_) => {
-                self.observed.create_unknown(key, now);
-                if let Some(at) = self.observed.settles() {
-                    self.wake(unit, at);
-                }
+                let settles = self.observed.create_unknown(key, unit, now);
+                self.wake(unit, settles);
                 self.back_off(now, unit, key, None);
             }
             other => {

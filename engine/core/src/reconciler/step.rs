@@ -7,7 +7,7 @@ use super::flight::Flight;
 use super::spill::SPILL_AFTER;
 use super::state::Reconciler;
 use super::{Effect, Role, retry};
-use crate::ids::{Timestamp, UnitId};
+use crate::ids::Timestamp;
 
 /// A halted reconciler looks at least this often whether it may go on: soon after the halt, as
 /// whoever mends it waits for it, then ever less often.
@@ -117,14 +117,7 @@ impl Reconciler {
                 self.dirty.insert(unit);
             }
         }
-        for key in self.observed.settle(now) {
-            let asked = |state: &super::state::UnitState| {
-                state.want.objects.iter().any(|recipe| recipe.key == key)
-            };
-            let units = self.units.iter().filter(|(_, state)| asked(state));
-            let mut units: Vec<UnitId> = units.map(|(id, _)| id.clone()).collect();
-            self.dirty.extend(units.drain(..));
-        }
+        self.dirty.extend(self.observed.settle(now));
     }
 
     /// Calls to the cluster, as many as may be under way.
