@@ -1,4 +1,4 @@
-//! Every right that the reference lists is needed: without it, words say which one is missing. That
+//! Every rule that the reference lists is needed: without it, words say which right is missing. That
 //! they are enough, every scenario on a real control plane shows, as Berth has no others there.
 
 use berth_cluster::rbac::{CLUSTER, OWN, QUEUE, Rule};
