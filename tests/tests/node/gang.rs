@@ -20,6 +20,16 @@ pub async fn a_gang_meets_trains_and_goes_on_from_its_checkpoint(play: &mut Play
         let pod = pods.into_iter().find(|pod| pod.rank == rank);
         pod.unwrap().clone()
     };
+    // The program may be quicker than the kubelet's word of it.
+    let told = |object: &serde_json::Value| {
+        object["status"]["containerStatuses"][0]["containerID"].is_string()
+    };
+    play.stage
+        .until("the kubelet names the container of rank 1", |scene| {
+            let pods = scene.attempt("mnist", 1);
+            pods.iter().any(|pod| pod.rank == 1 && told(&pod.object))
+        })
+        .await;
     play.node.kill_container(&rank(play, 1, 1).object).unwrap();
     play.at("mnist", 2, 5).await;
     let ended = rank(play, 1, 1).object;
