@@ -267,22 +267,26 @@ impl Reconciler {
     /// No watch tells when a stranger's object goes: somebody who took it out of the way sees soon
     /// that it goes on.
     fn wait_for_name(&mut self, now: Timestamp, unit: &UnitId, key: &ObjectKey, words: String) {
-        self.back_off(now, unit, key, Some(words));
-        if let Some(retry) = self.retries.get_mut(key) {
-            retry.until = retry.until.min(now.plus(retry::NAME_TAKEN));
-            let until = retry.until;
-            self.wake(unit, until);
-        }
+        self.try_within(retry::NAME_TAKEN, now, unit, key, Some(words));
     }
 
     fn back_off(&mut self, now: Timestamp, unit: &UnitId, key: &ObjectKey, words: Option<String>) {
+        self.try_within(Duration::MAX, now, unit, key, words);
+    }
+
+    /// The next try, after the pause that grows with the tries, within `most` at the latest.
+    fn try_within(
+        &mut self,
+        most: Duration,
+        now: Timestamp,
+        unit: &UnitId,
+        key: &ObjectKey,
+        words: Option<String>,
+    ) {
         let retry = self.retries.entry(key.clone()).or_default();
         retry.tries = retry.tries.saturating_add(1);
-        retry.until = now.plus(retry::delay(
-            self.options.seed,
-            &key.to_string(),
-            retry.tries,
-        ));
+        let pause = retry::delay(self.options.seed, &key.to_string(), retry.tries);
+        retry.until = now.plus(pause.min(most));
         retry.words.clone_from(&words);
         let until = retry.until;
         self.wake(unit, until);

@@ -11,7 +11,8 @@ use crate::observed::PodEnd;
 
 /// Records every pod that is seen and every outcome, and marks what vanished. A run, trial or
 /// attempt that the ledger lacks (the daemon died before it was kept) is made again from its pods.
-/// The programs' last words are kept only if `last_words` says so. `size` gives the pods and slots of an attempt by one of its pods.
+/// The programs' last words are kept only if `last_words` says so. `size` gives the pods and slots
+/// of an attempt by one of its pods.
 pub fn absorb(
     ledger: &mut UnitLedger,
     pods: &[LivePod],
