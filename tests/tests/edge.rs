@@ -234,12 +234,12 @@ async fn a_name_is_the_lock(edge: &Edge) {
         Outcome::Exists(fact) => assert_eq!(fact.uid, made.uid),
         other => panic!("{other:?}"),
     }
-    let nowhere = ObjectKey::new(ObjectKind::ConfigMap, "no-such-namespace", "a");
+    let nowhere = ObjectKey::new(ObjectKind::Service, "no-such-namespace", "a");
     // Who has rights in all namespaces is told that this one is missing, others that they may not.
     let words = said(edge.carry(edge.create(nowhere, &json!({}))).await);
     assert!(
         words.contains("not found; help: create the namespace")
-            || words.contains("help: grant `create` on `configmaps` in the namespace no-such"),
+            || words.contains("help: grant `create` on `services` in the namespace no-such"),
         "{words}"
     );
     let key = edge.key(ObjectKind::Pod, "strict");
@@ -288,12 +288,12 @@ async fn deletes_and_releases_are_fenced(edge: &Edge) {
 }
 
 async fn drift_is_told_by_field_and_put_right(edge: &Edge) {
-    let key = edge.key(ObjectKind::ConfigMap, "drift");
-    let data = json!({"data": {"lr": "0.1", "depth": "50"}});
+    let key = edge.key(ObjectKind::Service, "drift");
+    let data = json!({"spec": {"clusterIP": "None", "selector": {"lr": "0.1", "depth": "50"}}});
     let made = done(edge.carry(edge.create(key.clone(), &data)).await);
-    let path = format!("/api/v1/namespaces/{}/configmaps/drift", edge.queue);
+    let path = format!("/api/v1/namespaces/{}/services/drift", edge.queue);
     let by_hand = format!("{path}?fieldManager=somebody");
-    let edit = json!({"data": {"lr": "0.2"}});
+    let edit = json!({"spec": {"selector": {"lr": "0.2"}}});
     edge.raw("PATCH", &by_hand, "application/merge-patch+json", &edit)
         .await;
 
@@ -319,7 +319,7 @@ async fn drift_is_told_by_field_and_put_right(edge: &Edge) {
             field.live.as_deref(),
             field.desired.as_deref()
         ),
-        ("data.lr", Some("0.2"), Some("0.1"))
+        ("spec.selector.lr", Some("0.2"), Some("0.1"))
     );
     assert_eq!(field.manager.as_deref(), Some("somebody"));
 

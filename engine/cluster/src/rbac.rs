@@ -61,13 +61,6 @@ pub const QUEUE: &[Rule] = &[
         why: "the address of a trial's first rank",
     },
     Rule {
-        group: "",
-        resource: "configmaps",
-        names: &[],
-        verbs: &["create", "delete", "get", "list", "patch", "watch"],
-        why: "hyperparameters and files that pods mount",
-    },
-    Rule {
         group: "events.k8s.io",
         resource: "events",
         names: &[],

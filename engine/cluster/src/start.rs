@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use berth_core::ids::{Name, ObjectKey, ObjectKind, ResourceVersion, Uid};
+use berth_core::ids::{Name, ResourceVersion, Uid};
 use berth_core::reconciler::{Anchor, anchor_name, spill_name};
 use serde_json::Value;
 
 use crate::client::{Client, ConnectError, Lost};
-use crate::wire::{Status, object_request, words};
+use crate::wire::{Status, config_map_request, words};
 
 /// What a cluster says of itself at the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,8 +105,8 @@ pub async fn kept(
     name: &str,
 ) -> Result<Option<Kept>, StartError> {
     let what = format!("the ConfigMap {namespace}/{name}");
-    let key = ObjectKey::new(ObjectKind::ConfigMap, namespace, name);
-    let request = object_request(&key).map_err(|error| unreadable(&what, &error.to_string()))?;
+    let request = config_map_request(namespace, name)
+        .map_err(|error| unreadable(&what, &error.to_string()))?;
     let reply = client.send(request).await;
     let reply = reply.map_err(|lost: Lost| client.said(lost))?;
     let absent = || Status::read(&reply.body).is_some_and(|status| status.is_absence_of(name));

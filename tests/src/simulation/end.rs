@@ -309,7 +309,7 @@ impl Stage {
 
     fn objects_of(&self, experiment: &str) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
-        for resource in ["pods", "services", "configmaps"] {
+        for resource in ["pods", "services"] {
             for object in self.world.server.objects(resource) {
                 if label(&object, "berth.dev/experiment") != experiment {
                     continue;
@@ -320,9 +320,7 @@ impl Stage {
                         object["status"]["phase"],
                         label(&object, "berth.dev/rank")
                     ),
-                    "services" => object["spec"]["publishNotReadyAddresses"].to_string(),
-                    // What somebody added beside it is theirs.
-                    _ => object["data"]["hparams.json"].to_string(),
+                    _ => object["spec"]["publishNotReadyAddresses"].to_string(),
                 };
                 let run = label(&object, "berth.dev/run");
                 found.insert(format!("{resource} of run {run}: {said}"));

@@ -160,7 +160,6 @@ impl Stage {
             ObjectKind::Service => {
                 body["spec"] = json!({"clusterIP": "None", "ports": [{"port": 80}]});
             }
-            ObjectKind::ConfigMap => {}
         }
         let path = format!("/api/v1/namespaces/vision/{}", key.kind.plural());
         if self.world.admin("POST", &path, &body).status == 201 {
@@ -176,20 +175,27 @@ impl Stage {
 
     /// Somebody changes or deletes what is Berth's.
     fn meddle(&mut self, random: &mut Random) {
-        let data = json!({"data": {"meddled": "yes", "hparams.json": "{}"}});
-        let spec = json!({"spec": {"publishNotReadyAddresses": false}});
-        for (resource, patch) in [("configmaps", data), ("services", spec)] {
+        let ours = |resource: &str| {
             let objects = self.world.server.objects(resource);
-            let ours = objects
-                .iter()
-                .find(|one| !label(one, "berth.dev/instance").is_empty());
-            let Some(one) = ours else { continue };
-            let path = format!("/api/v1/namespaces/vision/{resource}/{}", name_of(one));
-            if random.chance(500) {
-                self.world.admin("PATCH", &path, &patch);
-            } else {
-                self.world.admin("DELETE", &path, &Value::Null);
-            }
+            let mut ours = objects.into_iter();
+            let one = ours.find(|one| !label(one, "berth.dev/instance").is_empty())?;
+            Some(format!(
+                "/api/v1/namespaces/vision/{resource}/{}",
+                name_of(&one)
+            ))
+        };
+        let (pod, service) = (ours("pods"), ours("services"));
+        if let Some(pod) = pod {
+            let annotations = json!({"meddled": "yes", "berth.dev/hyperparameters": "{}"});
+            let patch = json!({"metadata": {"annotations": annotations}});
+            self.world.admin("PATCH", &pod, &patch);
+        }
+        let Some(service) = service else { return };
+        if random.chance(500) {
+            let patch = json!({"spec": {"publishNotReadyAddresses": false}});
+            self.world.admin("PATCH", &service, &patch);
+        } else {
+            self.world.admin("DELETE", &service, &Value::Null);
         }
     }
 
@@ -269,7 +275,7 @@ impl Stage {
             let verbs = ["create", "watch", "delete", "patch"];
             denied.push(Denial {
                 verb: verbs[random.below(4)].into(),
-                resource: ["pods", "configmaps"][random.below(2)].into(),
+                resource: ["pods", "services"][random.below(2)].into(),
                 namespace: Some("vision".into()),
             });
         } else {

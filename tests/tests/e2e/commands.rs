@@ -202,18 +202,14 @@ async fn what_a_commit_may_not_take_away_is_shown(on: On) {
 
 async fn a_hold_is_told_and_kept(on: On) {
     let mut stage = Stage::usual(on).await;
-    stage.add("bert", 1, "10m", &[]);
+    stage.add("bert", 16, "10m", &[]);
     stage.state("bert", "Running").await;
-    let own = stage.cluster.objects("configmaps", &stage.names().queue());
-    let mut named = own.iter().filter_map(|it| it["metadata"]["name"].as_str());
-    let map = named
-        .find(|name| name.starts_with("bert-"))
-        .unwrap()
-        .to_owned();
-    let at = stage.names().path(&format!("configmaps/{map}"));
+    let own = stage.cluster.objects("services", &stage.names().queue());
+    let service = own[0]["metadata"]["name"].as_str().unwrap().to_owned();
+    let at = stage.names().path(&format!("services/{service}"));
     let held = json!({
         "metadata": {"annotations": {"berth.dev/hold": "Kim looks at it"}},
-        "data": {"hparams.json": "{}"},
+        "spec": {"publishNotReadyAddresses": false},
     });
     stage.cluster.patch(&at, &held);
     stage
@@ -226,15 +222,26 @@ async fn a_hold_is_told_and_kept(on: On) {
         .await;
     reads(&stage, &["status"])
         .await
-        .must(0, &["`berth.dev/hold` on ConfigMap", &map]);
+        .must(0, &["`berth.dev/hold` on Service", &service]);
     let drift = looks(&stage, &["drift"]).await;
-    drift.must(1, &[&map, ", held by `berth.dev/hold`", "hparams.json"]);
+    drift.must(
+        1,
+        &[
+            &service,
+            ", held by `berth.dev/hold`",
+            "publishNotReadyAddresses",
+        ],
+    );
     stage.repository.remove(&path("bert"));
     stage.repository.commit("Remove bert");
     stage
-        .until("the pod goes", |scene| scene.of("bert")[0].gone)
+        .until("the pods go", |scene| {
+            scene.of("bert").iter().all(|it| it.gone)
+        })
         .await;
-    assert_eq!(stage.cluster.read(&at)["data"], held["data"]);
+    let live = stage.cluster.read(&at);
+    // A real server leaves `false` out.
+    assert_ne!(live["spec"]["publishNotReadyAddresses"], true);
     let free = json!({"metadata": {"annotations": {"berth.dev/hold": null}}});
     stage.cluster.patch(&at, &free);
     stage
@@ -242,7 +249,7 @@ async fn a_hold_is_told_and_kept(on: On) {
             let queue = stage.names().queue();
             stage
                 .cluster
-                .object("configmaps", &queue, &map)
+                .object("services", &queue, &service)
                 .is_none()
                 .then_some(())
         })
@@ -304,13 +311,11 @@ async fn uninstalled_it_lets_go_of_all_and_lists_what_stays(on: On) {
     assert_eq!(finalizers(&stage, &pods[0]), json!(["berth.dev/outcome"]));
     let done = looks(&stage, &["uninstall", "--yes"]).await;
     let service = format!("Service {queue}/bert-");
-    let map = format!("ConfigMap {queue}/bert-");
     let words = [
         "2 pods released",
         "berth-lab (Lease)",
         "berth/status/lab",
         &*service,
-        &*map,
     ];
     done.must(0, &words);
     for pod in &pods {

@@ -171,7 +171,7 @@ async fn a_lease_lost_in_a_launch_stops_it_and_nothing_is_made_twice() {
     let mut stage = Stage::usual(On::Sandbox).await;
     stage.add("one", 1, "20ms", &[]);
     stage.state("one", "Completed").await;
-    // Services and ConfigMaps are made, pods are tried again and again.
+    // Services are made, pods are tried again and again.
     stage.cluster.deny(&CREATE_PODS);
     for number in 0..2 {
         stage.add(&format!("gang-{number}"), 16, "200ms", &[]);

@@ -160,11 +160,16 @@ async fn a_pod_changed_by_hand_is_reported_and_left_alone(on: On) {
     assert!(made.starts_with(Setting::MIRROR.1), "{made}");
     containers[0]["image"] = "registry.example.com/other:1".into();
     let edit = json!({
-        "metadata": {"labels": {"team": "audio"}, "annotations": {"cni.example.com/ip": "10.0.0.1"}},
+        "metadata": {"labels": {"team": "audio"}, "annotations": {
+            "cni.example.com/ip": "10.0.0.1", "berth.dev/hyperparameters": "{}"}},
         "spec": {"containers": containers},
     });
     let edited = stage.cluster.patch(&path, &edit);
-    let fields = ["spec.containers[name=task].image", "metadata.labels.team"];
+    let fields = [
+        "metadata.annotations[berth.dev/hyperparameters]",
+        "metadata.labels.team",
+        "spec.containers[name=task].image",
+    ];
     stage
         .until("the drift is reported", |scene| {
             let report = scene.status.files.get("drift.md");
@@ -188,7 +193,7 @@ async fn a_pod_changed_by_hand_is_reported_and_left_alone(on: On) {
     let of = found[0]["fields"].as_array().unwrap();
     let mut paths: Vec<&str> = of.iter().filter_map(|it| it["path"].as_str()).collect();
     paths.sort_unstable();
-    assert_eq!(paths, ["metadata.labels.team", fields[0]], "{found}");
+    assert_eq!(paths, fields, "{found}");
     assert_eq!(stage.scene.running("bert").len(), 1, "{}", stage.describe());
     assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
     stage.check();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use berth_core::ids::{ObjectKey, ObjectKind, ResourceVersion};
+use berth_core::ids::ResourceVersion;
 use berth_core::reconciler::Outcome;
 use http::Request;
 use serde_json::{Value, json};
@@ -22,28 +22,32 @@ pub(super) fn request(
     version: Option<ResourceVersion>,
 ) -> Result<Request<Vec<u8>>, NotACall> {
     const JSON: &str = "application/json";
-    let key = ObjectKey::new(ObjectKind::ConfigMap, &caller.namespace, name);
+    let namespace = &caller.namespace;
+    let url = Url::config_map(namespace, name);
     match (data, version) {
         (None, version) => {
             let body = version.map_or_else(
                 || json!({"apiVersion": "v1", "kind": "DeleteOptions"}),
                 |version| delete(None, version),
             );
-            build("DELETE", Url::object(&key), JSON, &body)
+            build("DELETE", url, JSON, &body)
         }
         (Some(data), None) => {
-            let url = written(Url::collection(key.kind, &key.namespace));
-            build("POST", url, JSON, &body(&key, data, None))
+            let url = written(Url::config_maps(namespace));
+            build("POST", url, JSON, &body(namespace, name, data, None))
         }
-        (Some(data), Some(version)) => {
-            let url = written(Url::object(&key));
-            build("PUT", url, JSON, &body(&key, data, Some(version)))
-        }
+        (Some(data), Some(version)) => build(
+            "PUT",
+            written(url),
+            JSON,
+            &body(namespace, name, data, Some(version)),
+        ),
     }
 }
 
 fn body(
-    key: &ObjectKey,
+    namespace: &str,
+    name: &str,
     data: &BTreeMap<String, String>,
     version: Option<ResourceVersion>,
 ) -> Value {
@@ -51,8 +55,8 @@ fn body(
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": key.name,
-            "namespace": key.namespace,
+            "name": name,
+            "namespace": namespace,
             "labels": {"app.kubernetes.io/managed-by": "berth"},
         },
         "data": data,

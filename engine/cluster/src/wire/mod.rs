@@ -26,7 +26,7 @@ pub use caller::{Answer, Caller};
 pub use elector::{Elector, LASTS, MARGIN, Rival};
 pub use list::{WATCH_LASTS, WatchFrom, list_request, watch_request};
 pub use redact::redact;
-pub use request::{NotACall, object_request, request};
+pub use request::{NotACall, config_map_request, object_request, request};
 pub use status::{Status, words};
 pub use watcher::{Ended, Watcher, Wish};
 

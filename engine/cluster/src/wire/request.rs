@@ -78,6 +78,11 @@ pub fn object_request(key: &ObjectKey) -> Result<Request<Vec<u8>>, NotACall> {
     read(Url::object(key))
 }
 
+/// A GET of one of Berth's own `ConfigMap`s.
+pub fn config_map_request(namespace: &str, name: &str) -> Result<Request<Vec<u8>>, NotACall> {
+    read(Url::config_map(namespace, name))
+}
+
 /// A GET.
 pub(super) fn read(url: Url) -> Result<Request<Vec<u8>>, NotACall> {
     Request::get(url.into_string())

@@ -13,16 +13,33 @@ pub(super) struct Url {
 impl Url {
     /// The collection of a kind in one namespace.
     pub(super) fn collection(kind: ObjectKind, namespace: &str) -> Self {
-        let namespace = encode(namespace);
-        Self::at(format!("/api/v1/namespaces/{namespace}/{}", kind.plural()))
+        Self::resource(namespace, kind.plural())
     }
 
     /// One object.
     pub(super) fn object(key: &ObjectKey) -> Self {
-        let mut url = Self::collection(key.kind, &key.namespace);
-        url.text.push('/');
-        url.text.push_str(&encode(&key.name));
-        url
+        Self::collection(key.kind, &key.namespace).named(&key.name)
+    }
+
+    /// The `ConfigMap`s of one namespace.
+    pub(super) fn config_maps(namespace: &str) -> Self {
+        Self::resource(namespace, "configmaps")
+    }
+
+    /// One `ConfigMap`.
+    pub(super) fn config_map(namespace: &str, name: &str) -> Self {
+        Self::config_maps(namespace).named(name)
+    }
+
+    fn resource(namespace: &str, plural: &str) -> Self {
+        let namespace = encode(namespace);
+        Self::at(format!("/api/v1/namespaces/{namespace}/{plural}"))
+    }
+
+    fn named(mut self, name: &str) -> Self {
+        self.text.push('/');
+        self.text.push_str(&encode(name));
+        self
     }
 
     /// A path that is written as it is.

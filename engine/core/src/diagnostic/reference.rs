@@ -29,7 +29,7 @@ const fn explanation(code: Code) -> &'static str {
             "The parser cannot read the text. The place is where it gave up, the cause is often a line above: an indent, a missing quote or bracket."
         }
         Code::TooLarge => {
-            "A file has at most 1 MiB, at most 1,000 documents and at most 100,000 values in all, and nests at most 64 deep. Data belongs into images, claims or object storage."
+            "A file has at most 1 MiB, at most 1,000 documents and at most 100,000 values in all, and nests at most 64 deep. Hyperparameters take at most 128 KiB as JSON, and with all other annotations of a pod 240 KiB, as they travel in one. Data belongs into images, claims or object storage."
         }
         Code::DuplicateKey => "YAML parsers differ in which of two equal keys wins. Keep one.",
         Code::AmbiguousScalar => {

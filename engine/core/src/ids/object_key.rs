@@ -5,8 +5,6 @@ use std::fmt;
 /// The kinds of object that Berth itself makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ObjectKind {
-    /// `v1 ConfigMap`
-    ConfigMap,
     /// `v1 Service`
     Service,
     /// `v1 Pod`
@@ -15,7 +13,7 @@ pub enum ObjectKind {
 
 impl ObjectKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::ConfigMap, Self::Service, Self::Pod];
+    pub const ALL: [Self; 2] = [Self::Service, Self::Pod];
 
     /// The `apiVersion` of its bodies.
     pub const fn api_version(self) -> &'static str {
@@ -25,7 +23,6 @@ impl ObjectKind {
     /// The `kind` of its bodies.
     pub const fn kind(self) -> &'static str {
         match self {
-            Self::ConfigMap => "ConfigMap",
             Self::Service => "Service",
             Self::Pod => "Pod",
         }
@@ -34,7 +31,6 @@ impl ObjectKind {
     /// The resource in URLs.
     pub const fn plural(self) -> &'static str {
         match self {
-            Self::ConfigMap => "configmaps",
             Self::Service => "services",
             Self::Pod => "pods",
         }

@@ -10,6 +10,8 @@ pub const UNIT: &str = "berth.dev/unit";
 pub const DIGEST: &str = "berth.dev/digest";
 /// Annotation: the commit that the object was made or last changed for.
 pub const COMMIT: &str = "berth.dev/commit";
+/// Annotation of pods: the hyperparameters as JSON, which a volume shows to the program as a file.
+pub const HYPERPARAMETERS: &str = "berth.dev/hyperparameters";
 /// Annotation of users: nothing touches the object.
 pub const HOLD: &str = "berth.dev/hold";
 /// Finalizer: the outcome of the pod is not safe yet.

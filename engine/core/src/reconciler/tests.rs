@@ -252,7 +252,7 @@ fn running() -> (Repository, World) {
         world.change(pod, runs_on(node));
     }
     assert_eq!(world.status().0, "Running");
-    assert_eq!(world.done.len(), 4, "{:?}", world.done);
+    assert_eq!(world.done.len(), 3, "{:?}", world.done);
     world.done.clear();
     (repository, world)
 }
@@ -260,18 +260,18 @@ fn running() -> (Repository, World) {
 #[test]
 fn what_is_held_is_told_to_differ_and_neither_corrected_nor_deleted() {
     let (mut repository, mut world) = running();
-    let map = world.of(ObjectKind::ConfigMap).remove(0);
+    let service = world.of(ObjectKind::Service).remove(0);
     let drift = |world: &World| -> Vec<(String, bool)> {
         let entries = world.reconciler.drift();
         entries.map(|it| (it.object.clone(), it.held)).collect()
     };
-    world.change(&map, |object| {
+    world.change(&service, |object| {
         object["metadata"]["annotations"][marks::HOLD] = "kim looks at it".into();
-        object["data"] = json!({"hparams.json": "mine"});
+        object["spec"]["publishNotReadyAddresses"] = false.into();
     });
     assert_eq!(world.done, [] as [&str; 0]);
-    assert_eq!(drift(&world), [(map.to_string(), true)]);
-    let held = format!("`berth.dev/hold` on {map} stops all work on it");
+    assert_eq!(drift(&world), [(service.to_string(), true)]);
+    let held = format!("`berth.dev/hold` on {service} stops all work on it");
     assert_eq!(world.status(), ("Running".to_owned(), held.clone()));
 
     // A commit that takes the document away takes all away but what is held.
@@ -282,35 +282,40 @@ fn what_is_held_is_told_to_differ_and_neither_corrected_nor_deleted() {
         .input(world.now, Input::Snapshot(Arc::clone(&desired)));
     world.settle();
     assert!(world.done.len() > 1, "{:?}", world.done);
-    let touched = |world: &World| world.done.iter().any(|it| it.contains(&map.to_string()));
+    let touched = |world: &World| {
+        world
+            .done
+            .iter()
+            .any(|it| it.contains(&service.to_string()))
+    };
     assert!(!touched(&world), "{:?}", world.done);
     assert!(world.status().1.contains(&held), "{:?}", world.status());
 
-    world.change(&map, |object| {
+    world.change(&service, |object| {
         let annotations = object["metadata"]["annotations"].as_object_mut();
         annotations.unwrap().remove(marks::HOLD);
     });
-    assert_eq!(world.done.last().unwrap(), &format!("delete {map}"));
+    assert_eq!(world.done.last().unwrap(), &format!("delete {service}"));
     assert!(!world.status().1.contains(&held), "{:?}", world.status());
 }
 
 #[test]
 fn what_is_held_is_corrected_once_it_is_let_go() {
     let (_, mut world) = running();
-    let map = world.of(ObjectKind::ConfigMap).remove(0);
-    world.change(&map, |object| {
+    let service = world.of(ObjectKind::Service).remove(0);
+    world.change(&service, |object| {
         object["metadata"]["annotations"][marks::HOLD] = "".into();
-        object["data"] = json!({"hparams.json": "mine"});
+        object["spec"]["publishNotReadyAddresses"] = false.into();
     });
     assert_eq!(world.done, [] as [&str; 0]);
-    world.change(&map, |object| {
+    world.change(&service, |object| {
         let annotations = object["metadata"]["annotations"].as_object_mut();
         annotations.unwrap().remove(marks::HOLD);
     });
-    assert_eq!(world.done, [format!("apply {map}")]);
+    assert_eq!(world.done, [format!("apply {service}")]);
 }
 
-/// The version before made Services and `ConfigMaps` of another form, and pods that would get
+/// The version before made Services of another form, and pods that would get
 /// another body today.
 #[test]
 fn an_upgrade_that_renders_differently_restarts_nothing_and_updates_once() {
@@ -321,16 +326,12 @@ fn an_upgrade_that_renders_differently_restarts_nothing_and_updates_once() {
         match key.kind {
             ObjectKind::Pod => object["spec"]["terminationGracePeriodSeconds"] = 5.into(),
             ObjectKind::Service => object["spec"]["publishNotReadyAddresses"] = false.into(),
-            ObjectKind::ConfigMap => object["data"] = json!({"hparams.yaml": "{}"}),
         }
     }
     let desired = repository.load().unwrap();
     world.start(&desired);
-    let mut updated = world.of(ObjectKind::ConfigMap);
-    updated.extend(world.of(ObjectKind::Service));
-    let mut wanted: Vec<String> = updated.iter().map(|it| format!("apply {it}")).collect();
-    wanted.sort();
-    world.done.sort();
+    let updated = world.of(ObjectKind::Service);
+    let wanted: Vec<String> = updated.iter().map(|it| format!("apply {it}")).collect();
     assert_eq!(world.done, wanted);
     assert_eq!(world.status().0, "Running");
     world.start(&desired);

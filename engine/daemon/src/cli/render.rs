@@ -1,7 +1,5 @@
 //! `berth render`
 
-use std::iter;
-
 use serde_json::Value;
 
 use super::cluster::NameArgs;
@@ -54,8 +52,7 @@ pub fn run(args: &Args) -> CommandResult {
         None => {
             // A single pod has no peers to find.
             let service = (roles.len() > 1).then(|| subject.service(args.attempt));
-            let before = iter::once(subject.config_map()).chain(service);
-            objects.splice(0..0, before).for_each(drop);
+            objects.splice(0..0, service).for_each(drop);
         }
     }
     match args.output {

@@ -6,6 +6,11 @@ use serde_json::Value as Json;
 
 use crate::object::{Node, Place};
 
+/// The text of the file that `BERTH_HPARAMS_FILE` names.
+pub fn file(values: &BTreeMap<String, Json>) -> String {
+    serde_json::json!(values).to_string()
+}
+
 /// The value at a path such as `model.depth`; a key that holds dots itself goes first.
 pub fn lookup<'a>(values: &'a BTreeMap<String, Json>, path: &str) -> Option<&'a Json> {
     find(path, &|key| values.get(key))

@@ -23,14 +23,6 @@ pub struct TrialName<'a> {
 }
 
 impl TrialName<'_> {
-    /// The ConfigMap that holds the hyperparameters.
-    pub fn config_map(&self) -> ObjectKey {
-        self.key(
-            ObjectKind::ConfigMap,
-            &format!("-{}-{}", self.run, self.trial),
-        )
-    }
-
     /// The headless Service of one attempt.
     pub fn service(&self, attempt: u32) -> ObjectKey {
         let end = format!("-{}-{}-{attempt}", self.run, self.trial);

@@ -52,7 +52,7 @@ impl Kitchen {
 
     /// The digest of a pod's desired form: of what it is rendered from.
     pub fn pod_digest(&self, role: &PodRole) -> Digest {
-        let mut writer = DigestWriter::new("pod/v1");
+        let mut writer = DigestWriter::new("pod/v2");
         writer.field(self.identity.as_bytes());
         for number in [self.trial, role.attempt, role.rank, role.pods, role.slots] {
             writer.field(&number.to_le_bytes());
@@ -93,16 +93,6 @@ impl Kitchen {
                 let body = move || kitchen.subject().service(attempt);
                 converged(key, body, "io.k8s.api.core.v1.Service")
             })
-        })
-    }
-
-    /// The `ConfigMap` of the trial.
-    pub fn config_map(&self, made: Made) -> Recipe {
-        let key = self.subject().names().config_map();
-        made(&key).unwrap_or_else(|| {
-            let kitchen = self.clone();
-            let body = move || kitchen.subject().config_map();
-            converged(key, body, "io.k8s.api.core.v1.ConfigMap")
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Faults of an experiment alone.
 
 use super::{FULL, findings, of_experiment, one, shown};
-use crate::desired::fixture::{QUEUE, experiment};
+use crate::desired::fixture::{QUEUE, Repository, experiment};
 use crate::diagnostic::{Code, Severity};
 
 #[test]
@@ -216,4 +216,55 @@ fn a_variable_is_given_once() {
         "B0402 7:29 the variable `NVIDIA_VISIBLE_DEVICES` is Berth's own | a program sees the GPUs of its slots, \
          `resources.slotsPerTrial`",
     );
+}
+
+#[test]
+fn hyperparameters_fit_into_an_annotation_of_the_pod() {
+    let of = |bytes: usize| {
+        // `{"a":""}` and the text.
+        let text = "x".repeat(bytes - 8);
+        of_experiment(&format!("  hyperparameters: {{a: {text}}}\n"))
+    };
+    assert_eq!(of(131_072), [] as [&str; 0]);
+    assert_eq!(
+        of(131_073),
+        [
+            "B0102 7:20 the hyperparameters take 131073 bytes as JSON, and a pod carries at most 131072 | \
+             put what is large into the image, a volume or object storage, and name it here"
+        ]
+    );
+}
+
+#[test]
+fn all_annotations_of_a_pod_fit_into_it() {
+    let text = |bytes: usize| "x".repeat(bytes);
+    let of = |own: usize, rest: &str| {
+        let rest = format!(
+            "  hyperparameters: {{a: {}}}\n  pod: {{metadata: {{annotations: {{b: {}{rest}}}}}}}\n",
+            text(120_000),
+            text(own)
+        );
+        let mut repository = Repository::new();
+        let layer = format!(
+            "quota: 64, pod: {{metadata: {{annotations: {{q: {}}}}}}}",
+            text(60_000)
+        );
+        repository.put("queue.yaml", &QUEUE.replace("quota: 64", &layer));
+        repository.put("a.yaml", &experiment("a", &rest));
+        repository.validate().findings
+    };
+    // With `{"a":""}` and the names of both annotations there are 240 KiB.
+    assert_eq!(shown(&of(65_750, "")), [] as [&str; 0]);
+    let found = of(65_751, "");
+    assert_eq!(
+        shown(&found),
+        [
+            "B0102 7:20 the annotations of a pod take 245761 bytes with the hyperparameters, at most 245760 are \
+             possible | shorten the annotations, or keep large values outside of Kubernetes and name them"
+        ]
+    );
+    let (place, words) = &found[0].related[0];
+    assert_eq!((place.span.line, &**words), (8, "the largest annotation"));
+    // One that a layer above takes away counts no more.
+    assert_eq!(shown(&of(100_000, ", q: null")), [] as [&str; 0]);
 }

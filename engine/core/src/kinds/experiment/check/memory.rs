@@ -4,7 +4,8 @@ use berth_openapi::Quantity;
 
 use crate::desired::Scope;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::kinds::experiment::{Experiment, size};
+use crate::kinds::experiment::Experiment;
+use crate::kinds::experiment::render::layer_nodes;
 use crate::kinds::pod::task_of;
 use crate::object::{Node, Value};
 
@@ -20,7 +21,12 @@ pub(super) fn check(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
             Diagnostic::error(Code::OutOfRange, place, cause).help("write it as 512Mi or 8Gi"),
         ];
     };
-    let layers = layers(document, scope);
+    // The uppermost first.
+    let layers: Vec<&Node> = layer_nodes(document, scope)
+        .into_iter()
+        .rev()
+        .flatten()
+        .collect();
     let mut findings = Vec::new();
     if let Some((limit, node)) = layers.iter().find_map(|layer| limit_of(layer))
         && shm > limit
@@ -41,20 +47,6 @@ pub(super) fn check(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
         );
     }
     findings
-}
-
-/// The layers of the pod, the uppermost first.
-fn layers<'a>(document: &'a Experiment, scope: &'a Scope) -> Vec<&'a Node> {
-    let gpu = size::has_gpus(document, &scope.cluster.spec);
-    let queue = scope.queue.as_ref().and_then(|queue| queue.pod());
-    let defaults = scope
-        .pod_defaults
-        .as_ref()
-        .and_then(|defaults| defaults.layer(gpu));
-    [document.pod(), queue, defaults]
-        .into_iter()
-        .flatten()
-        .collect()
 }
 
 fn limit_of(layer: &Node) -> Option<(Quantity, &Node)> {

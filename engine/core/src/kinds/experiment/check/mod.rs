@@ -1,6 +1,7 @@
 //! What the schema of an `Experiment` cannot say.
 
 mod allow;
+mod annotations;
 mod memory;
 mod named;
 mod program;
@@ -18,6 +19,7 @@ pub(in crate::kinds) fn alone(document: &Experiment) -> Vec<Diagnostic> {
         .map_or_else(Vec::new, |layer| pod::check(layer, "spec.pod"));
     findings.extend(program::entrypoint(document));
     findings.extend(program::hyperparameters(document));
+    findings.extend(annotations::hyperparameters(document));
     findings.extend(program::variables(document));
     findings.extend(program::labels(document));
     findings.extend(program::storage(document));
@@ -29,6 +31,7 @@ pub(in crate::kinds) fn alone(document: &Experiment) -> Vec<Diagnostic> {
 pub(in crate::kinds) fn within(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
     let mut findings = Vec::from_iter(size::image(document, scope));
     findings.extend(size::slot_resource(document, scope));
+    findings.extend(annotations::together(document, scope));
     if scope.queue.is_some() {
         findings.extend(size::check(document, scope));
         findings.extend(memory::check(document, scope));

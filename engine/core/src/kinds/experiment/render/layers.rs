@@ -26,6 +26,7 @@ struct Named<'a> {
 }
 
 fn named<'a>(document: &'a Experiment, scope: &'a Scope) -> [Named<'a>; 3] {
+    let [of_defaults, of_queue, own] = nodes(document, scope);
     let gpu = has_gpus(document, &scope.cluster.spec);
     let device = if gpu { "gpu" } else { "cpu" };
     let (defaults, queue) = (scope.pod_defaults.as_deref(), scope.queue.as_deref());
@@ -37,25 +38,37 @@ fn named<'a>(document: &'a Experiment, scope: &'a Scope) -> [Named<'a>; 3] {
                 "{} {device}",
                 title("PodDefaults", defaults.map(|it| it.name().to_string()))
             ),
-            node: defaults.and_then(|it| it.layer(gpu)),
+            node: of_defaults,
         },
         Named {
             name: "Queue",
             title: title("Queue", queue.map(|it| it.name().to_string())),
-            node: queue.and_then(|it| it.pod()),
+            node: of_queue,
         },
         Named {
             name: "Experiment",
             title: title("Experiment", Some(document.name().to_string())),
-            node: document.pod(),
+            node: own,
         },
+    ]
+}
+
+/// The layers that people write, the lowest first.
+pub fn nodes<'a>(document: &'a Experiment, scope: &'a Scope) -> [Option<&'a Node>; 3] {
+    let gpu = has_gpus(document, &scope.cluster.spec);
+    let defaults = scope.pod_defaults.as_ref();
+    let queue = scope.queue.as_ref();
+    [
+        defaults.and_then(|it| it.layer(gpu)),
+        queue.and_then(|it| it.pod()),
+        document.pod(),
     ]
 }
 
 /// All layers that people write, merged: `PodDefaults` < `Queue` < the document's labels and
 /// annotations < its `pod`. Only `metadata` and `spec` are in it.
 pub fn merged(document: &Experiment, scope: &Scope) -> Node {
-    let [defaults, queue, own] = named(document, scope).map(|layer| layer.node);
+    let [defaults, queue, own] = nodes(document, scope);
     let labels = metadata(document);
     [defaults, queue, Some(&labels), own]
         .into_iter()
@@ -73,9 +86,9 @@ pub fn containers(document: &Experiment, scope: &Scope) -> Node {
         let said = fields.map(|name| Some((name, spec.get(name)?.clone())));
         Some(map([("spec", map_of(said.into_iter().flatten()))]))
     };
-    named(document, scope)
+    nodes(document, scope)
         .into_iter()
-        .filter_map(|layer| parts(layer.node?))
+        .filter_map(|layer| parts(layer?))
         .fold(map([]), |below, layer| merge(&below, &layer, pod_shape()))
 }
 

@@ -1,4 +1,4 @@
-//! Documents -> the bodies of pods, Services and config maps. Nothing here looks at the cluster.
+//! Documents -> the bodies of pods and Services. Nothing here looks at the cluster.
 
 mod build;
 mod environment;
@@ -14,21 +14,21 @@ use serde_json::{Value as Json, json};
 
 pub use image::rewrite as rewrite_image;
 pub use layers::{
-    containers as merged_containers, digests as layer_digests, merged as merged_layers, pod_shape,
-    sources as layer_sources,
+    containers as merged_containers, digests as layer_digests, merged as merged_layers,
+    nodes as layer_nodes, pod_shape, sources as layer_sources,
 };
 pub use pod::own_volumes;
 
 use super::Experiment;
 use super::names::TrialName;
 use crate::desired::Scope;
-use crate::ids::{Name, ObjectKey};
+use crate::ids::Name;
 use crate::object::{Explained, Node, explain};
 use crate::observed::marks;
 
 const HPARAMS_FOLDER: &str = "/run/berth/hparams";
 const HPARAMS_FILE: &str = "/run/berth/hparams/hparams.json";
-const HPARAMS_KEY: &str = "hparams.json";
+const HPARAMS_NAME: &str = "hparams.json";
 
 /// One trial of one run of one document.
 #[derive(Debug, Clone, Copy)]
@@ -94,9 +94,10 @@ impl Subject<'_> {
     pub fn service(&self, attempt: u32) -> Json {
         let mut labels = self.labels(None);
         labels.insert(marks::ATTEMPT.into(), attempt.to_string());
+        let key = self.names().service(attempt);
         json!({
             "apiVersion": "v1", "kind": "Service",
-            "metadata": metadata(&self.names().service(attempt), &labels),
+            "metadata": {"name": key.name, "namespace": key.namespace, "labels": labels},
             "spec": {
                 "clusterIP": "None",
                 "publishNotReadyAddresses": true,
@@ -108,16 +109,6 @@ impl Subject<'_> {
                     marks::ATTEMPT: attempt.to_string(),
                 },
             },
-        })
-    }
-
-    /// The ConfigMap with the hyperparameters.
-    pub fn config_map(&self) -> Json {
-        let values = &self.document.spec.hyperparameters;
-        json!({
-            "apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": metadata(&self.names().config_map(), &self.labels(None)),
-            "data": {HPARAMS_KEY: json!(values).to_string()},
         })
     }
 
@@ -145,8 +136,4 @@ impl Subject<'_> {
         }
         labels
     }
-}
-
-fn metadata(key: &ObjectKey, labels: &BTreeMap<String, String>) -> Json {
-    json!({"name": key.name, "namespace": key.namespace, "labels": labels})
 }

@@ -4,10 +4,10 @@ use serde_json::{Value as Json, json};
 
 use super::build::{at, field_mut, items_mut, list, map, set, take, text};
 use super::layers::{self, pod_shape};
-use super::{HPARAMS_FOLDER, PodRole, Subject, environment, image};
+use super::{HPARAMS_FOLDER, HPARAMS_NAME, PodRole, Subject, environment, image};
 use crate::kinds::experiment::{Entrypoint, Experiment, hyperparameters, size};
-use crate::object::{Node, Value, merge};
-use crate::observed::marks::{FINALIZER, TASK};
+use crate::object::{Node, Place, Value, merge};
+use crate::observed::marks::{FINALIZER, HYPERPARAMETERS, TASK};
 
 /// The folder that the program works in.
 const WORK: &str = "/run/berth/work";
@@ -65,7 +65,17 @@ fn engine(subject: &Subject, role: &PodRole) -> Node {
         let named: Vec<Json> = secrets.iter().map(|name| json!({ "name": name })).collect();
         set(&mut spec, "imagePullSecrets", at(place, &named.into()));
     }
-    map([("metadata", Node::engine(&metadata)), ("spec", spec)])
+    let mut metadata = Node::engine(&metadata);
+    set(&mut metadata, "annotations", annotations(subject.document));
+    map([("metadata", metadata), ("spec", spec)])
+}
+
+/// What the program reads as its file of hyperparameters, so that a pod needs no other object.
+fn annotations(document: &Experiment) -> Node {
+    let text = hyperparameters::file(&document.spec.hyperparameters);
+    let said = document.at(&["spec", "hyperparameters"]);
+    let place = said.map_or(Place::ENGINE, |node| node.place);
+    map([(HYPERPARAMETERS, at(place, &text.into()))])
 }
 
 /// The names of the volumes that Berth adds to the pods of a document.
@@ -77,9 +87,11 @@ pub fn own_volumes(document: &Experiment) -> Vec<&'static str> {
 }
 
 fn volumes(subject: &Subject) -> Json {
+    let field = format!("metadata.annotations['{HYPERPARAMETERS}']");
+    let file = json!({"path": HPARAMS_NAME, "fieldRef": {"fieldPath": field}});
     let mut volumes = vec![
         json!({"name": WORK_VOLUME, "emptyDir": {}}),
-        json!({"name": HPARAMS_VOLUME, "configMap": {"name": subject.names().config_map().name}}),
+        json!({"name": HPARAMS_VOLUME, "downwardAPI": {"items": [file]}}),
     ];
     if let Some(size) = &subject.document.spec.resources.shm_size {
         volumes.push(json!({"name": SHM_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": size.as_str()}}));

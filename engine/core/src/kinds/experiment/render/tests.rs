@@ -119,15 +119,9 @@ fn a_pod_is_what_the_server_accepts() {
         trial: 1,
     };
     check(&subject.pod(&role(2, 8, 0)), pod_shape(), "pod");
-    for (name, body) in [
-        ("Service", subject.service(1)),
-        ("ConfigMap", subject.config_map()),
-    ] {
-        let shape = berth_openapi::facts()
-            .type_named(&format!("io.k8s.api.core.v1.{name}"))
-            .unwrap();
-        check(&Node::engine(&body), shape, name);
-    }
+    let service = berth_openapi::facts().type_named("io.k8s.api.core.v1.Service");
+    let body = Node::engine(&subject.service(1));
+    check(&body, service.unwrap(), "service");
 }
 
 #[test]
@@ -212,7 +206,7 @@ fn layers_go_over_each_other() {
     );
     assert_eq!(
         pod["metadata"]["annotations"],
-        json!({"a": "1", "sandbox.dev/runs": "5s"})
+        json!({"a": "1", "sandbox.dev/runs": "5s", "berth.dev/hyperparameters": "{\"lr\":0.1}"})
     );
     assert_eq!(
         (env(&pod, "A"), env(&pod, "B")),
@@ -361,5 +355,37 @@ fn the_service_selects_one_attempt() {
         ),
         (&json!("None"), &json!(true))
     );
-    assert_eq!(subject.config_map()["data"]["hparams.json"], "{\"lr\":0.1}");
+}
+
+#[test]
+fn a_pod_carries_its_file_of_hyperparameters() {
+    let values = json!({"lr": 0.1, "model": {"depth": 50, "n a": "\u{e4}\n'\""}});
+    let repository = changed(&json!({"hyperparameters": values}));
+    let pod = pod(&repository, &role(1, 1, 0));
+    let spec = &pod["spec"];
+    let named = |list: &Json| {
+        let items = list.as_array().unwrap();
+        let found = items.iter().find(|it| it["name"] == "berth-hparams");
+        found.unwrap().clone()
+    };
+    let mount = named(&spec["containers"][0]["volumeMounts"]);
+    let shown = &named(&spec["volumes"])["downwardAPI"]["items"][0];
+    let file = format!(
+        "{}/{}",
+        mount["mountPath"].as_str().unwrap(),
+        shown["path"].as_str().unwrap()
+    );
+    assert_eq!(env(&pod, "BERTH_HPARAMS_FILE"), file);
+    assert_eq!(mount["readOnly"], true);
+    let path = shown["fieldRef"]["fieldPath"].as_str().unwrap();
+    let key = path
+        .strip_prefix("metadata.annotations['")
+        .and_then(|path| path.strip_suffix("']"));
+    let text = pod["metadata"]["annotations"][key.unwrap()].as_str();
+    let read: Json = serde_json::from_str(text.unwrap()).unwrap();
+    assert_eq!(read, repository.experiment["hyperparameters"]);
+    // What it comes from is the line that they stand in; without any there is a file, too.
+    let none = changed(&json!({"hyperparameters": null}));
+    let none = super::tests::pod(&none, &role(1, 1, 0));
+    assert_eq!(none["metadata"]["annotations"][key.unwrap()], "{}");
 }

@@ -62,7 +62,7 @@ fn an_attempt_stays_in_the_namespace_where_it_began() {
     let mut world = World::gang(&json!({}));
     world.settle().run().settle();
     let before = world.objects.clone();
-    assert_eq!(before.len(), 2, "a Service and a ConfigMap");
+    assert_eq!(before.len(), 1, "a Service");
     world.repository.queue = with(&world.repository.queue, &json!({"namespace": "other-ns"}));
     world.settle();
     assert_eq!(world.objects, before, "the gang keeps its Service");
@@ -78,7 +78,7 @@ fn an_attempt_stays_in_the_namespace_where_it_began() {
         all.dedup();
         all
     };
-    for kind in [ObjectKind::Pod, ObjectKind::Service, ObjectKind::ConfigMap] {
+    for kind in ObjectKind::ALL {
         assert_eq!(namespaces(kind), ["other-ns"], "{kind:?}");
     }
 }

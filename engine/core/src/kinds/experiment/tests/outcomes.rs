@@ -16,7 +16,7 @@ fn a_gang_runs_and_completes() {
         ["resnet-RUN-1-1-0", "resnet-RUN-1-1-1"]
             .map(|it| it.replace("RUN", &world.runs()[0].identity.short()))
     );
-    assert_eq!(world.objects.len(), 2, "a ConfigMap and a Service");
+    assert_eq!(world.objects.len(), 1, "a Service");
     assert_eq!(world.status().0, "Starting");
     world.run().settle();
     assert_eq!(world.status().0, "Running");

@@ -51,23 +51,15 @@ impl Machine<'_> {
             && self.stop_reason().is_none()
     }
 
-    /// The objects of the run that goes on: its hyperparameters, and those of its open attempt.
+    /// The objects of the open attempt of the run that goes on.
     fn collect_attempt(&self, objects: &mut Vec<Recipe>) {
-        let Some(trial) = self.trial().filter(|it| !it.attempts.is_empty()) else {
+        let Some(attempt) = self.open_attempt() else {
             return;
         };
         let kitchen = self.kitchen();
-        let config_map = kitchen.config_map(self.view.made);
-        let mut after = vec![config_map.key.clone()];
-        objects.push(config_map);
-        let Some(attempt) = trial.attempts.last().filter(|it| it.end.is_none()) else {
-            return;
-        };
         let service = kitchen.service(attempt.number, attempt.pods, self.view.made);
-        if let Some(service) = service {
-            after.push(service.key.clone());
-            objects.push(service);
-        }
+        let after: Vec<_> = service.iter().map(|it| it.key.clone()).collect();
+        objects.extend(service);
         let is_own = |live: &&LivePod| {
             *live.role.run == *self.run
                 && (live.role.trial, live.role.attempt) == (TRIAL, attempt.number)
