@@ -33,7 +33,8 @@ pub struct Asked<'a> {
     pub on: Vec<&'a str>,
 }
 
-/// Answers every request, in the order of `asks`.
+/// Answers every request, in the order of `asks`. `used` are the slots of all that holds, by queue,
+/// also of what is not among them: who holds and is not here has all its pods on nodes.
 ///
 /// What holds keeps its slots: nothing is preempted. The others go by priority, larger first, then
 /// by order of arrival; one that does not fit does not stop smaller ones after it. What waits is
@@ -41,13 +42,12 @@ pub struct Asked<'a> {
 /// depends on what time it is.
 pub fn admit(
     asks: &[Asked<'_>],
+    mut used: BTreeMap<Name, u64>,
     queues: &BTreeMap<Name, QueueRules>,
-    mut supply: Supply,
+    mut supply: Supply<'_>,
 ) -> Vec<Grant> {
-    let mut used: BTreeMap<&Name, u64> = BTreeMap::new();
     let mut answers = vec![Grant::Granted; asks.len()];
     for asked in asks.iter().filter(|asked| asked.holds) {
-        *used.entry(&asked.ask.queue).or_default() += u64::from(asked.ask.slots);
         // Its pods are on their way; what they find no room for, they take later.
         supply.place_some(asked.ask, asked.unbound);
     }
@@ -60,7 +60,7 @@ pub fn admit(
     });
     for index in waiting.iter().copied() {
         let ask = asks[index].ask;
-        let used = used.entry(&ask.queue).or_default();
+        let used = used.entry(ask.queue.clone()).or_default();
         answers[index] = decide(ask, queues.get(&ask.queue), *used, &mut supply);
         if answers[index] == Grant::Granted {
             *used += u64::from(ask.slots);
@@ -75,7 +75,7 @@ pub fn admit(
     answers
 }
 
-fn decide(ask: &Ask, rules: Option<&QueueRules>, used: u64, supply: &mut Supply) -> Grant {
+fn decide(ask: &Ask, rules: Option<&QueueRules>, used: u64, supply: &mut Supply<'_>) -> Grant {
     let wait = |words: String| Grant::Waiting(words);
     let Some(rules) = rules else {
         return wait(format!("there is no queue `{}` in force", ask.queue));

@@ -19,8 +19,8 @@ pub(super) fn forecast(
     asks: &[Asked<'_>],
     waiting: &[usize],
     queues: &BTreeMap<Name, QueueRules>,
-    supply: Supply,
-    used: BTreeMap<&Name, u64>,
+    supply: Supply<'_>,
+    used: BTreeMap<Name, u64>,
 ) -> Vec<(usize, String)> {
     let waiting = &waiting[..waiting.len().min(MOST)];
     let hopeful = |index: &usize| {
@@ -82,8 +82,8 @@ fn unknown(asks: &[Asked<'_>], index: usize, waiting: &[usize], by_quota: bool) 
 struct Course<'a> {
     asks: &'a [Asked<'a>],
     queues: &'a BTreeMap<Name, QueueRules>,
-    supply: Supply,
-    used: BTreeMap<&'a Name, u64>,
+    supply: Supply<'a>,
+    used: BTreeMap<Name, u64>,
     /// What holds, by its latest end.
     ends: BTreeMap<(Timestamp, usize), Seats>,
 }
@@ -92,8 +92,8 @@ impl<'a> Course<'a> {
     fn new(
         asks: &'a [Asked<'a>],
         queues: &'a BTreeMap<Name, QueueRules>,
-        supply: Supply,
-        used: BTreeMap<&'a Name, u64>,
+        supply: Supply<'a>,
+        used: BTreeMap<Name, u64>,
     ) -> Self {
         let end = |(index, asked): (usize, &Asked<'_>)| {
             let at = asked.ask.started?.plus(asked.ask.length?);
@@ -115,7 +115,7 @@ impl<'a> Course<'a> {
         while let Some(((at, index), seats)) = self.ends.pop_first() {
             let ask = self.asks[index].ask;
             self.supply.give(ask, &seats);
-            let used = self.used.entry(&ask.queue).or_default();
+            let used = self.used.entry(ask.queue.clone()).or_default();
             *used = used.saturating_sub(u64::from(ask.slots));
             let next = self.ends.first_key_value().map(|((next, _), _)| *next);
             if next == Some(at) {
@@ -141,7 +141,7 @@ impl<'a> Course<'a> {
         let Some(rules) = self.queues.get(&ask.queue) else {
             return false;
         };
-        let used = self.used.entry(&ask.queue).or_default();
+        let used = self.used.entry(ask.queue.clone()).or_default();
         if *used + u64::from(ask.slots) > u64::from(rules.quota) {
             return false;
         }

@@ -1,35 +1,32 @@
 //! What nodes have left for slots.
 
-use std::collections::BTreeMap;
-
 use crate::kinds::Ask;
-use crate::observed::{Coverage, NodeFact, Observed, PodFact, SlotRequest, Taint};
+use crate::observed::{Coverage, NodeFact, Observed, SlotRequest, Taint};
 use crate::reconciler::WatchKey;
 
 /// So many pods in each of these rooms.
 pub type Seats = Vec<(usize, u64)>;
 
 #[derive(Clone)]
-struct Room {
-    node: Box<str>,
-    labels: Vec<(Box<str>, Box<str>)>,
-    taints: Vec<Taint>,
-    free: BTreeMap<Box<str>, u64>,
+struct Room<'a> {
+    node: &'a NodeFact,
+    /// What is left of each amount of `node.allocatable`.
+    free: Vec<u64>,
 }
 
 /// What every usable node has left, or why that is not known; and what all nodes have when nothing
 /// runs.
 #[derive(Clone)]
-pub struct Supply {
+pub struct Supply<'a> {
     /// In the order of the nodes' names.
-    left: Result<Vec<Room>, String>,
-    whole: Vec<Room>,
+    left: Result<Vec<Room<'a>>, String>,
+    whole: Vec<Room<'a>>,
 }
 
-impl Supply {
+impl<'a> Supply<'a> {
     /// Allocatable less all bound pods that have not ended: ours and everybody's. Nodes that are
     /// cordoned or not ready have nothing to give.
-    pub fn of(observed: &Observed) -> Self {
+    pub fn of(observed: &'a Observed) -> Self {
         for (watch, what) in [
             (WatchKey::Nodes, "nodes"),
             (WatchKey::Occupants, "pods of others"),
@@ -44,25 +41,15 @@ impl Supply {
                 }
             }
         }
-        let mut rooms: BTreeMap<&str, Room> = observed
+        let usable = observed
             .nodes()
-            .filter(|node| node.ready && node.schedulable)
-            .map(|node| (&*node.name, room(node)))
-            .collect();
-        let ours = observed
-            .facts()
-            .filter_map(|fact| live(fact.pod.as_deref()?));
-        let others = observed
-            .occupants()
-            .filter_map(|one| Some((one.node.as_deref()?, one.requests.as_slice())));
-        for (node, requests) in ours.chain(others) {
-            if let Some(room) = rooms.get_mut(node) {
-                room.take(requests);
-            }
-        }
+            .filter(|node| node.ready && node.schedulable);
+        let taken = observed.taken();
         Self {
-            left: Ok(rooms.into_values().collect()),
-            whole: observed.nodes().map(room).collect(),
+            left: Ok(usable
+                .map(|node| Room::of(node, |resource| taken.of(&node.name, resource)))
+                .collect()),
+            whole: observed.nodes().map(|node| Room::of(node, |_| 0)).collect(),
         }
     }
 
@@ -79,7 +66,7 @@ impl Supply {
     pub fn too_little(&self, ask: &Ask) -> Option<u64> {
         let each = ask.each.as_ref()?;
         let suited = self.whole.iter().filter(|room| room.suits(ask));
-        let amounts = suited.map(|room| room.free.get(&each.resource).copied().unwrap_or(0));
+        let amounts = suited.map(|room| room.free(&each.resource));
         let most = amounts.max().filter(|_| !self.whole.is_empty())?;
         (most < each.millis).then_some(most)
     }
@@ -105,7 +92,11 @@ impl Supply {
     /// What the pods of this ask on these nodes take up.
     pub fn seats_on(&self, nodes: &[&str]) -> Seats {
         let rooms = self.left.as_deref().unwrap_or_default();
-        let room = |node: &&str| rooms.binary_search_by(|room| (*room.node).cmp(*node)).ok();
+        let room = |node: &&str| {
+            rooms
+                .binary_search_by(|room| (*room.node.name).cmp(*node))
+                .ok()
+        };
         nodes.iter().filter_map(room).map(|at| (at, 1)).collect()
     }
 
@@ -115,8 +106,8 @@ impl Supply {
             return;
         };
         for (index, count) in seats {
-            let free = rooms.get_mut(*index).map(|room| &mut room.free);
-            if let Some(free) = free.and_then(|free| free.get_mut(&each.resource)) {
+            let room = rooms.get_mut(*index);
+            if let Some(free) = room.and_then(|room| room.free_mut(&each.resource)) {
                 *free = free.saturating_add(each.millis.saturating_mul(*count));
             }
         }
@@ -124,7 +115,10 @@ impl Supply {
 
     /// Places as many of so many pods as find room, as [`place`](Self::place) one by one would.
     pub fn place_some(&mut self, ask: &Ask, pods: u32) {
-        if let Some((chosen, _)) = self.choose(ask, pods) {
+        // Most of what holds has all its pods on nodes: it costs no look at them.
+        if pods > 0
+            && let Some((chosen, _)) = self.choose(ask, pods)
+        {
             self.take(ask, &chosen);
         }
     }
@@ -162,49 +156,46 @@ impl Supply {
             return;
         };
         for (index, count) in chosen {
-            let millis = each.millis.saturating_mul(*count);
-            rooms[*index].take(&[SlotRequest {
-                resource: each.resource.clone(),
-                millis,
-            }]);
-        }
-    }
-}
-
-/// The node and the requests of a pod that is bound and has not ended.
-fn live(pod: &PodFact) -> Option<(&str, &[SlotRequest])> {
-    let node = pod.node.as_deref()?;
-    pod.end.is_none().then_some((node, pod.requests.as_slice()))
-}
-
-fn room(node: &NodeFact) -> Room {
-    let free = node.allocatable.iter();
-    Room {
-        node: node.name.clone(),
-        labels: node.labels.clone(),
-        taints: node.taints.clone(),
-        free: free.map(|one| (one.resource.clone(), one.millis)).collect(),
-    }
-}
-
-impl Room {
-    fn take(&mut self, requests: &[SlotRequest]) {
-        for one in requests {
-            if let Some(free) = self.free.get_mut(&one.resource) {
-                *free = free.saturating_sub(one.millis);
+            let room = rooms.get_mut(*index);
+            if let Some(free) = room.and_then(|room| room.free_mut(&each.resource)) {
+                *free = free.saturating_sub(each.millis.saturating_mul(*count));
             }
         }
     }
+}
+
+impl<'a> Room<'a> {
+    fn of(node: &'a NodeFact, taken: impl Fn(&str) -> u64) -> Self {
+        let left = |one: &SlotRequest| one.millis.saturating_sub(taken(&one.resource));
+        Self {
+            node,
+            free: node.allocatable.iter().map(left).collect(),
+        }
+    }
+
+    fn free(&self, resource: &str) -> u64 {
+        let amounts = self.node.allocatable.iter().zip(&self.free);
+        let mut own = amounts.filter(|(one, _)| *one.resource == *resource);
+        own.next().map_or(0, |(_, free)| *free)
+    }
+
+    /// What is left of a resource, if the node has it at all.
+    fn free_mut(&mut self, resource: &str) -> Option<&mut u64> {
+        let mut amounts = self.node.allocatable.iter();
+        let at = amounts.position(|one| *one.resource == *resource)?;
+        self.free.get_mut(at)
+    }
 
     fn pods_of(&self, each: &SlotRequest) -> u64 {
-        let free = self.free.get(&each.resource).copied().unwrap_or(0);
+        let free = self.free(&each.resource);
         free.checked_div(each.millis).unwrap_or(u64::from(u32::MAX))
     }
 
     fn suits(&self, ask: &Ask) -> bool {
-        let labelled = |wanted: &(Box<str>, Box<str>)| self.labels.binary_search(wanted).is_ok();
+        let labels = &self.node.labels;
+        let labelled = |wanted: &(Box<str>, Box<str>)| labels.binary_search(wanted).is_ok();
         let tolerated = |taint: &Taint| ask.tolerations.iter().any(|one| tolerates(one, taint));
-        ask.node_selector.iter().all(labelled) && self.taints.iter().all(tolerated)
+        ask.node_selector.iter().all(labelled) && self.node.taints.iter().all(tolerated)
     }
 }
 

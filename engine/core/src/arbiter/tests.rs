@@ -80,6 +80,15 @@ fn cluster() -> Observed {
     observed
 }
 
+/// The slots of what holds.
+fn used(asks: &[Asked]) -> BTreeMap<Name, u64> {
+    let mut used = BTreeMap::new();
+    for asked in asks.iter().filter(|it| it.holds) {
+        *used.entry(asked.ask.queue.clone()).or_default() += u64::from(asked.ask.slots);
+    }
+    used
+}
+
 fn answers(asks: &[(Ask, bool)], quota: u32, observed: bool, cluster: &Observed) -> Vec<bool> {
     let units: Vec<UnitId> = (0..asks.len()).map(|at| unit(&format!("e{at}"))).collect();
     let asked: Vec<Asked> = asks
@@ -94,7 +103,7 @@ fn answers(asks: &[(Ask, bool)], quota: u32, observed: bool, cluster: &Observed)
         })
         .collect();
     let queues = BTreeMap::from([(name("vision"), QueueRules { quota, observed })]);
-    admit(&asked, &queues, Supply::of(cluster))
+    admit(&asked, used(&asked), &queues, Supply::of(cluster))
         .into_iter()
         .map(|grant| grant == Grant::Granted)
         .collect()
@@ -186,7 +195,7 @@ fn said(rows: &[Row], quota: u32, observed: bool) -> String {
         let event = WatchEvent::Occupant(("x".into(), format!("{number}").into()), taken);
         cluster.watch(&WatchKey::Occupants, event);
     }
-    match admit(&asked, &queues, Supply::of(&cluster)).pop() {
+    match admit(&asked, used(&asked), &queues, Supply::of(&cluster)).pop() {
         Some(Grant::Waiting(words)) => words,
         other => panic!("{other:?}"),
     }
@@ -344,7 +353,7 @@ fn a_pod_that_no_node_can_hold_is_told_from_one_that_waits_for_room() {
             on: Vec::new(),
         };
         let queues = BTreeMap::from([(name("vision"), rules)]);
-        match admit(&[asked], &queues, Supply::of(&cluster())).remove(0) {
+        match admit(&[asked], BTreeMap::new(), &queues, Supply::of(&cluster())).remove(0) {
             Grant::Waiting(words) => words,
             Grant::Granted => "granted".to_owned(),
         }

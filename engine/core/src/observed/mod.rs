@@ -6,6 +6,7 @@ pub mod marks;
 mod pod;
 mod read;
 mod store;
+mod taken;
 #[cfg(test)]
 mod tests;
 
@@ -16,3 +17,4 @@ pub use fact::{
 pub use pod::{is_of_berth, is_of_system};
 pub use read::{Unreadable, fact, node, occupant, state_of};
 pub use store::{Absent, Observed, Touched};
+pub use taken::Taken;

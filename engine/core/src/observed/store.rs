@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::coverage::Stand;
-use super::{Coverage, Fact, NodeFact, Occupant, Ownership, PodRole, SlotRequest};
+use super::{Coverage, Fact, NodeFact, Occupant, Ownership, PodRole, SlotRequest, Taken};
 use crate::ids::{ObjectKey, ObjectKind, ResourceVersion, Timestamp, Uid, UnitId};
 use crate::reconciler::{WatchEvent, WatchKey};
 
@@ -52,6 +52,7 @@ pub struct Observed {
     by_node: BTreeMap<Box<str>, BTreeMap<UnitId, usize>>,
     nodes: BTreeMap<Box<str>, (u64, NodeFact)>,
     occupants: BTreeMap<(Box<str>, Box<str>), (u64, Occupant)>,
+    taken: Taken,
     stands: BTreeMap<WatchKey, Stand>,
     outstanding: BTreeMap<ObjectKey, Sent>,
     departed: BTreeMap<ObjectKey, BTreeSet<Uid>>,
@@ -103,11 +104,15 @@ impl Observed {
             }
             WatchEvent::Occupant(name, occupant) => {
                 let generation = self.stand(key).generation;
+                self.leave_room(&name);
+                if let Some((node, requests)) = takes(&occupant) {
+                    self.taken.add(node, requests);
+                }
                 self.occupants.insert(name, (generation, occupant));
                 vec![Touched::Capacity]
             }
             WatchEvent::OccupantGone(name) => {
-                self.occupants.remove(&name);
+                self.leave_room(&name);
                 vec![Touched::Capacity]
             }
         }
@@ -254,6 +259,21 @@ impl Observed {
         self.nodes.values().map(|(_, node)| node)
     }
 
+    /// What bound pods that have not ended take of the nodes: ours and everybody's.
+    pub fn taken(&self) -> &Taken {
+        &self.taken
+    }
+
+    /// As [`taken`](Self::taken), summed up anew. For tests: it costs a look at everything.
+    pub fn taken_anew(&self) -> Taken {
+        let mut taken = Taken::default();
+        let others = self.occupants().filter_map(takes);
+        for (node, requests) in self.facts().filter_map(occupies).chain(others) {
+            taken.add(node, requests);
+        }
+        taken
+    }
+
     /// Foreign pods that take slots.
     pub fn occupants(&self) -> impl Iterator<Item = &Occupant> {
         self.occupants.values().map(|(_, occupant)| occupant)
@@ -309,7 +329,14 @@ impl Observed {
                     .collect();
                 touched.extend(all.into_iter().map(Touched::Unit));
             }
-            WatchKey::Occupants => self.occupants.retain(|_, (told, _)| *told >= generation),
+            WatchKey::Occupants => {
+                let gone = self.occupants.iter();
+                let gone = gone.filter(|(_, (told, _))| *told < generation);
+                let gone: Vec<_> = gone.map(|(name, _)| name.clone()).collect();
+                for name in gone {
+                    self.leave_room(&name);
+                }
+            }
         }
         touched
     }
@@ -352,6 +379,9 @@ impl Observed {
     /// Takes a fact out of everything.
     fn take_out(&mut self, key: &ObjectKey) -> Option<Fact> {
         let (_, fact) = self.facts.remove(key)?;
+        if let Some((node, requests)) = occupies(&fact) {
+            self.taken.take_off(node, requests);
+        }
         if let Ownership::Ours(unit) = &fact.ownership {
             if let Some(keys) = self.by_unit.get_mut(unit) {
                 keys.remove(key);
@@ -366,7 +396,18 @@ impl Observed {
         Some(fact)
     }
 
+    /// An occupant goes, or is told anew.
+    fn leave_room(&mut self, name: &(Box<str>, Box<str>)) {
+        let old = self.occupants.remove(name);
+        if let Some((node, requests)) = old.as_ref().and_then(|(_, old)| takes(old)) {
+            self.taken.take_off(node, requests);
+        }
+    }
+
     fn index(&mut self, fact: &Fact) {
+        if let Some((node, requests)) = occupies(fact) {
+            self.taken.add(node, requests);
+        }
         let Ownership::Ours(unit) = &fact.ownership else {
             return;
         };
@@ -438,6 +479,17 @@ fn placed(fact: &Fact) -> Option<Placed<'_>> {
         ended,
         requests: &pod.requests,
     })
+}
+
+/// The node of a pod that is bound and has not ended, and what it takes there.
+fn occupies(fact: &Fact) -> Option<(&str, &[SlotRequest])> {
+    let pod = fact.pod.as_ref()?;
+    let node = pod.node.as_deref()?;
+    pod.end.is_none().then_some((node, &*pod.requests))
+}
+
+fn takes(occupant: &Occupant) -> Option<(&str, &[SlotRequest])> {
+    Some((occupant.node.as_deref()?, &*occupant.requests))
 }
 
 fn node_of(fact: &Fact) -> Option<&str> {

@@ -1,7 +1,9 @@
 //! Incremental equals from scratch.
 
+use std::collections::BTreeMap;
+
 use super::state::Reconciler;
-use crate::ids::{Timestamp, UnitId};
+use crate::ids::{Name, Timestamp, UnitId};
 use crate::kinds::{Ask, Want};
 
 impl Reconciler {
@@ -21,6 +23,7 @@ impl Reconciler {
             .filter_map(|id| self.audit_unit(id, now))
             .collect();
         found.extend(self.audit_grants());
+        found.extend(self.audit_capacity());
         let desired = self.desired.iter().flat_map(|desired| desired.units());
         let unknown = desired.filter(|unit| !self.units.contains_key(&unit.id));
         found.extend(unknown.map(|unit| format!("{}: never looked at", unit.id)));
@@ -68,6 +71,30 @@ impl Reconciler {
             old.is_some_and(|old| old != *grant)
         });
         differs.map(|((id, ask), grant)| format!("{id} {:?}: would be {grant:?}", ask.attempt))
+    }
+
+    /// What is taken of nodes and held by units is what it is when all is summed up anew.
+    fn audit_capacity(&self) -> Option<String> {
+        if *self.observed.taken() != self.observed.taken_anew() {
+            return Some("what is taken of the nodes was summed up wrongly".into());
+        }
+        let mut used: BTreeMap<Name, u64> = BTreeMap::new();
+        for id in self.units.keys() {
+            let known = self.holders.of(id).cloned().unwrap_or_default();
+            let settled = !self.dirty.contains(id) && !self.asked_anew.contains(id);
+            if settled && known != self.held_by(id) {
+                return Some(format!("{id}: holds {known:?}, as it is known"));
+            }
+            for (queue, slots) in known.slots {
+                *used.entry(queue).or_default() += slots;
+            }
+        }
+        let known = self.holders.used().iter();
+        let wrong = known
+            .map(|(queue, slots)| (queue, *slots))
+            .find(|(queue, slots)| used.remove(*queue).unwrap_or(0) != *slots);
+        let forgotten = used.into_values().any(|slots| slots > 0);
+        (wrong.is_some() || forgotten).then(|| "slots in use were summed up wrongly".into())
     }
 }
 

@@ -1,15 +1,13 @@
 //! From dirty units to wants and grants.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::state::{Reconciler, remember};
 use super::{ServerWords, What};
-use crate::arbiter::{Asked, Supply, admit};
 use crate::ids::{ObjectKey, ObjectKind, Timestamp, UnitId};
-use crate::kinds::{self, Ask, AttemptKey, Grant, NodeState, Recipe, View, Want};
+use crate::kinds::{self, AttemptKey, NodeState, Recipe, View, Want};
 use crate::ledger::{Known, UnitLedger, UnitStatus};
-use crate::observed::{Coverage, Fact, Observed, PodFact};
+use crate::observed::{Coverage, Fact, Observed};
 use crate::reconciler::WatchKey;
 
 /// A kind that never comes to rest is stopped after so many rounds; the next event goes on.
@@ -49,6 +47,7 @@ impl Reconciler {
                 self.book.pending.insert(id.clone());
             }
             self.count(id);
+            self.take_stock(id);
             return;
         }
         for _ in 0..ROUNDS {
@@ -57,6 +56,7 @@ impl Reconciler {
                 break;
             }
         }
+        self.take_stock(id);
         self.todo.insert(id.clone());
     }
 
@@ -258,132 +258,6 @@ impl Reconciler {
             note: format!("The pod of {unit} failed{code}: {}", end.reason),
         };
         self.queue_tell(unit, tell);
-    }
-
-    /// Answers what is asked, if something moved that the answers hang on. What holds or was granted
-    /// keeps it whatever happens: only while something waits is everything looked at.
-    fn arbitrate(&mut self) {
-        if !self.capacity_moved && self.asked_anew.is_empty() {
-            return;
-        }
-        let seen = |watch: &WatchKey| match watch {
-            WatchKey::Ours(..) => *self.observed.coverage(watch) != Coverage::Incomplete,
-            WatchKey::Nodes | WatchKey::Occupants => true,
-        };
-        // What runs must be known before anything else is let go.
-        if !self.watches().iter().all(seen) {
-            return;
-        }
-        self.capacity_moved = false;
-        for id in std::mem::take(&mut self.asked_anew) {
-            self.carry_grants_over(&id);
-        }
-        if self.waiting.is_empty() {
-            return;
-        }
-        let asks: Vec<(&UnitId, &Ask)> = self
-            .asking
-            .iter()
-            .filter_map(|id| Some((id, self.units.get(id)?)))
-            .flat_map(|(id, state)| state.want.asks.iter().map(move |ask| (id, ask)))
-            .collect();
-        let answers = self.answers(&asks);
-        let mut grants: BTreeMap<UnitId, BTreeMap<AttemptKey, Grant>> = BTreeMap::new();
-        for ((unit, ask), grant) in asks.into_iter().zip(answers) {
-            let of_unit = grants.entry(unit.clone()).or_default();
-            of_unit.insert(ask.attempt.clone(), grant);
-        }
-        for id in self.grants.keys().chain(grants.keys()) {
-            if self.grants.get(id) != grants.get(id) {
-                self.dirty.insert(id.clone());
-            }
-        }
-        let waits = |(_, of_unit): &(&UnitId, &BTreeMap<AttemptKey, Grant>)| {
-            of_unit.values().any(|grant| *grant != Grant::Granted)
-        };
-        self.waiting = grants
-            .iter()
-            .filter(waits)
-            .map(|(id, _)| id.clone())
-            .collect();
-        self.grants = grants;
-    }
-
-    /// A unit asks otherwise than before: what holds has its grant, what was granted keeps it, and
-    /// what is new waits.
-    fn carry_grants_over(&mut self, id: &UnitId) {
-        let asks = self.units.get(id).map(|state| state.want.asks.as_slice());
-        let before = self.grants.remove(id);
-        let (mut grants, mut waits) = (BTreeMap::new(), false);
-        for ask in asks.unwrap_or_default() {
-            let old = before.as_ref().and_then(|all| all.get(&ask.attempt));
-            let grant = if ask.holds {
-                Some(&Grant::Granted)
-            } else {
-                old
-            };
-            waits |= grant != Some(&Grant::Granted);
-            if let Some(grant) = grant {
-                grants.insert(ask.attempt.clone(), grant.clone());
-            }
-        }
-        remember(&mut self.waiting, id, waits);
-        if before.unwrap_or_default() != grants {
-            self.dirty.insert(id.clone());
-        }
-        if !grants.is_empty() {
-            self.grants.insert(id.clone(), grants);
-        }
-    }
-
-    pub(super) fn answers(&self, asks: &[(&UnitId, &Ask)]) -> Vec<Grant> {
-        let granted = |unit: &UnitId, ask: &Ask| {
-            let of_unit = self.grants.get(unit);
-            of_unit.and_then(|all| all.get(&ask.attempt)) == Some(&Grant::Granted)
-        };
-        // The usual case costs no look at nodes and pods.
-        if asks
-            .iter()
-            .all(|(unit, ask)| ask.holds || granted(unit, ask))
-        {
-            return vec![Grant::Granted; asks.len()];
-        }
-        let asked: Vec<Asked<'_>> = asks
-            .iter()
-            .map(|(unit, ask)| Asked {
-                unit,
-                ask,
-                holds: ask.holds || granted(unit, ask),
-                unbound: ask.pods.saturating_sub(self.placed(unit, &ask.attempt)),
-                on: self.nodes_of(unit, &ask.attempt),
-            })
-            .collect();
-        admit(&asked, &self.queues, Supply::of(&self.observed))
-    }
-
-    /// Pods of the attempt that are bound or have ended.
-    fn placed(&self, unit: &UnitId, attempt: &AttemptKey) -> u32 {
-        let pods = self.pods_of(unit, attempt);
-        let placed = pods.filter(|pod| pod.node.is_some() || pod.end.is_some());
-        u32::try_from(placed.count()).unwrap_or(u32::MAX)
-    }
-
-    /// The nodes of the attempt's pods that are bound and have not ended.
-    fn nodes_of(&self, unit: &UnitId, attempt: &AttemptKey) -> Vec<&str> {
-        let pods = self.pods_of(unit, attempt);
-        pods.filter(|pod| pod.end.is_none())
-            .filter_map(|pod| pod.node.as_deref())
-            .collect()
-    }
-
-    fn pods_of(&self, unit: &UnitId, attempt: &AttemptKey) -> impl Iterator<Item = &PodFact> {
-        let pods = self.observed.of_unit(unit).into_iter();
-        let pods = pods.filter_map(|fact| fact.pod.as_deref());
-        pods.filter(move |pod| {
-            pod.role.as_ref().is_some_and(|role| {
-                (&role.run, role.trial, role.attempt) == (&attempt.0, attempt.1, attempt.2)
-            })
-        })
     }
 }
 

@@ -16,6 +16,7 @@
 mod absorb;
 mod anchor;
 mod answer;
+mod arbitrate;
 mod audit;
 mod book;
 mod compact;

@@ -9,7 +9,7 @@ use super::identity::{Halt, Outside};
 use super::lineage::Lineage;
 use super::retry::{Fight, Retry};
 use super::{Counters, DriftEntry, Identity, Options, Role, WatchKey, What};
-use crate::arbiter::{Guard, QueueRules};
+use crate::arbiter::{Guard, Holders, QueueRules};
 use crate::desired::{Desired, Unit};
 use crate::ids::{Name, ObjectKey, ObjectKind, ResourceVersion, Timestamp, UnitId};
 use crate::kinds::{AttemptKey, Grant, Want};
@@ -72,6 +72,8 @@ pub struct Reconciler {
     pub(super) waiting: BTreeSet<UnitId>,
     pub(super) pruning: BTreeSet<UnitId>,
     pub(super) grants: BTreeMap<UnitId, BTreeMap<AttemptKey, Grant>>,
+    /// What has its slots.
+    pub(super) holders: Holders,
     pub(super) capacity_moved: bool,
     /// Units of which the snapshot's findings say something.
     pub(super) found: BTreeSet<UnitId>,
@@ -121,6 +123,7 @@ impl Reconciler {
             waiting: BTreeSet::new(),
             pruning: BTreeSet::new(),
             grants: BTreeMap::new(),
+            holders: Holders::default(),
             capacity_moved: false,
             found: BTreeSet::new(),
             held: BTreeSet::new(),

@@ -60,13 +60,13 @@ impl Size {
 
 const USAGE: &str = "\
 usage: bench [--quick] [--on sandbox|real] [--experiments N] [--plot FILE] [ITEM...]
-items: validate plan change launch growth (launch includes the steady state, the restart and the
+items: validate plan more change launch growth (launch includes the steady state, the restart and the
 end; growth repeats it with 10 to 4,000 experiments and draws it into FILE)
 --experiments: as many instead of 1,000, and in growth at most so many.
 Without --on: on the sandbox in this process, and on the real control plane if it is built
 (`make controlplane`).";
 
-const ITEMS: [&str; 5] = ["validate", "plan", "change", "launch", "growth"];
+const ITEMS: [&str; 6] = ["validate", "plan", "more", "change", "launch", "growth"];
 
 /// What the command line says.
 struct Arguments {
@@ -142,7 +142,10 @@ fn measure(arguments: &Arguments, report: &mut Report) -> Fallible<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    if arguments.wants("validate") || arguments.wants("plan") {
+    if ["validate", "plan", "more"]
+        .iter()
+        .any(|item| arguments.wants(item))
+    {
         report.begin("Without a cluster");
     }
     if arguments.wants("validate") {
@@ -150,6 +153,9 @@ fn measure(arguments: &Arguments, report: &mut Report) -> Fallible<()> {
     }
     if arguments.wants("plan") {
         items::plan(arguments.size, report)?;
+    }
+    if arguments.wants("more") {
+        items::more(arguments.size, report)?;
     }
     if arguments.is_on("sandbox") {
         report.begin("On the sandbox");

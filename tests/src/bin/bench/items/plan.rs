@@ -18,6 +18,10 @@ use crate::report::{Report, median, time};
 use crate::{Fallible, Size, documents};
 
 const TIMES: usize = 3;
+/// When all of it happens.
+pub const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+/// Whose objects they are.
+pub const INSTANCE: &str = "plan";
 
 /// Measures it.
 pub fn plan(size: Size, report: &mut Report) -> Fallible<()> {
@@ -63,12 +67,18 @@ fn pod(what: &What) -> Option<&Value> {
 }
 
 fn planned(desired: &Arc<Desired>, pods: usize) -> Fallible<Vec<Effect>> {
-    let now = Timestamp::from_millis(1_795_000_000_000);
-    let cluster = Name::new("lab")?;
-    let mut reconciler = Reconciler::new(Options::for_plan(cluster.clone()));
+    let options = Options::for_plan(Name::new("lab")?);
+    let mut reconciler = begun(options, desired, pods)?;
+    Ok(reconciler.step(NOW))
+}
+
+/// A reconciler that has seen an empty cluster with room for so many pods.
+pub fn begun(options: Options, desired: &Arc<Desired>, pods: usize) -> Fallible<Reconciler> {
+    let (now, cluster) = (NOW, options.cluster.clone());
+    let mut reconciler = Reconciler::new(options);
     let identity = Identity {
         cluster,
-        instance: "plan".into(),
+        instance: INSTANCE.into(),
         cluster_uid: "bench".into(),
     };
     let anchor = Anchor {
@@ -80,14 +90,14 @@ fn planned(desired: &Arc<Desired>, pods: usize) -> Fallible<Vec<Effect>> {
     };
     for input in [
         Input::Role(Role::Leader {
-            until: now.plus(Duration::from_hours(1)),
+            until: now.plus(Duration::from_hours(100)),
         }),
         Input::Snapshot(Arc::clone(desired)),
         Input::Identity {
             cluster_uid: "bench".into(),
             anchor: Some(anchor),
             anchor_in_branch: true,
-            fresh_instance: "plan".into(),
+            fresh_instance: INSTANCE.into(),
         },
         Input::Spill {
             data: BTreeMap::new(),
@@ -110,7 +120,7 @@ fn planned(desired: &Arc<Desired>, pods: usize) -> Fallible<Vec<Effect>> {
     }
     match reconciler.halted() {
         Some(halt) => Err(halt.sentence.clone().into()),
-        None => Ok(reconciler.step(now)),
+        None => Ok(reconciler),
     }
 }
 
