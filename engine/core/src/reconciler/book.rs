@@ -1,6 +1,7 @@
 //! What is to be recorded, and what is recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::ids::{CommitId, Digest, ResourceVersion, Timestamp, UnitId};
 use crate::ledger::Progress;
@@ -22,6 +23,8 @@ pub(super) struct Book {
     pub progress: Progress,
     /// When the last commit was pushed.
     pub last: Option<Timestamp>,
+    /// How long the next one waits after that, as far as the interval allows.
+    pub pause: Duration,
     /// The ledger was read, and not everything that lives was seen since: what would be said now of
     /// units would be half of the truth.
     pub unseen: Option<Unseen>,

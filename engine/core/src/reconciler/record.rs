@@ -14,6 +14,8 @@ use crate::ledger::{
 };
 use crate::report;
 
+/// In a burst commits come ever less often, but at least this often if the interval is shorter.
+const MOST_PAUSE: Duration = Duration::from_secs(2);
 /// A commit message names so many documents.
 const LINES: usize = 50;
 /// After so long, what is known of a part of the cluster is recorded without the rest.
@@ -83,18 +85,37 @@ impl Reconciler {
         })
     }
 
-    /// When the next status commit may be made.
-    pub(super) fn record_at(&self) -> Timestamp {
+    /// At most one status commit in this time.
+    fn interval(&self) -> Duration {
         let of_cluster = || {
             let desired = self.desired.as_ref()?;
             Some(desired.cluster().spec.status.interval.get())
         };
-        let interval = self
-            .options
-            .status_interval
-            .or_else(of_cluster)
-            .unwrap_or_default();
-        let next = self.book.last.map(|last| last.plus(interval));
+        let own = self.options.status_interval;
+        own.or_else(of_cluster).unwrap_or_default()
+    }
+
+    /// How long after the last status commit the next one may be made.
+    fn pause(&self) -> Duration {
+        let interval = self.interval();
+        self.book.pause.clamp(interval, interval.max(MOST_PAUSE))
+    }
+
+    /// The pause after a commit: what comes alone is followed by the interval; within a burst each
+    /// pause is twice as long as the one before, so that the commits of a burst stay few.
+    fn pause_after(&self, now: Timestamp) -> Duration {
+        let pause = self.pause();
+        let burst = |last: Timestamp| now.since(last) < pause * 2;
+        if self.book.last.is_some_and(burst) {
+            pause * 2
+        } else {
+            self.interval()
+        }
+    }
+
+    /// When the next status commit may be made.
+    pub(super) fn record_at(&self) -> Timestamp {
+        let next = self.book.last.map(|last| last.plus(self.pause()));
         let seen = match self.book.unseen {
             Some(Unseen::Until(end)) => end,
             _ => Timestamp::default(),
@@ -128,6 +149,7 @@ impl Reconciler {
     /// The loop ends: what waits to be recorded is due at once, but for the pause after a failure.
     pub fn hurry(&mut self) {
         self.options.status_interval = Some(Duration::ZERO);
+        self.book.pause = Duration::ZERO;
     }
 
     /// Whether something waits to be recorded.
@@ -213,6 +235,7 @@ impl Reconciler {
         match outcome {
             Outcome::Recorded(tip) => {
                 self.counters.recorded += 1;
+                let pause = self.pause_after(now);
                 let book = &mut self.book;
                 book.tip = Some(tip);
                 for (path, digest) in batch.files {
@@ -221,7 +244,7 @@ impl Reconciler {
                         None => book.content.remove(&path),
                     };
                 }
-                book.last = Some(now);
+                (book.last, book.pause) = (Some(now), pause);
                 book.failing = None;
                 book.tries = 0;
                 (book.doubts, book.unheard) = (Doubts::None, false);

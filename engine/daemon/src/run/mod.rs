@@ -59,7 +59,8 @@ pub struct Settings {
     pub reanchor: bool,
 }
 
-/// A local repository gets what is alone at once, and a burst in commits that are so far apart.
+/// A local repository gets what is alone at once, and a burst in commits that are so far apart at
+/// first.
 const LOCAL_STATUS: Duration = Duration::from_millis(500);
 
 /// How long the last answers to metrics and probes may take.

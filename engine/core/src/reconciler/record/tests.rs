@@ -1,10 +1,10 @@
-//! Pushes whose answer is lost.
+//! When status commits are made, and pushes whose answer is lost.
 
 use std::time::Duration;
 
 use super::*;
 use crate::reconciler::testing::{commit, outside, see_all, started};
-use crate::reconciler::{EffectId, Input};
+use crate::reconciler::{EffectId, Input, Options};
 
 /// One whose branch is at commit 1, and that has something to push.
 fn recording(start: Timestamp) -> (Reconciler, Timestamp) {
@@ -64,4 +64,50 @@ fn what_somebody_else_pushed_is_read_before_anything_is_done() {
     see_all(&mut reconciler, now);
     let effects = reconciler.step(now);
     assert!(reads(&effects).is_some() && !works(&effects), "{effects:?}");
+}
+
+/// When commits are made, in ms from `from` on, while there is something new every 10 ms until
+/// `until`.
+fn commits(reconciler: &mut Reconciler, from: Timestamp, until: Timestamp) -> Vec<u128> {
+    let (mut times, mut now) = (Vec::new(), from);
+    while now <= until {
+        reconciler.book.content.clear();
+        reconciler.book.general = true;
+        if let Some((push, _)) = pushes(&reconciler.step(now)) {
+            times.push(now.since(from).as_millis());
+            let tip = Outcome::Recorded(CommitId::from_bytes(
+                [u8::try_from(times.len()).unwrap(); 20],
+            ));
+            reconciler.input(now, Input::Done(push, tip));
+        }
+        now = now.plus(Duration::from_millis(10));
+    }
+    times
+}
+
+#[test]
+fn commits_of_a_burst_come_ever_less_often_and_what_is_alone_comes_at_once() {
+    let start = Timestamp::from_millis(1_000_000);
+    let interval = Duration::from_millis(500);
+    let mut reconciler = started(start, |options| Options {
+        status_interval: Some(interval),
+        ..options
+    });
+    outside(&mut reconciler, start, commit(1), Some(commit(1)));
+    reconciler.step(start);
+    let now = start.plus(Duration::from_secs(30));
+    let end = now.plus(Duration::from_secs(8));
+    let burst = [0, 500, 1500, 3500, 5500, 7500];
+    assert_eq!(commits(&mut reconciler, now, end), burst);
+    // The last of it waits no longer than the longest pause, and then it is quiet.
+    let now = end.plus(Duration::from_secs(1));
+    let late = commits(&mut reconciler, now, now.plus(Duration::from_secs(1)));
+    assert_eq!(late, [500]);
+    let now = now.plus(Duration::from_secs(6));
+    let end = now.plus(Duration::from_secs(1));
+    assert_eq!(commits(&mut reconciler, now, end), [0, 500]);
+    // A daemon that ends waits for nothing.
+    reconciler.hurry();
+    let now = end.plus(Duration::from_millis(10));
+    assert_eq!(commits(&mut reconciler, now, now), [0]);
 }
