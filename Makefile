@@ -30,9 +30,13 @@ test: need-cargo need-ssh need-go ## Format, lints and every test, on the sandbo
 	tests/controlplane/build
 	@BERTH_CONTROLPLANE=required CARGO=$(CARGO) tests/run
 
-bench: need-cargo ## Benchmarks, printed as a table against the goals
+# Empty if only the sandbox is asked for.
+BENCH_REAL = $(if $(findstring --on sandbox,$(ARGS)),,yes)
+
+bench: need-cargo $(if $(BENCH_REAL),need-go) ## Benchmarks against the goals, also on a real control plane (ARGS="--on sandbox": not)
+	$(if $(BENCH_REAL),tests/controlplane/build)
 	$(CARGO) build --locked --profile bench --quiet -p berth -p berth-tests --bin berth --bin bench
-	$${CARGO_TARGET_DIR:-target}/release/bench $(ARGS)
+	$(if $(BENCH_REAL),BERTH_CONTROLPLANE=required )$${CARGO_TARGET_DIR:-target}/release/bench $(ARGS)
 
 lint: need-cargo deny ## Clippy, format, dependencies
 	$(CARGO) fmt --all --check

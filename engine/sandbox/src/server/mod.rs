@@ -55,7 +55,7 @@ pub struct Server {
     addresses: u32,
     collected: u64,
     nodes: Nodes,
-    calls: BTreeMap<(&'static str, Arc<str>), u64>,
+    answers: BTreeMap<(&'static str, Arc<str>, u16), u64>,
 }
 
 /// One change of one object, as the log has it.
@@ -138,7 +138,7 @@ impl Server {
             addresses: 1,
             collected: 0,
             nodes: Nodes::default(),
-            calls: BTreeMap::new(),
+            answers: BTreeMap::new(),
             options,
         };
         server.populate();
@@ -172,7 +172,9 @@ impl Server {
         let request = translated.as_ref().unwrap_or(request);
         let answer = match self.fixed(request) {
             Some(answer) => answer,
-            None => self.call(request).and_then(|call| self.carry_out(&call)),
+            None => self
+                .call(request)
+                .and_then(|call| self.carry_out_counted(&call)),
         };
         answer.unwrap_or_else(Response::from)
     }
@@ -211,9 +213,18 @@ impl Server {
         Ok(call)
     }
 
+    fn carry_out_counted(&mut self, call: &Call) -> Result<Response, Failure> {
+        let answer = self.carry_out(call);
+        let status = match &answer {
+            Ok(response) => response.status,
+            Err(failure) => failure.code,
+        };
+        let counted = (call.verb, Arc::clone(&call.kind.storage), status);
+        *self.answers.entry(counted).or_default() += 1;
+        answer
+    }
+
     fn carry_out(&mut self, call: &Call) -> Result<Response, Failure> {
-        let counted = (call.verb, Arc::clone(&call.kind.storage));
-        *self.calls.entry(counted).or_default() += 1;
         if let Some(subresource) = &call.subresource
             && let Some(answer) = self.subresource(call, subresource)
         {
@@ -279,10 +290,10 @@ impl Server {
         self.store.revision()
     }
 
-    /// How many requests for resources were allowed so far: by verb, and resource as in
-    /// [`Server::object`].
-    pub fn calls(&self) -> &BTreeMap<(&'static str, Arc<str>), u64> {
-        &self.calls
+    /// How many requests for resources were answered so far: by verb, resource as in
+    /// [`Server::object`], and status. Those that the caller has no right to are not among them.
+    pub fn answers(&self) -> &BTreeMap<(&'static str, Arc<str>, u16), u64> {
+        &self.answers
     }
 
     /// An object as it is kept; `resource` is `pods` or `leases.coordination.k8s.io`.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
 
-use super::Counted;
+use super::Answers;
 use crate::Fallible;
 
 /// One line for each answer, and for each watch when it begins; no bodies.
@@ -35,7 +35,7 @@ pub(super) struct Audit {
 struct Progress {
     file: Option<File>,
     rest: Vec<u8>,
-    counted: Counted,
+    answers: Answers,
 }
 
 #[derive(Deserialize)]
@@ -77,13 +77,13 @@ impl Audit {
         Ok((Self { log, read }, arguments))
     }
 
-    /// All that was answered to Berth so far, but for what was refused.
-    pub(super) fn counted(&self) -> Fallible<Counted> {
+    /// All that was answered to Berth so far.
+    pub(super) fn answers(&self) -> Fallible<Answers> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let Progress {
             file,
             rest,
-            counted,
+            answers,
         } = &mut *read;
         let log = match file {
             Some(file) => file,
@@ -94,23 +94,25 @@ impl Audit {
         let whole: Vec<u8> = rest.drain(..end.map_or(0, |end| end + 1)).collect();
         for line in String::from_utf8_lossy(&whole).lines() {
             if line.contains(MARK) {
-                count(&serde_json::from_str(line)?, counted);
+                count(&serde_json::from_str(line)?, answers);
             }
         }
-        Ok(counted.clone())
+        Ok(answers.clone())
     }
 }
 
 /// A watch counts when it begins, all else when it is answered.
-fn count(line: &Line, counted: &mut Counted) {
+fn count(line: &Line, answers: &mut Answers) {
     let begins = line.verb == "watch";
     let stage = if begins {
         "ResponseStarted"
     } else {
         "ResponseComplete"
     };
-    let answered = line.response_status.as_ref();
-    if line.stage != stage || answered.is_some_and(|status| status.code >= 400) {
+    let status = line.response_status.as_ref();
+    let status = status.map_or(200, |status| status.code);
+    // A watch that is refused never begins.
+    if line.stage != stage && !(begins && status >= 400) {
         return;
     }
     let object = line.object_ref.as_ref();
@@ -119,5 +121,5 @@ fn count(line: &Line, counted: &mut Counted) {
         "" => resource.to_owned(),
         group => format!("{resource}.{group}"),
     };
-    *counted.entry((line.verb.clone(), resource)).or_default() += 1;
+    answers.count(&line.verb, &resource, status, 1);
 }

@@ -23,8 +23,29 @@ pub const SIDE_BY_SIDE: usize = 32;
 /// GPUs of one node.
 const GPUS: usize = 8;
 
-/// What was answered so far: verb, resource, how often.
+/// How often what was asked for was done: by verb and resource.
 pub type Counted = BTreeMap<(String, String), u64>;
+
+/// What was answered so far.
+#[derive(Debug, Clone, Default)]
+pub struct Answers {
+    /// What was done.
+    pub done: Counted,
+    /// What was answered with 400 or more, by status, verb and resource.
+    pub refused: BTreeMap<(u16, String, String), u64>,
+}
+
+impl Answers {
+    fn count(&mut self, verb: &str, resource: &str, status: u16, count: u64) {
+        let (verb, resource) = (verb.to_owned(), resource.to_owned());
+        let sum = if status < 400 {
+            self.done.entry((verb, resource)).or_default()
+        } else {
+            self.refused.entry((status, verb, resource)).or_default()
+        };
+        *sum += count;
+    }
+}
 
 /// What clusters are made of.
 #[derive(Debug, Clone)]
@@ -102,11 +123,30 @@ impl Cluster {
     }
 
     /// All that was answered: to Berth, where the server tells who called.
-    pub fn counted(&self) -> Fallible<Counted> {
+    fn answers(&self) -> Fallible<Answers> {
         match self {
-            Self::Sandbox(server) => Ok(sandbox::counted(server)),
-            Self::Real(real) => real.counted(),
+            Self::Sandbox(server) => Ok(sandbox::answers(server)),
+            Self::Real(real) => real.answers(),
         }
+    }
+
+    /// All that was done, as [`answers`](Self::answers) has it.
+    pub fn counted(&self) -> Fallible<Counted> {
+        Ok(self.answers()?.done)
+    }
+
+    /// What was refused, in words.
+    pub fn refused(&self) -> Fallible<String> {
+        let refused = self.answers()?.refused;
+        let words = refused.iter().map(|((status, verb, resource), count)| {
+            format!("{count} {verb} {resource}: {status}")
+        });
+        let words: Vec<String> = words.collect();
+        Ok(if words.is_empty() {
+            "none".to_owned()
+        } else {
+            words.join(", ")
+        })
     }
 
     /// How many pods there are.

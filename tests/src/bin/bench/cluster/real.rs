@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::audit::Audit;
-use super::{Counted, GPUS, NAMESPACE};
+use super::{Answers, GPUS, NAMESPACE};
 use crate::Fallible;
 
 /// Nodes that are not ready by then never will be.
@@ -108,8 +108,8 @@ impl Real {
         self.programs.kubectl()
     }
 
-    pub(super) fn counted(&self) -> Fallible<Counted> {
-        self.audit.counted()
+    pub(super) fn answers(&self) -> Fallible<Answers> {
+        self.audit.answers()
     }
 
     pub(super) async fn pods(&self) -> Fallible<usize> {

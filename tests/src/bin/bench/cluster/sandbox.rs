@@ -8,7 +8,7 @@ use berth_sandbox::{NodePool, Options, Request, Server};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use super::{Counted, GPUS};
+use super::{Answers, GPUS};
 use crate::Fallible;
 
 /// Changes that it remembers: more than any watch is behind.
@@ -33,11 +33,14 @@ pub(super) fn ask(sandbox: &Sandbox, request: &Request) -> Fallible<Value> {
     Err(format!("{} {}: {}", request.method, request.path, answer.value()).into())
 }
 
-pub(super) fn counted(sandbox: &Sandbox) -> Counted {
-    let own = |(call, count): (&(&'static str, Arc<str>), &u64)| {
-        ((call.0.to_owned(), call.1.to_string()), *count)
-    };
-    sandbox.with(|server| server.calls().iter().map(own).collect())
+pub(super) fn answers(sandbox: &Sandbox) -> Answers {
+    let mut answers = Answers::default();
+    sandbox.with(|server| {
+        for ((verb, resource, status), count) in server.answers() {
+            answers.count(verb, resource, *status, *count);
+        }
+    });
+    answers
 }
 
 pub(super) fn running(sandbox: &Sandbox) -> usize {

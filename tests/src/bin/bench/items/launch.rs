@@ -19,6 +19,8 @@ pub async fn launch(server: &Server, size: &Size, report: &mut Report) -> Fallib
     tell_steady(&life.steady(size.steady).await?, size, report);
     tell_restarted(&life.restart().await?, size, report);
     tell_finished(&bare, &life.finish().await?, size, report);
+    let refused = life.world.cluster.refused()?;
+    report.tell("answers of 400 and above to Berth, all in all", refused);
     Ok(())
 }
 
