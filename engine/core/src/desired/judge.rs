@@ -148,10 +148,10 @@ impl Pass<'_> {
             return;
         };
         if let Some(finding) = self.reference(&document) {
-            // What does not depend on the queue is checked all the same.
+            // The rest is checked all the same, by the queue that is probably meant.
             let mut findings = vec![finding];
-            if self.defaults_of(cluster).is_ok() {
-                findings.extend(check::within(&document, &Scope::of_cluster(cluster)));
+            if let Some(scope) = self.scope_within(cluster, &document, false) {
+                findings.extend(check::within(&document, &scope));
             }
             return self.refuse(id, findings);
         }

@@ -66,7 +66,8 @@ impl Pass<'_> {
     }
 
     /// What a document is judged within, if what it refers to is valid but for the cluster. A
-    /// document whose queue is not there is judged without one.
+    /// document whose queue is not there is judged by the one that is probably meant, or without
+    /// one.
     fn provisional_scope(
         &self,
         stand: &Stand<'_>,
@@ -85,17 +86,18 @@ impl Pass<'_> {
         if let Some(Document::PodDefaults(defaults)) = defaults {
             scope.pod_defaults = Some(defaults);
         }
-        if has_queue {
-            let document = self.there(DocumentKind::Queue, &experiment.spec.queue)?;
+        let queue = self.queue_meant(experiment).and_then(|name| {
+            let document = self.there(DocumentKind::Queue, name)?;
             let is_fine = check::within(&document, &scope).is_empty();
-            let Document::Queue(queue) = document else {
-                return None;
-            };
-            if !is_fine || !own(&queue.spec.cluster) {
-                return None;
+            match document {
+                Document::Queue(queue) if is_fine && own(&queue.spec.cluster) => Some(queue),
+                _ => None,
             }
-            scope.queue = Some(queue);
+        });
+        if has_queue && queue.is_none() {
+            return None;
         }
+        scope.queue = queue;
         Some(scope)
     }
 

@@ -6,7 +6,7 @@ use super::judge::Pass;
 use super::model::Scope;
 use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::ids::{DocumentKind, Name, UnitId};
-use crate::kinds::{Cluster, Document, check};
+use crate::kinds::{Cluster, Document, Experiment, check};
 use crate::object::{Place, SourceId};
 
 impl Pass<'_> {
@@ -66,8 +66,8 @@ impl Pass<'_> {
     }
 
     /// What a document is judged within, if all of it is valid. A document whose queue is not
-    /// there is judged without one.
-    fn scope_within(
+    /// there is judged by the one that is probably meant, or without one.
+    pub(super) fn scope_within(
         &self,
         cluster: &Arc<Cluster>,
         document: &Document,
@@ -81,15 +81,30 @@ impl Pass<'_> {
             return (queue.spec.cluster == *cluster.name()).then_some(scope);
         };
         scope.pod_defaults = self.defaults_of(cluster).ok()?;
-        if has_queue {
-            let id = UnitId::plain(DocumentKind::Queue, experiment.spec.queue.clone());
+        let queue = self.queue_meant(experiment).and_then(|name| {
+            let id = UnitId::plain(DocumentKind::Queue, name.clone());
             let unit = self.units.get(&id).filter(|unit| unit.held.is_none())?;
-            let Document::Queue(queue) = &unit.document else {
-                return None;
-            };
-            scope.queue = Some(Arc::clone(queue));
+            match &unit.document {
+                Document::Queue(queue) => Some(Arc::clone(queue)),
+                _ => None,
+            }
+        });
+        if has_queue && queue.is_none() {
+            return None;
         }
+        scope.queue = queue;
         Some(scope)
+    }
+
+    /// The queue that an experiment names; if it is not there, the one of the closest name.
+    pub(super) fn queue_meant<'a>(&'a self, experiment: &'a Experiment) -> Option<&'a Name> {
+        let named = &experiment.spec.queue;
+        let names = || self.index.names(DocumentKind::Queue);
+        if names().any(|name| name == named) {
+            return Some(named);
+        }
+        let close = closest(named.as_str(), names().map(Name::as_str))?;
+        names().find(|name| name.as_str() == close)
     }
 
     fn unresolved(&self, place: Place, id: &UnitId) -> Diagnostic {

@@ -60,10 +60,18 @@ fn an_ambiguous_scalar_hides_nothing_of_its_document() {
     let codes: Vec<&str> = found.iter().map(|line| &line[..5]).collect();
     assert_eq!(
         codes,
+        [
+            "B0302", "B0204", "B0104", "B0401", "B0104", "B0404", "B0402"
+        ],
+        "{found:?}"
+    );
+    let found = of("zebra", rest);
+    let codes: Vec<&str> = found.iter().map(|line| &line[..5]).collect();
+    assert_eq!(
+        codes,
         ["B0302", "B0204", "B0104", "B0104", "B0402"],
         "{found:?}"
     );
-    // With a queue that is there, what depends on it is told as well.
     let found = of("vision", rest);
     let codes: Vec<&str> = found.iter().map(|line| &line[..5]).collect();
     assert_eq!(
@@ -235,6 +243,36 @@ fn with_faults(cluster: Option<&str>, queue: &str) -> Repository {
     let lost = experiment("d", "  image: x\n").replace("vision", "visio");
     repository.put("d-queue.yaml", &lost);
     repository
+}
+
+/// A wrong name of a queue is judged by the closest one; of one that resembles none, what no queue
+/// could allow is told.
+#[test]
+fn a_queue_that_is_not_there_hides_no_other_fault() {
+    let faults = "  image: x\n  resources: {slotsPerTrial: 12, shmSize: 8Gi}\n  pod:\n    spec:\n      \
+                  volumes: [{name: k, secret: {secretName: key}}]\n      \
+                  containers: [{name: task, resources: {limits: {memory: 4Gi}}}]\n";
+    let own_size = faults.replace("{slots", "{maxSlotsPerPod: 8, slots");
+    let cases = [
+        ("vision", faults, vec!["B0401", "B0404", "B0405"]),
+        ("visio", faults, vec!["B0302", "B0401", "B0404", "B0405"]),
+        ("zebra", faults, vec!["B0302", "B0405"]),
+        ("zebra", own_size.as_str(), vec!["B0302", "B0401", "B0405"]),
+    ];
+    for broken in ["", "  colour: red\n"] {
+        for (queue, rest, expected) in &cases {
+            let mut repository = Repository::new();
+            repository.put("cluster.yaml", &format!("{CLUSTER}{broken}"));
+            let text = experiment("a", rest).replace("vision", queue);
+            repository.put("a.yaml", &text);
+            let found = found(&repository).into_iter();
+            let mut codes: Vec<String> = found
+                .filter_map(|line| Some(line.strip_prefix("a.yaml ")?.to_owned()))
+                .collect();
+            codes.sort();
+            assert_eq!(codes, *expected, "{queue} {rest} {broken}");
+        }
+    }
 }
 
 /// What is told of other documents in the same pass as the fault of their cluster; what hangs on

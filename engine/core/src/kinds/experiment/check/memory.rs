@@ -21,12 +21,7 @@ pub(super) fn check(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
             Diagnostic::error(Code::OutOfRange, place, cause).help("write it as 512Mi or 8Gi"),
         ];
     };
-    // The uppermost first.
-    let layers: Vec<&Node> = layer_nodes(document, scope)
-        .into_iter()
-        .rev()
-        .flatten()
-        .collect();
+    let layers = layers(document, scope);
     let mut findings = Vec::new();
     if let Some((limit, node)) = layers.iter().find_map(|layer| limit_of(layer))
         && shm > limit
@@ -47,6 +42,15 @@ pub(super) fn check(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
         );
     }
     findings
+}
+
+/// The layers of the pod, the uppermost first; without a queue only what it could not override.
+fn layers<'a>(document: &'a Experiment, scope: &'a Scope) -> Vec<&'a Node> {
+    if scope.queue.is_none() {
+        return Vec::from_iter(document.pod());
+    }
+    let layers = layer_nodes(document, scope).into_iter();
+    layers.rev().flatten().collect()
 }
 
 fn limit_of(layer: &Node) -> Option<(Quantity, &Node)> {

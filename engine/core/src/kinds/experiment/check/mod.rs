@@ -32,9 +32,12 @@ pub(in crate::kinds) fn within(document: &Experiment, scope: &Scope) -> Vec<Diag
     let mut findings = Vec::from_iter(size::image(document, scope));
     findings.extend(size::slot_resource(document, scope));
     findings.extend(annotations::together(document, scope));
-    if scope.queue.is_some() {
+    findings.extend(memory::check(document, scope));
+    let has_own_size = document.spec.resources.max_slots_per_pod.is_some();
+    if scope.queue.is_some() || has_own_size {
         findings.extend(size::check(document, scope));
-        findings.extend(memory::check(document, scope));
+    }
+    if scope.queue.is_some() {
         findings.extend(allow::check(document, scope));
         findings.extend(named::check(document, scope));
     }
