@@ -205,7 +205,8 @@ impl Server {
 
     fn mark(&self, kind: &Kind, object: &mut Value, grace: i64) {
         let first = !is_deleting(object);
-        let at = clock::seconds(self.now_ms + grace * 1000);
+        let asked_ms = asked_to_go(object).unwrap_or(self.now_ms);
+        let at = clock::seconds(asked_ms + grace * 1000);
         set(object, &["metadata", "deletionTimestamp"], at);
         set(object, &["metadata", "deletionGracePeriodSeconds"], grace);
         if let Some(generation) = number(object, &["metadata", "generation"]).filter(|_| first) {
@@ -219,6 +220,14 @@ impl Server {
             ));
         }
     }
+}
+
+/// When an object was asked to go first: a shorter grace counts from then, too (apiserver,
+/// `rest.BeforeDelete`).
+fn asked_to_go(object: &Value) -> Option<i64> {
+    let at = clock::parse(text(object, &["metadata", "deletionTimestamp"]))?;
+    let grace = number(object, &["metadata", "deletionGracePeriodSeconds"])?;
+    Some(at - grace * 1000)
 }
 
 fn preconditions(kind: &Kind, object: &Value, options: &DeleteOptions) -> Result<(), Failure> {
