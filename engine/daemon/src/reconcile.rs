@@ -55,6 +55,8 @@ pub struct Loop {
     pub seed: u64,
     /// The watches, once it is known who we are.
     pub watching: Option<(Watches, mpsc::Receiver<Told>)>,
+    /// The reconciler's, when they were opened.
+    pub tenure: u64,
     /// What is known to be held.
     pub held: BTreeSet<UnitId>,
     /// Effects under way.
@@ -144,6 +146,11 @@ impl Loop {
     fn hear_standing(&mut self) {
         let role = self.standing.borrow_and_update().role.clone();
         self.feed(Input::Role(role));
+        // At once: what old watches still have to say must not be heard.
+        if self.tenure != self.reconciler.tenure() {
+            self.tenure = self.reconciler.tenure();
+            self.watching = None;
+        }
     }
 
     fn feed(&mut self, input: Input) {

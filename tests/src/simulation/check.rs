@@ -7,7 +7,7 @@ use berth_core::ledger::{UnitFile, UnitLedger};
 use berth_core::reconciler::What;
 use serde_json::Value;
 
-use super::experiment::Experiment;
+use super::experiment::{Experiment, Script};
 use super::wire::Target;
 use super::world::{World, label};
 
@@ -90,10 +90,9 @@ impl World {
                 let run = label(body, "berth.dev/run");
                 if let Some(one) = wanted.get(&name) {
                     self.made_for.insert(key.name.to_string(), one.clone());
-                    let of = (name.clone(), one.identity());
-                    if !one.broken {
-                        self.runs.insert(of, run.to_owned());
-                    }
+                }
+                if let Some(identity) = Experiment::identity_of(body) {
+                    self.runs.insert((name.clone(), identity), run.to_owned());
                 }
                 if unit(&name).is_some_and(|unit| self.branch.was_over(&unit, run)) {
                     self.accuse(format!("{key}: its run was finished before"));
@@ -117,8 +116,8 @@ impl World {
             return;
         };
         let same = one.identity() == made_for.identity();
-        if self.excuse.is_some() || !same || one.state != "active" || one.broken || made_for.broken
-        {
+        let is_over = one.state != "active" || one.script() == Script::Overstays;
+        if self.excuse.is_some() || !same || is_over || one.broken || made_for.broken {
             return;
         }
         let role = |pod: &Value| {

@@ -20,6 +20,7 @@ use super::pending::Pending;
 use super::planted::Planted;
 use super::random::Random;
 use super::repository::Repository;
+use super::rules::Rules;
 use super::wire::answer;
 use super::world::{World, daemon_name};
 
@@ -68,8 +69,11 @@ pub struct Daemon {
     /// What it tried to make: a create whose answer was lost is repeated, whatever is seen.
     tried: BTreeSet<ObjectKey>,
     wanted: BTreeMap<String, Experiment>,
+    rules: Rules,
     forms: BTreeMap<UnitId, Applied>,
     feeds: Feeds,
+    /// The reconciler's when they were opened.
+    tenure: u64,
     elector: Option<Elector>,
 }
 
@@ -104,8 +108,10 @@ impl Daemon {
             told: None,
             tried: BTreeSet::new(),
             wanted: BTreeMap::new(),
+            rules: Rules::default(),
             forms,
             feeds: BTreeMap::new(),
+            tenure: 0,
             elector: world.elects.then(|| Elector::new("lab", "berth", &name)),
         };
         new.fetch(world, repository);
@@ -126,6 +132,7 @@ impl Daemon {
         if let Ok(desired) = repository.load(&mut self.loader, told, &self.forms) {
             self.told = Some(repository.tip());
             self.wanted = repository.experiments();
+            self.rules.clone_from(repository.rules());
             let now = self.now(world);
             self.reconciler
                 .input(now, Input::Snapshot(Arc::new(desired)));
@@ -204,6 +211,9 @@ impl Daemon {
                 effect.why
             ));
         }
+        if self.rules.suspended && self.rules.are_sound() && changes_work(&effect.what) {
+            world.accuse(format!("the cluster is suspended, and {}", effect.why));
+        }
         let done = match &effect.what {
             What::Delete { key, .. } => Some((key, "deleted")),
             What::Create { key, .. } if self.tried.insert(key.clone()) => Some((key, "made")),
@@ -232,6 +242,13 @@ impl Daemon {
     /// messages came and watches began or ended.
     pub fn listen(&mut self, world: &mut World, random: &mut Random, all: bool) -> usize {
         let instance = self.caller().instance;
+        if self.tenure != self.reconciler.tenure() {
+            self.tenure = self.reconciler.tenure();
+            for feed in self.feeds.values_mut() {
+                feed.close(world);
+            }
+            self.feeds.clear();
+        }
         for key in self.reconciler.watches() {
             let feed = |key: &WatchKey| Feed::new(key.clone(), instance.clone());
             if !self.feeds.contains_key(&key) {
@@ -306,6 +323,15 @@ impl Daemon {
         let sent = self.pending.into_iter().filter_map(Pending::unanswered);
         sent.map(|effect| (caller.clone(), effect)).collect()
     }
+}
+
+/// Whether an effect begins, changes or ends work of people's.
+fn changes_work(what: &What) -> bool {
+    let (What::Create { key, .. } | What::Apply { key, .. } | What::Delete { key, .. }) = what
+    else {
+        return false;
+    };
+    &*key.namespace == "vision"
 }
 
 /// The cluster's name.

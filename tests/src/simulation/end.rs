@@ -34,6 +34,8 @@ struct OneEnd {
     objects: BTreeSet<String>,
     /// Deadlines were over at once, and counted as failures.
     hour_off: bool,
+    /// Somebody took the finalizer off a pod of its.
+    freed: bool,
 }
 
 impl Stage {
@@ -254,8 +256,14 @@ impl Stage {
                 continue;
             };
             let can = match state {
-                RunState::Completed => !matches!(script, Script::Fails | Script::Stays),
-                RunState::Failed => matches!(script, Script::Fails),
+                RunState::Completed => matches!(
+                    script,
+                    Script::Ends | Script::FailsOnce | Script::EndsAnyway
+                ),
+                RunState::Failed => matches!(
+                    script,
+                    Script::Fails | Script::Overstays | Script::NeverStarts
+                ),
                 RunState::Unknown => self.unproven.is_some(),
                 RunState::Open | RunState::Canceled => true,
             };
@@ -298,6 +306,7 @@ impl Stage {
         OneEnd {
             state: status.map_or(String::new(), |status| status.state),
             failures: trials().map(|trial| trial.restarts).sum(),
+            freed: self.world.truth.freed_of(name),
             hour_off: self.world.excuse == Some(Excuse::HourOff),
             interruptions: ends
                 .filter(|end| end.result == AttemptResult::Interrupted)
@@ -361,7 +370,7 @@ impl OneEnd {
         }
         // The one failure of a program may happen to an attempt that is interrupted before it.
         let fewer = match self.document.script() {
-            Script::FailsOnce => u32::from(self.interruptions > 0),
+            Script::FailsOnce => u32::from(self.interruptions > 0 || self.freed),
             _ => 0,
         };
         let may_fail = fair.failures.saturating_sub(fewer)..=fair.failures;

@@ -2,9 +2,14 @@
 
 use std::fmt;
 
-/// What the programs of experiments do; their kind is decided by a hyperparameter, so that one run
+use serde_json::Value;
+
+/// The number of kinds of programs; which one it is is decided by a hyperparameter, so that one run
 /// always has one script.
-const SCRIPTS: u32 = 5;
+const SCRIPTS: u32 = 7;
+
+/// The annotation by which a pod says what decided its run, whatever its document says by now.
+const FORM: &str = "example.com/form";
 
 /// One experiment as its document says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +37,10 @@ pub enum Script {
     Stays,
     /// It ends well, and exits with 0 when it is stopped, too.
     EndsAnyway,
+    /// It goes on for ever, and may not.
+    Overstays,
+    /// Its image never comes.
+    NeverStarts,
 }
 
 impl Experiment {
@@ -50,6 +59,13 @@ impl Experiment {
         (self.parameter, self.run)
     }
 
+    /// What decided the run that a pod belongs to.
+    pub fn identity_of(pod: &Value) -> Option<(u32, u32)> {
+        let form = pod["metadata"]["annotations"][FORM].as_str()?;
+        let (parameter, run) = form.split_once(' ')?;
+        Some((parameter.parse().ok()?, run.parse().ok()?))
+    }
+
     /// What its program does.
     pub const fn script(&self) -> Script {
         match self.parameter % SCRIPTS {
@@ -57,7 +73,9 @@ impl Experiment {
             1 => Script::Fails,
             2 => Script::FailsOnce,
             3 => Script::Stays,
-            _ => Script::EndsAnyway,
+            4 => Script::EndsAnyway,
+            5 => Script::Overstays,
+            _ => Script::NeverStarts,
         }
     }
 
@@ -80,17 +98,27 @@ impl Experiment {
                 "sandbox.berth.dev/run: 4s, sandbox.berth.dev/exit: \"attempt=1,rank=0:1;0\""
             }
             Script::Stays => "sandbox.berth.dev/on-term: \"exit=0,after=1s\"",
+            Script::Overstays => "sandbox.berth.dev/on-term: \"exit=143,after=1s\"",
+            Script::NeverStarts => "sandbox.berth.dev/image: pull-error",
             Script::EndsAnyway => {
                 "sandbox.berth.dev/run: 20s, sandbox.berth.dev/on-term: \"exit=0,after=2s\""
             }
         };
+        let deadline = match self.script() {
+            Script::Overstays => "  maxRuntime: 30s\n",
+            Script::NeverStarts => "  startDeadline: 20s\n",
+            _ => "",
+        };
         let broken = if self.broken { "  nonsense: 1\n" } else { "" };
         format!(
             "apiVersion: berth.dev/v1alpha1\nkind: Experiment\n\
-             metadata: {{name: {name}, annotations: {{{script}}}}}\nspec:\n  queue: vision\n  \
+             metadata: {{name: {name}, annotations: {{{script}, {FORM}: \"{} {}\"}}}}\n\
+             spec:\n  queue: vision\n  \
              entrypoint: [python, train.py]\n  maxRestarts: 1\n  \
              resources: {{slotsPerTrial: {}}}\n  hyperparameters: {{p: {}}}\n  run: {}\n  \
-             state: {}\n{broken}",
+             state: {}\n{deadline}{broken}",
+            self.parameter,
+            self.run,
             self.slots(),
             self.parameter,
             self.run,
@@ -103,7 +131,7 @@ impl Experiment {
         match (self.state, self.script()) {
             ("paused", _) => &["Paused", "Completed", "Failed", "Canceled"],
             ("canceled", _) => &["Canceled", "Completed", "Failed"],
-            (_, Script::Fails) => &["Failed", "Canceled"],
+            (_, Script::Fails | Script::Overstays | Script::NeverStarts) => &["Failed", "Canceled"],
             (_, Script::Stays) => &["Running", "Canceled"],
             _ => &["Completed", "Canceled"],
         }

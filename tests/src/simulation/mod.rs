@@ -23,6 +23,7 @@ mod pending;
 mod planted;
 mod random;
 mod repository;
+mod rules;
 mod shrink;
 mod stage;
 mod story;

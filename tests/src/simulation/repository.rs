@@ -12,6 +12,7 @@ use berth_core::reconciler::CommitFacts;
 use super::branch::commit_id;
 use super::experiment::Experiment;
 use super::random::Random;
+use super::rules::Rules;
 
 /// Which file holds which experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +29,7 @@ enum Layout {
 #[derive(Debug, Clone)]
 struct State {
     experiments: BTreeMap<String, Experiment>,
-    layer: u32,
+    rules: Rules,
     layout: Layout,
     /// This file cannot be parsed.
     torn: Option<String>,
@@ -60,7 +61,7 @@ impl Repository {
         let mut new = Self {
             state: State {
                 experiments: BTreeMap::from([("e0".into(), Experiment::new(0))]),
-                layer: 0,
+                rules: Rules::default(),
                 layout: Layout::Apart,
                 torn: None,
             },
@@ -79,12 +80,18 @@ impl Repository {
         self.tip
     }
 
-    /// The experiments at the tip, by name; those in a torn file count as broken.
+    /// What the documents beside the experiments say at the tip.
+    pub fn rules(&self) -> &Rules {
+        &self.state.rules
+    }
+
+    /// The experiments at the tip, by name; those that cannot be judged count as broken.
     pub fn experiments(&self) -> BTreeMap<String, Experiment> {
         let state = &self.state;
         let mut all = state.experiments.clone();
         for (name, one) in &mut all {
             one.broken |= state.torn.as_ref() == Some(&state.layout.path(name));
+            one.broken |= !state.rules.are_sound();
         }
         all
     }
@@ -105,12 +112,12 @@ impl Repository {
     /// Somebody changes something.
     pub fn change(&mut self, random: &mut Random) -> String {
         let name = format!("e{}", random.below(5));
-        let said = match random.below(12) {
+        let said = match random.below(13) {
             0 => self.move_documents(random),
             1 => self.tear(&name),
-            2 => {
-                self.state.layer += 1;
-                format!("layer {}", self.state.layer)
+            2 | 3 => {
+                self.state.rules.change(random);
+                self.state.rules.to_string()
             }
             _ => self.change_one(&name, random),
         };
@@ -119,7 +126,7 @@ impl Repository {
     }
 
     fn change_one(&mut self, name: &str, random: &mut Random) -> String {
-        let parameter = u32::try_from(random.below(25)).unwrap_or(0);
+        let parameter = u32::try_from(random.below(35)).unwrap_or(0);
         let Some(one) = self.state.experiments.get_mut(name) else {
             let new = Experiment::new(parameter);
             let said = format!("add {name}: {new}");
@@ -161,6 +168,7 @@ impl Repository {
     /// The last commit of a story: nothing is broken, everything is allowed.
     pub fn settle(&mut self) {
         self.state.torn = None;
+        self.state.rules.settle();
         for one in self.state.experiments.values_mut() {
             one.broken = false;
         }
@@ -280,9 +288,7 @@ impl State {
         if let Some(file) = self.torn.as_ref().and_then(|path| files.get_mut(path)) {
             file.push_str("spec: [torn\n");
         }
-        files.insert("cluster.yaml".into(), CLUSTER.into());
-        files.insert("queue.yaml".into(), QUEUE.into());
-        files.insert("defaults.yaml".into(), defaults(self.layer));
+        files.extend(self.rules.files());
         files
     }
 }
@@ -294,28 +300,3 @@ fn blob(bytes: &[u8]) -> BlobId {
     id.copy_from_slice(&writer.finish().as_bytes()[..20]);
     BlobId::from_bytes(id)
 }
-
-fn defaults(layer: u32) -> String {
-    format!(
-        "apiVersion: berth.dev/v1alpha1\nkind: PodDefaults\nmetadata: {{name: standard}}\nspec:\n  \
-         gpu: {{metadata: {{labels: {{layer: l{layer}}}}}}}\n  \
-         cpu: {{metadata: {{labels: {{layer: l{layer}}}}}}}\n"
-    )
-}
-
-const CLUSTER: &str = "apiVersion: berth.dev/v1alpha1
-kind: Cluster
-metadata: {name: lab}
-spec:
-  namespace: berth
-  maxSlotsPerPod: 8
-  podDefaults: standard
-  images: {cpu: train:cpu, gpu: train:gpu}
-  keepFinishedPods: 1m
-  prune: {maxDeletions: 2}
-";
-const QUEUE: &str = "apiVersion: berth.dev/v1alpha1
-kind: Queue
-metadata: {name: vision}
-spec: {cluster: lab, namespace: vision, quota: 96}
-";

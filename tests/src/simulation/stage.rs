@@ -111,6 +111,9 @@ impl Stage {
         match random.below(1000) {
             0..16 => {
                 let said = self.repository.change(random);
+                if self.repository.rules().hurries() {
+                    self.world.excuse.get_or_insert(Excuse::Hurried);
+                }
                 self.world.say(|| format!("commit: {said}"));
             }
             16..18 => {
@@ -194,7 +197,10 @@ impl Stage {
         unproven.extend(self.repository.asked());
         self.gone.extend(self.repository.withdrawn().cloned());
         let clear = |daemon: &Daemon| daemon.sees_everything(&self.world);
-        self.doubts = self.reanchors || !self.daemons.iter().any(clear);
+        // What was looked at and not kept is doubted again by the next life.
+        let ledger = self.world.branch.read();
+        let kept = ledger.is_ok_and(|ledger| !ledger.progress.hidden);
+        self.doubts = self.reanchors || !kept || !self.daemons.iter().any(clear);
     }
 
     /// One more life begins.

@@ -71,6 +71,12 @@ impl Truth {
         }
     }
 
+    /// Whether somebody took the finalizer off a pod of this experiment.
+    pub fn freed_of(&self, experiment: &str) -> bool {
+        let start = format!("{experiment}-");
+        self.freed.values().any(|name| name.starts_with(&start))
+    }
+
     /// The history was lost for good: what came before can be proven by nobody.
     pub fn forget(&mut self) {
         let ended = std::mem::take(&mut self.ended).into_keys();
@@ -87,8 +93,14 @@ impl World {
                 continue;
             }
             let ledger = unit(&ended.experiment).and_then(|unit| self.branch.ledger(&unit));
-            if !ledger.is_some_and(|ledger| tells(&ledger, uid, ended)) {
-                missing.push(format!("the ledger lacks the end of {ended:?} ({uid})"));
+            if !ledger.as_ref().is_some_and(|it| tells(it, uid, ended)) {
+                let runs = ledger.iter().flat_map(|ledger| &ledger.runs);
+                let runs: Vec<_> = runs
+                    .filter(|run| run.identity.short() == ended.run)
+                    .collect();
+                missing.push(format!(
+                    "the ledger lacks the end of {ended:?} ({uid}); it has {runs:?}"
+                ));
             }
         }
         for words in missing {

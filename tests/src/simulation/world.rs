@@ -22,6 +22,8 @@ const LEASE: i64 = 15_000;
 pub enum Excuse {
     /// The state branch was rolled back.
     RolledBack,
+    /// A queue gave gangs little time to find their places.
+    Hurried,
     /// A clock was an hour off: deadlines were over at once, and may have counted as failures.
     HourOff,
 }

@@ -32,7 +32,7 @@ pub struct View<'a> {
     /// Our objects of this unit, sorted by key.
     pub objects: &'a [&'a Fact],
     /// The watches of the unit's namespace are complete: what is not in `objects` is not there,
-    /// but for what `expected` says.
+    /// but for what `unheard` says.
     pub complete: bool,
     /// What of the unit's namespace the server does not let us see, in its words: the view stays
     /// incomplete until somebody grants the right.
@@ -41,9 +41,9 @@ pub struct View<'a> {
     pub grant: &'a dyn Fn(&AttemptKey) -> Option<Grant>,
     /// What is known of a node.
     pub node: &'a dyn Fn(&str) -> NodeState,
-    /// A create was given out or answered, and the object was not seen gone: it may exist though
-    /// the watch does not show it.
-    pub expected: &'a dyn Fn(&ObjectKey) -> bool,
+    /// A pod of the unit whose create is not answered, or whose answer was lost: it may exist
+    /// though the watch does not show it, of whatever attempt it is.
+    pub unheard: Option<&'a ObjectKey>,
     /// The server refused to create this object, in its words.
     pub refused: &'a dyn Fn(&ObjectKey) -> Option<String>,
     /// The recipe of an object as it was worked out before from this very unit.

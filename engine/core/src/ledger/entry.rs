@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::ids::{BlobId, CommitId, Digest, Name, Timestamp};
+use crate::ids::{BlobId, CommitId, Digest, Name, Timestamp, Uid};
 use crate::observed::PodEnd;
 
 /// The form of a document that was applied last.
@@ -33,6 +33,17 @@ pub struct UnitLedger {
     /// Its runs, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<Run>,
+}
+
+impl UnitLedger {
+    /// How the pod of this uid ended, if that is recorded.
+    pub fn end_of(&self, pod: &Uid) -> Option<&PodEnd> {
+        let trials = self.runs.iter().flat_map(|run| &run.trials);
+        let attempts = trials.flat_map(|trial| &trial.attempts);
+        let mut ranks = attempts.flat_map(|attempt| &attempt.ranks);
+        let record = ranks.find(|record| record.uid.as_deref() == Some(&*pod.0))?;
+        record.end.as_ref()
+    }
 }
 
 /// How far a run is.

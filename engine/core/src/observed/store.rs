@@ -38,8 +38,8 @@ pub enum Touched {
 /// A create of which it is not known whether it was carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Sent {
-    /// It is not answered yet.
-    UnderWay,
+    /// It is not answered yet; it is this unit's.
+    UnderWay(UnitId),
     /// Its answer was lost then; it was this unit's.
     Lost(Timestamp, UnitId),
 }
@@ -118,6 +118,13 @@ impl Observed {
         }
     }
 
+    /// Nothing is completely seen any more, until each watch has listed again.
+    pub fn doubt(&mut self) {
+        for stand in self.stands.values_mut() {
+            stand.coverage = Coverage::Incomplete;
+        }
+    }
+
     /// Takes in the object that an answer to one of our own calls carried.
     pub fn learned(&mut self, fact: Fact) -> Vec<Touched> {
         let stand = self
@@ -145,9 +152,9 @@ impl Observed {
     }
 
     /// A create was given out: until it is answered nothing is known of the object's absence.
-    pub fn create_given(&mut self, key: &ObjectKey) {
+    pub fn create_given(&mut self, key: &ObjectKey, unit: &UnitId) {
         let sent = self.outstanding.entry(key.clone());
-        sent.or_insert(Sent::UnderWay);
+        sent.or_insert_with(|| Sent::UnderWay(unit.clone()));
     }
 
     /// The create was answered for certain: it exists (and was told), or was not carried out.
@@ -165,7 +172,7 @@ impl Observed {
     /// A create that was repeated was certainly not carried out this time: it is settled unless an
     /// earlier answer was lost.
     pub fn create_not_done(&mut self, key: &ObjectKey) {
-        if self.outstanding.get(key) == Some(&Sent::UnderWay) {
+        if matches!(self.outstanding.get(key), Some(Sent::UnderWay(_))) {
             self.outstanding.remove(key);
         }
     }
@@ -177,7 +184,7 @@ impl Observed {
             Sent::Lost(at, unit) if now.since(*at) >= SETTLES && self.covers(key) => {
                 Some((key.clone(), unit.clone()))
             }
-            Sent::Lost(..) | Sent::UnderWay => None,
+            Sent::Lost(..) | Sent::UnderWay(_) => None,
         };
         let settled: Vec<(ObjectKey, UnitId)> = self.outstanding.iter().filter_map(old).collect();
         for (key, _) in &settled {
@@ -190,7 +197,7 @@ impl Observed {
     pub fn settles(&self) -> Option<Timestamp> {
         let lost = self.outstanding.values().filter_map(|sent| match sent {
             Sent::Lost(at, _) => Some(at.plus(SETTLES)),
-            Sent::UnderWay => None,
+            Sent::UnderWay(_) => None,
         });
         lost.min()
     }
@@ -198,6 +205,15 @@ impl Observed {
     /// Whether a create of this key is not answered yet, or its answer was lost.
     pub fn outstanding(&self, key: &ObjectKey) -> bool {
         self.outstanding.contains_key(key)
+    }
+
+    /// A pod of this unit that may exist though no watch shows it: its create is not answered yet,
+    /// or its answer was lost.
+    pub fn unheard(&self, unit: &UnitId) -> Option<&ObjectKey> {
+        let of_unit = |(key, sent): &(&ObjectKey, &Sent)| match sent {
+            Sent::UnderWay(of) | Sent::Lost(_, of) => key.kind == ObjectKind::Pod && of == unit,
+        };
+        self.outstanding.iter().find(of_unit).map(|(key, _)| key)
     }
 
     /// The proof that the object does not exist: the view is complete, it is not in it, and no

@@ -58,13 +58,15 @@ fn absence_is_proven_only_by_a_complete_view_without_a_create_on_its_way() {
     assert!(observed.absent(&key("a")).is_none(), "the listing goes on");
     observed.watch(&watch(), complete(5));
     assert!(observed.absent(&key("a")).is_some());
-    observed.create_given(&key("a"));
+    let unit: crate::ids::UnitId = "Experiment/vision/a".parse().unwrap();
+    let other: crate::ids::UnitId = "Experiment/vision/b".parse().unwrap();
+    observed.create_given(&key("a"), &unit);
     assert!(
         observed.absent(&key("a")).is_none(),
         "a create is on its way"
     );
-    let unit: crate::ids::UnitId = "Experiment/vision/a".parse().unwrap();
-    let other: crate::ids::UnitId = "Experiment/vision/b".parse().unwrap();
+    assert_eq!(observed.unheard(&unit), Some(&key("a")));
+    assert_eq!(observed.unheard(&other), None);
     let at = Timestamp::from_millis;
     let settles = observed.create_unknown(&key("a"), &unit, at(0));
     assert_eq!(settles, at(75_000));
@@ -74,7 +76,16 @@ fn absence_is_proven_only_by_a_complete_view_without_a_create_on_its_way() {
     assert!(observed.absent(&key("a")).is_none(), "its answer was lost");
     assert_eq!(observed.settle(at(60_000)), []);
     assert!(observed.absent(&key("a")).is_none(), "it may still arrive");
-    assert_eq!(observed.settle(at(75_000)), [unit]);
+    assert_eq!(observed.unheard(&unit), Some(&key("a")));
+    assert_eq!(observed.settle(at(75_000)), [unit.clone()]);
+    assert_eq!(observed.unheard(&unit), None);
+    assert!(observed.absent(&key("a")).is_some());
+    observed.doubt();
+    assert!(
+        observed.absent(&key("a")).is_none(),
+        "it is to be listed again"
+    );
+    observed.watch(&watch(), complete(5));
     assert!(observed.absent(&key("a")).is_some());
     assert_eq!(observed.settle(at(77_000)), [other]);
     observed.watch(&watch(), WatchEvent::Unreadable("forbidden".into()));

@@ -58,6 +58,8 @@ impl Reconciler {
         let led = self.role.as_ref().is_none_or(leads);
         if leads(&role) && !led {
             self.outside.stale = true;
+            self.observed.doubt();
+            self.tenure += 1;
         }
         self.role = Some(role);
     }
@@ -82,6 +84,7 @@ impl Reconciler {
     fn snapshot(&mut self, now: Timestamp, desired: &Arc<Desired>) {
         self.lineage.tell(desired.commit());
         self.stay(&desired.cluster().spec.namespace);
+        let was_suspended = self.suspended();
         let old = self.desired.replace(Arc::clone(desired));
         for (before, unit) in desired.differences(old.as_deref()) {
             match (before, unit) {
@@ -93,7 +96,9 @@ impl Reconciler {
         self.dirty.extend(desired.frozen().keys().cloned());
         if let Some(old) = &old {
             self.dirty.extend(old.frozen().keys().cloned());
-        } else {
+        }
+        // What stood still goes on: also that of documents that are gone.
+        if old.is_none() || was_suspended != self.suspended() {
             self.dirty.extend(self.units.keys().cloned());
         }
         self.doubt();

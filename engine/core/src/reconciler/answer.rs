@@ -298,7 +298,7 @@ impl Reconciler {
         }
     }
 
-    fn fine(&mut self, unit: &UnitId, key: &ObjectKey) {
+    pub(super) fn fine(&mut self, unit: &UnitId, key: &ObjectKey) {
         self.retries.remove(key);
         let state = self.units.entry(unit.clone()).or_default();
         if state.trouble.remove(key).is_some() {

@@ -98,9 +98,22 @@ impl Reconciler {
         if fact.hold {
             return self.look_at_held(id, recipe);
         }
-        match recipe.upkeep {
+        let effect = match recipe.upkeep {
             Upkeep::Frozen => self.inspect(id, recipe),
             Upkeep::Converged => self.converge(id, recipe, now),
+        };
+        if effect.is_none() && !self.backs_off(key, now) {
+            self.found_fine(id, key, now);
+        }
+        effect
+    }
+
+    /// What was refused on an object is of no account once it is as it should be: it may be wanted
+    /// again after its deletion was refused.
+    fn found_fine(&mut self, id: &UnitId, key: &ObjectKey, now: Timestamp) {
+        if self.retries.contains_key(key) {
+            self.fine(id, key);
+            self.wake(id, now);
         }
     }
 
@@ -159,7 +172,7 @@ impl Reconciler {
             return None;
         }
         let body = self.body_of(id, recipe, None, None)?;
-        self.observed.create_given(&recipe.key);
+        self.observed.create_given(&recipe.key, id);
         let why = format!("{id} should have it and it does not exist");
         let what = What::Create {
             key: recipe.key.clone(),

@@ -101,7 +101,7 @@ impl Reconciler {
             unreadable: namespace.and_then(|own| self.unreadable(own)),
             grant: &|attempt: &AttemptKey| grants.and_then(|all| all.get(attempt)).cloned(),
             node: &|name: &str| node_state(&self.observed, name),
-            expected: &|key: &ObjectKey| self.observed.outstanding(key),
+            unheard: self.observed.unheard(id),
             refused: &|key: &ObjectKey| self.retries.get(key).and_then(|retry| retry.words.clone()),
             made,
         };
@@ -212,6 +212,13 @@ impl Reconciler {
                 self.sequence += 1;
             }
             let revision = state.known.as_ref().map_or(1, |known| known.revision + 1);
+            // An outcome that is corrected is durable only as it is now.
+            let is_corrected = |pod: &ObjectKey| {
+                let uid = self.observed.get(pod).map(|fact| &fact.uid);
+                let end = |of: Option<&UnitLedger>| of.and_then(|it| it.end_of(uid?).cloned());
+                end(before) != end(Some(&ledger))
+            };
+            state.outcomes.retain(|pod, _| !is_corrected(pod));
             state.known = Some(Known { revision, ledger });
         }
         let revision = state.known.as_ref().map_or(0, |known| known.revision);

@@ -60,6 +60,7 @@ pub struct Reconciler {
     /// The snapshot names another namespace than that.
     pub(super) moved: Option<Halt>,
     pub(super) role: Option<Role>,
+    pub(super) tenure: u64,
     pub(super) units: BTreeMap<UnitId, UnitState>,
     pub(super) dirty: BTreeSet<UnitId>,
     pub(super) todo: BTreeSet<UnitId>,
@@ -114,6 +115,7 @@ impl Reconciler {
             home: None,
             moved: None,
             role: None,
+            tenure: 0,
             units: BTreeMap::new(),
             dirty: BTreeSet::new(),
             todo: BTreeSet::new(),
@@ -142,6 +144,13 @@ impl Reconciler {
             sequence: 1,
             counters: Counters::default(),
         }
+    }
+
+    /// Counts how often the Lease was won back. Watches that were opened before the last time may
+    /// lag behind what another writer did meanwhile: they are closed, nothing more of them is fed,
+    /// and all are opened anew, which list again.
+    pub fn tenure(&self) -> u64 {
+        self.tenure
     }
 
     /// The watches that are needed now; none until it is known who we are in the cluster.

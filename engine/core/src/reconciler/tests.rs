@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::{
-    Anchor, Effect, FieldDrift, Identity, Input, Options, Outcome, Reconciler, Role, WatchEvent,
-    WatchKey, What,
+    Anchor, Effect, FieldDrift, Identity, Input, Options, Outcome, Reconciler, Role, ServerWords,
+    WatchEvent, WatchKey, What,
 };
 use crate::desired::Desired;
 use crate::desired::fixture::{Repository, experiment};
@@ -29,6 +29,8 @@ struct World {
     version: u64,
     /// What was done to the cluster, such as `create Pod vision/a`.
     done: Vec<String>,
+    nodes: Vec<&'static str>,
+    refuses_deletes: bool,
 }
 
 impl World {
@@ -42,6 +44,8 @@ impl World {
             now: Timestamp::from_millis(1_000_000_000),
             version: 1,
             done: Vec::new(),
+            nodes: vec!["n1", "n2"],
+            refuses_deletes: false,
         };
         world.start(desired);
         world
@@ -51,6 +55,19 @@ impl World {
     fn start(&mut self, desired: &Desired) {
         self.reconciler = Reconciler::new(Options::new(Name::new("lab").unwrap()));
         self.done.clear();
+        for input in [self.leads(), Input::Snapshot(Arc::new(desired.clone()))] {
+            self.reconciler.input(self.now, input);
+        }
+        self.read_outside();
+        self.settle();
+    }
+
+    fn leads(&self) -> Input {
+        let until = self.now.plus(Duration::from_hours(100));
+        Input::Role(Role::Leader { until })
+    }
+
+    fn read_outside(&mut self) {
         let files: Vec<_> = self.branch.clone().into_iter().collect();
         let tip = (self.commits > 0).then(|| CommitId::from_bytes([self.commits; 20]));
         let identity = Identity {
@@ -65,10 +82,7 @@ impl World {
             uid: Uid("anchor".into()),
             version: ResourceVersion(1),
         };
-        let until = self.now.plus(Duration::from_hours(100));
         for input in [
-            Input::Role(Role::Leader { until }),
-            Input::Snapshot(Arc::new(desired.clone())),
             Input::Identity {
                 cluster_uid: "u".into(),
                 anchor: Some(anchor),
@@ -83,7 +97,6 @@ impl World {
         ] {
             self.reconciler.input(self.now, input);
         }
-        self.settle();
     }
 
     fn listed(&mut self) {
@@ -91,7 +104,7 @@ impl World {
         for key in watches {
             let mut events = vec![WatchEvent::Started];
             match &key {
-                WatchKey::Nodes => events.extend(["n1", "n2"].map(node)),
+                WatchKey::Nodes => events.extend(self.nodes.iter().map(|name| node(name))),
                 WatchKey::Ours(kind, namespace) => {
                     let ours = self.objects.iter();
                     let ours =
@@ -112,18 +125,23 @@ impl World {
     fn settle(&mut self) {
         self.listed();
         for _ in 0..100 {
-            self.now = self.now.plus(Duration::from_secs(1));
-            let effects = self.reconciler.step(self.now);
-            if effects.is_empty() && self.reconciler.due().is_none_or(|due| due > self.now) {
+            if !self.turn() && self.reconciler.due().is_none_or(|due| due > self.now) {
                 return;
-            }
-            for effect in effects {
-                let outcome = self.carry(&effect);
-                self.reconciler
-                    .input(self.now, Input::Done(effect.id, outcome));
             }
         }
         panic!("it does not come to rest: {:?}", self.done);
+    }
+
+    /// One step, a second later; true if something was to be done.
+    fn turn(&mut self) -> bool {
+        self.now = self.now.plus(Duration::from_secs(1));
+        let effects = self.reconciler.step(self.now);
+        for effect in &effects {
+            let outcome = self.carry(effect);
+            self.reconciler
+                .input(self.now, Input::Done(effect.id, outcome));
+        }
+        !effects.is_empty()
     }
 
     fn carry(&mut self, effect: &Effect) -> Outcome {
@@ -153,6 +171,11 @@ impl World {
                 let fact = fact(&self.objects[key], "i").unwrap();
                 Outcome::Compared(vec![field], Box::new(fact))
             }
+            What::Delete { .. } if self.refuses_deletes => Outcome::Refused(ServerWords {
+                code: 403,
+                reason: "Forbidden".into(),
+                message: "no right to delete".into(),
+            }),
             What::Delete { key, .. } => {
                 self.done.push(format!("delete {key}"));
                 self.objects.remove(key);
@@ -174,7 +197,10 @@ impl World {
             }
             What::Keep { .. } => Outcome::Kept(ResourceVersion(self.version)),
             What::Tell { .. } => Outcome::Done(None),
-            What::Reload => panic!("there is no other writer"),
+            What::Reload => {
+                self.read_outside();
+                Outcome::Done(None)
+            }
         }
     }
 
@@ -336,4 +362,59 @@ fn an_upgrade_that_renders_differently_restarts_nothing_and_updates_once() {
     assert_eq!(world.status().0, "Running");
     world.start(&desired);
     assert_eq!(world.done, [] as [&str; 0]);
+}
+
+/// A daemon that was killed left a Service; the next one has no room for the attempt yet, and may not
+/// delete it. Once there is room it is wanted, and nothing is refused any more.
+#[test]
+fn a_refused_deletion_is_forgotten_once_the_object_is_wanted_again() {
+    let (mut repository, mut world) = running();
+    world
+        .objects
+        .retain(|key, _| key.kind == ObjectKind::Service);
+    world.branch.clear();
+    world.commits = 0;
+    (world.nodes, world.refuses_deletes) = (Vec::new(), true);
+    world.start(&repository.load().unwrap());
+    let (_, words) = world.status();
+    assert!(words.contains("no right to delete"), "{words}");
+
+    world.nodes = vec!["n1", "n2"];
+    world.now = world.now.plus(Duration::from_hours(1));
+    world.settle();
+    for (pod, node) in world.of(ObjectKind::Pod).iter().zip(["n1", "n2"]) {
+        world.change(pod, runs_on(node));
+    }
+    assert_eq!(world.status(), ("Running".to_owned(), String::new()));
+}
+
+/// Another daemon may have written while this one did not hold the Lease, and its watches may lag:
+/// it lists again before it makes anything.
+#[test]
+fn whoever_wins_the_lease_back_lists_again_first() {
+    let (mut repository, mut world) = running();
+    let tenure = world.reconciler.tenure();
+    let follower = Input::Role(Role::Follower { holder: "b".into() });
+    for role in [follower, world.leads()] {
+        world.reconciler.input(world.now, role);
+    }
+    assert_eq!(world.reconciler.tenure(), tenure + 1);
+    assert!(!world.reconciler.ready());
+    repository.put(
+        "b.yaml",
+        &experiment("b", "  resources: {slotsPerTrial: 0}\n"),
+    );
+    let desired = repository.load().unwrap();
+    world
+        .reconciler
+        .input(world.now, Input::Snapshot(Arc::new(desired)));
+    assert!(world.turn(), "the branch is read again");
+    world.turn();
+    assert_eq!(world.done, [] as [&str; 0], "nothing was listed yet");
+    world.settle();
+    assert!(
+        world.done.iter().any(|it| it.starts_with("create Pod")),
+        "{:?}",
+        world.done
+    );
 }

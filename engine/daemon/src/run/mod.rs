@@ -175,6 +175,7 @@ async fn turn(
         patience: Patience::default(),
         seed,
         watching: None,
+        tenure: 0,
         held: BTreeSet::new(),
         flights: JoinSet::new(),
     };

@@ -165,8 +165,8 @@ fn observe(attempt: &mut Attempt, live: &LivePod, view: &View, last_words: bool)
         at
     });
     let record = &mut attempt.ranks[index];
-    if record.end.is_none()
-        && let Some(end) = outcome(live, view)
+    if let Some(end) = outcome(live, view)
+        && record.end.as_ref().is_none_or(|old| is_better(&end, old))
     {
         record.end = Some(PodEnd {
             last_words: end.last_words.filter(|_| last_words),
@@ -198,6 +198,11 @@ fn outcome(live: &LivePod, view: &View) -> Option<PodEnd> {
         Some(node) if (view.node)(node) == NodeState::Gone => Some(never("NodeLost")),
         Some(_) => None,
     }
+}
+
+/// A kubelet may report after all, though its node was gone for a while.
+fn is_better(end: &PodEnd, old: &PodEnd) -> bool {
+    old.exit_code.is_none() && end.exit_code.is_some()
 }
 
 fn mark_vanished(ledger: &mut UnitLedger, pods: &[LivePod]) {

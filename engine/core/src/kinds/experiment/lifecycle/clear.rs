@@ -1,28 +1,24 @@
 //! Whether anything of earlier attempts may still run.
 
 use super::{LivePod, is_recorded};
-use crate::ids::Name;
+use crate::ids::ObjectKey;
 use crate::kinds::experiment::OnLostNode;
-use crate::kinds::experiment::names::TrialName;
 use crate::kinds::{NodeState, View};
 use crate::ledger::UnitLedger;
 
 /// What keeps the next attempt from starting: a pod of any earlier one that is not terminal and
 /// recorded, not gone, and not on a node that is gone. `OnLostNode::Overlap` lets nodes that do
-/// not answer pass. The pods' names are those of `experiment`, in `namespace` where
-/// the ledger does not say.
+/// not answer pass.
 pub fn blocked(
     ledger: &UnitLedger,
     pods: &[LivePod],
     view: &View,
     on_lost_node: OnLostNode,
-    namespace: &Name,
-    experiment: &Name,
 ) -> Option<String> {
     pods.iter()
         .filter(|live| !is_recorded(ledger, live))
         .find_map(|live| still_there(live, view, on_lost_node))
-        .or_else(|| may_appear(ledger, view, namespace, experiment))
+        .or_else(|| view.unheard.map(may_appear))
 }
 
 fn still_there(live: &LivePod, view: &View, on_lost_node: OnLostNode) -> Option<String> {
@@ -39,33 +35,7 @@ fn still_there(live: &LivePod, view: &View, on_lost_node: OnLostNode) -> Option<
     }
 }
 
-/// A pod that was given out and not seen yet.
-fn may_appear(
-    ledger: &UnitLedger,
-    view: &View,
-    namespace: &Name,
-    experiment: &Name,
-) -> Option<String> {
-    ledger.runs.iter().find_map(|run| {
-        let trial = run.trials.last()?;
-        let attempt = trial.attempts.last()?;
-        let short = run.identity.short();
-        let names = TrialName {
-            namespace: attempt.namespace.as_ref().unwrap_or(namespace),
-            experiment,
-            run: &short,
-            trial: trial.number,
-        };
-        let seen = |rank: &u32| attempt.ranks.iter().any(|it| it.rank == *rank);
-        (0..attempt.pods)
-            .filter(|rank| !seen(rank))
-            .map(|rank| names.pod(attempt.number, rank))
-            .find(|key| (view.expected)(key))
-            .map(|key| {
-                format!(
-                    "news of the pod {}, which may just have been made",
-                    key.name
-                )
-            })
-    })
+fn may_appear(pod: &ObjectKey) -> String {
+    let name = &pod.name;
+    format!("news of the pod {name}, which may just have been made")
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::World;
+use crate::kinds::NodeState;
 use crate::ledger::{AttemptResult, RunState};
 
 #[test]
@@ -107,4 +108,20 @@ fn a_document_and_a_ledger_that_are_both_gone_leave_their_outcomes() {
     world.settle().obey().settle();
     assert_eq!(world.live().len(), 0);
     assert_eq!(world.attempt().ranks.len(), 2);
+}
+
+/// A kubelet may report after all, though its node was gone: what it says takes the place of what
+/// was presumed.
+#[test]
+fn a_late_report_takes_the_place_of_a_presumed_end() {
+    let mut world = World::new(&json!({}));
+    world.settle().run().settle();
+    world.edit(&json!({"state": "paused"}));
+    world.settle();
+    world.nodes.insert("node-0".into(), NodeState::Gone);
+    world.step();
+    let recorded = |world: &World| world.attempt().ranks[0].end.clone().unwrap();
+    assert_eq!(recorded(&world).reason, "NodeLost");
+    world.exit(0, 137).step();
+    assert_eq!(recorded(&world).exit_code, Some(137));
 }

@@ -27,7 +27,7 @@ pub struct World {
     pub unreadable: Option<String>,
     pub granted: bool,
     pub refused: Option<String>,
-    pub expected: BTreeSet<ObjectKey>,
+    pub unheard: Option<ObjectKey>,
     pub last: Want,
     /// Pods that went away though nobody had kept how they ended.
     pub lost: Vec<String>,
@@ -55,7 +55,7 @@ impl World {
             unreadable: None,
             granted: true,
             refused: None,
-            expected: BTreeSet::new(),
+            unheard: None,
             last: Want::default(),
             lost: Vec::new(),
             name: Name::new("lab").unwrap(),
@@ -83,7 +83,6 @@ impl World {
             Some(if self.granted { Grant::Granted } else { waits })
         };
         let node = |name: &str| self.nodes.get(name).copied().unwrap_or(NodeState::Live);
-        let expected = |key: &ObjectKey| self.expected.contains(key);
         let refused = |_: &ObjectKey| self.refused.clone();
         let view = View {
             instance: "i",
@@ -95,7 +94,7 @@ impl World {
             unreadable: self.unreadable.clone(),
             grant: &grant,
             node: &node,
-            expected: &expected,
+            unheard: self.unheard.as_ref(),
             refused: &refused,
             made: &|_| None,
         };
@@ -158,7 +157,7 @@ impl World {
     /// The daemon is killed, and starts again with what was pushed.
     pub fn crash(&mut self) -> &mut Self {
         self.ledger = self.durable.clone();
-        self.expected.clear();
+        self.unheard = None;
         self
     }
 

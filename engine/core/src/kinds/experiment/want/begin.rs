@@ -114,8 +114,6 @@ impl Machine<'_> {
             &self.pods,
             self.view,
             self.document.spec.on_lost_node,
-            self.namespace(),
-            self.document.name(),
         );
         words.map_or(Ok(()), Err)
     }
