@@ -17,13 +17,14 @@ pub mod documents;
 mod names;
 mod proxy;
 mod repository;
+mod scenarios;
 mod scene;
 mod stage;
 mod status;
 mod wake;
 
 pub use binary::{berth, command};
-pub use cluster::{CREATE_PODS, Cluster, On, Right, Wish, built};
+pub use cluster::{CREATE_PODS, Cluster, Of, On, Right, Wish, built};
 pub use daemon::{Daemon, Flags};
 pub use names::Names;
 pub use proxy::{Faults, Proxy, seed};

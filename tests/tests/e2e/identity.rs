@@ -1,7 +1,7 @@
 //! The branch, the cluster or the daemon is not the one that it was.
 
 use berth_tests::e2e::documents::path;
-use berth_tests::e2e::{BRANCH, Daemon, Flags, On, Setting, Stage};
+use berth_tests::e2e::{BRANCH, Daemon, Flags, Of, On, Setting, Stage};
 use serde_json::{Value, json};
 
 /// A stage with one finished experiment and one that runs; the daemon is stopped.
@@ -303,12 +303,12 @@ async fn an_allowed_rewrite_is_known_after_a_restart(on: On) {
     stage.check();
 }
 
-#[tokio::test]
-async fn another_namespace_of_its_own_stops_every_write_until_the_anchor_is_moved() {
-    let mut stage = Stage::usual(On::Sandbox).await;
+async fn another_namespace_of_its_own_stops_every_write_until_the_anchor_is_moved(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.add("bert", 8, "10m", &[]);
     stage.state("bert", "Running").await;
     let (old, new) = (stage.names().own(), stage.names().elsewhere());
+    stage.cluster.grant(&new, Of::Own);
     let say = |namespace: &str| format!("namespace: {namespace}\n");
     let lab = "clusters/lab.yaml";
     stage.repository.replace(lab, &say(&old), &say(&new));
@@ -351,4 +351,5 @@ on_both! {
     a_daemon_that_wakes_late_sends_nothing_that_it_held,
     pods_that_an_older_berth_rendered_otherwise_stay,
     a_rewritten_state_branch_deletes_nothing_until_it_is_allowed,
+    another_namespace_of_its_own_stops_every_write_until_the_anchor_is_moved,
 }

@@ -1,5 +1,6 @@
 //! The daemon's life: how it begins after another one, and how it ends.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use berth_tests::e2e::{BRANCH, CREATE_PODS, Flags, On, Setting, Stage};
@@ -27,9 +28,8 @@ fn holder(stage: &Stage) -> Value {
     stage.cluster.read(&lease(stage))["spec"]["holderIdentity"].clone()
 }
 
-#[tokio::test]
-async fn a_daemon_that_stopped_every_write_ends_soon() {
-    let mut stage = Stage::usual(On::Sandbox).await;
+async fn a_daemon_that_stopped_every_write_ends_soon(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.add("one", 1, "20ms", &[]);
     stage.state("one", "Completed").await;
     stage.repository.git(&["branch", "-D", BRANCH]);
@@ -39,9 +39,8 @@ async fn a_daemon_that_stopped_every_write_ends_soon() {
     assert_eq!(holder(&stage), "");
 }
 
-#[tokio::test]
-async fn a_daemon_at_work_ends_soon_and_has_recorded_what_it_knew() {
-    let mut stage = Stage::usual(On::Sandbox).await;
+async fn a_daemon_at_work_ends_soon_and_has_recorded_what_it_knew(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.add("one", 8, "10m", &[]);
     stage
         .until("it runs", |scene| scene.running("one").len() == 1)
@@ -57,11 +56,10 @@ async fn a_daemon_at_work_ends_soon_and_has_recorded_what_it_knew() {
     assert_eq!(named.as_str(), stage.scene.status.tip.as_deref());
 }
 
-#[tokio::test]
-async fn asked_to_end_at_its_first_moment_it_ends_well() {
+async fn asked_to_end_at_its_first_moment_it_ends_well(on: On) {
     let mut stage = Stage::build(Setting {
         daemon: false,
-        ..Setting::usual(On::Sandbox)
+        ..Setting::usual(on)
     })
     .await;
     for _ in 0..5 {
@@ -78,11 +76,10 @@ async fn silence() -> (TcpListener, String) {
     (listener, address)
 }
 
-#[tokio::test]
-async fn a_git_server_that_hangs_holds_no_end_up() {
+async fn a_git_server_that_hangs_holds_no_end_up(on: On) {
     let mut stage = Stage::build(Setting {
         daemon: false,
-        ..Setting::usual(On::Sandbox)
+        ..Setting::usual(on)
     })
     .await;
     let (listener, address) = silence().await;
@@ -99,20 +96,25 @@ async fn a_git_server_that_hangs_holds_no_end_up() {
     assert!(closed.await.is_ok(), "git goes on");
 }
 
-#[tokio::test]
-async fn an_api_server_that_hangs_holds_no_end_up() {
+/// The kubeconfig with another address for its server.
+fn at(address: &str, kubeconfig: &Path) -> String {
+    let text = std::fs::read_to_string(kubeconfig).unwrap();
+    let mut config: Value = serde_saphyr::from_str(&text).unwrap();
+    let server = &mut config["clusters"][0]["cluster"]["server"];
+    let (scheme, _) = server.as_str().unwrap().split_once("://").unwrap();
+    *server = format!("{scheme}://{address}").into();
+    config.to_string()
+}
+
+async fn an_api_server_that_hangs_holds_no_end_up(on: On) {
     let mut stage = Stage::build(Setting {
         daemon: false,
-        ..Setting::usual(On::Sandbox)
+        ..Setting::usual(on)
     })
     .await;
     let (listener, address) = silence().await;
-    let text = std::fs::read_to_string(stage.cluster.kubeconfig()).unwrap();
     let kubeconfig = stage.folder().join("hangs");
-    let (before, rest) = text.split_once("http://").unwrap();
-    let port = rest.find(|it: char| it != ':' && it != '.' && !it.is_ascii_digit());
-    let text = format!("{before}http://{address}{}", &rest[port.unwrap()..]);
-    std::fs::write(&kubeconfig, text).unwrap();
+    std::fs::write(&kubeconfig, at(&address, stage.cluster.kubeconfig())).unwrap();
     let flags = Flags {
         kubeconfig,
         ..stage.flags()
@@ -122,9 +124,8 @@ async fn an_api_server_that_hangs_holds_no_end_up() {
     ends_soon(&mut stage).await;
 }
 
-#[tokio::test]
-async fn after_a_kill_the_next_daemon_does_not_wait_for_the_lease() {
-    let mut stage = Stage::usual(On::Sandbox).await;
+async fn after_a_kill_the_next_daemon_does_not_wait_for_the_lease(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.add("one", 1, "20ms", &[]);
     stage.state("one", "Completed").await;
     stage.kill().await;
@@ -137,9 +138,8 @@ async fn after_a_kill_the_next_daemon_does_not_wait_for_the_lease() {
     stage.check();
 }
 
-#[tokio::test]
-async fn where_a_death_cannot_be_proven_the_lease_runs_out_and_readiness_says_so() {
-    let mut stage = Stage::usual(On::Sandbox).await;
+async fn where_a_death_cannot_be_proven_the_lease_runs_out_and_readiness_says_so(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.add("one", 1, "20ms", &[]);
     stage.state("one", "Completed").await;
     stage.kill().await;
@@ -166,9 +166,8 @@ async fn where_a_death_cannot_be_proven_the_lease_runs_out_and_readiness_says_so
 
 /// Somebody takes the Lease in the middle of a launch: from its next renewal on the daemon writes
 /// nothing, and once the Lease is free again it makes what is missing, and nothing twice.
-#[tokio::test]
-async fn a_lease_lost_in_a_launch_stops_it_and_nothing_is_made_twice() {
-    let mut stage = Stage::usual(On::Sandbox).await;
+async fn a_lease_lost_in_a_launch_stops_it_and_nothing_is_made_twice(on: On) {
+    let mut stage = Stage::usual(on).await;
     stage.add("one", 1, "20ms", &[]);
     stage.state("one", "Completed").await;
     // Services are made, pods are tried again and again.
@@ -204,4 +203,15 @@ async fn a_lease_lost_in_a_launch_stops_it_and_nothing_is_made_twice() {
     }
     stage.state("late", "Completed").await;
     stage.check();
+}
+
+on_both! {
+    a_daemon_that_stopped_every_write_ends_soon,
+    a_daemon_at_work_ends_soon_and_has_recorded_what_it_knew,
+    asked_to_end_at_its_first_moment_it_ends_well,
+    a_git_server_that_hangs_holds_no_end_up,
+    an_api_server_that_hangs_holds_no_end_up,
+    after_a_kill_the_next_daemon_does_not_wait_for_the_lease,
+    where_a_death_cannot_be_proven_the_lease_runs_out_and_readiness_says_so,
+    a_lease_lost_in_a_launch_stops_it_and_nothing_is_made_twice,
 }

@@ -2,7 +2,7 @@
 //! they are enough, every scenario on a real control plane shows, as Berth has no others there.
 
 use berth_cluster::rbac::{CLUSTER, OWN, QUEUE, Rule};
-use berth_tests::e2e::{Daemon, On, Right, Setting, Stage};
+use berth_tests::e2e::{Daemon, Of, On, Right, Setting, Stage};
 
 /// Where the rules of a list are granted.
 #[derive(Clone, Copy)]
@@ -127,14 +127,14 @@ async fn an_experiment_tells_the_right_that_it_waits_for(on: On) {
 }
 
 /// The other queue's namespace has all its rights.
-#[tokio::test]
-async fn what_one_queue_lacks_stops_no_other_one() {
+async fn what_one_queue_lacks_stops_no_other_one(on: On) {
     let mut stage = Stage::build(Setting {
         daemon: false,
-        ..Setting::usual(On::Sandbox)
+        ..Setting::usual(on)
     })
     .await;
     let namespace = stage.names().elsewhere();
+    stage.cluster.grant(&namespace, Of::Queue);
     let queue = format!(
         "apiVersion: berth.dev/v1alpha1\nkind: Queue\nmetadata: {{name: audio}}\n\
          spec: {{cluster: lab, namespace: {namespace}, quota: 8}}\n"
@@ -170,6 +170,7 @@ async fn what_one_queue_lacks_stops_no_other_one() {
 
 on_both! {
     an_experiment_tells_the_right_that_it_waits_for,
+    what_one_queue_lacks_stops_no_other_one,
 }
 
 on_kube_apiserver! {

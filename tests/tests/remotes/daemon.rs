@@ -18,10 +18,10 @@ struct Harbour {
 
 impl Harbour {
     /// Nothing is started yet.
-    async fn new(transport: Transport) -> Self {
+    async fn new(on: On, transport: Transport) -> Self {
         let stage = Stage::build(Setting {
             daemon: false,
-            ..Setting::usual(On::Sandbox)
+            ..Setting::usual(on)
         })
         .await;
         stage.repository.replace(
@@ -38,8 +38,8 @@ impl Harbour {
         }
     }
 
-    async fn started(transport: Transport) -> Self {
-        let mut harbour = Self::new(transport).await;
+    async fn started(on: On, transport: Transport) -> Self {
+        let mut harbour = Self::new(on, transport).await;
         harbour.start();
         harbour
     }
@@ -98,8 +98,8 @@ impl Harbour {
 
 /// Commits become pods become commits. Git is away while one pod fails, another one ends and is
 /// taken away, and a user commits; then it is back.
-async fn story(transport: Transport, away: Weather) {
-    let mut harbour = Harbour::started(transport).await;
+async fn story(on: On, transport: Transport, away: Weather) {
+    let mut harbour = Harbour::started(on, transport).await;
     let stage = &mut harbour.stage;
     stage.add("before", 1, "20ms", &[]);
     stage.state("before", "Completed").await;
@@ -155,20 +155,17 @@ async fn story(transport: Transport, away: Weather) {
     harbour.check();
 }
 
-#[tokio::test]
-async fn over_ssh_nothing_is_lost_while_git_hangs() {
-    story(Transport::Ssh, Weather::HangAfter(0)).await;
+/// Over ssh Git hangs, over https it breaks; side by side, as each waits a minute for Git.
+async fn nothing_is_lost_while_git_is_away(on: On) {
+    tokio::join!(
+        story(on, Transport::Ssh, Weather::HangAfter(0)),
+        story(on, Transport::Https, Weather::ResetAfter(0)),
+    );
 }
 
-#[tokio::test]
-async fn over_https_nothing_is_lost_while_git_breaks() {
-    story(Transport::Https, Weather::ResetAfter(0)).await;
-}
-
-#[tokio::test]
-async fn sigterm_ends_a_daemon_whose_git_hangs() {
+async fn sigterm_ends_a_daemon_whose_git_hangs(on: On) {
     for transport in Transport::ALL {
-        let mut harbour = Harbour::started(transport).await;
+        let mut harbour = Harbour::started(on, transport).await;
         harbour.stage.add("bert", 1, "10m", &[]);
         harbour.stage.state("bert", "Running").await;
         harbour.weather(Weather::HangAfter(0));
@@ -205,9 +202,8 @@ fn ask(address: &str, path: &str) -> String {
     answer
 }
 
-#[tokio::test]
-async fn a_wrong_token_is_mended_without_a_restart() {
-    let mut harbour = Harbour::new(Transport::Https).await;
+async fn a_wrong_token_is_mended_without_a_restart(on: On) {
+    let mut harbour = Harbour::new(on, Transport::Https).await;
     let token = std::fs::read(harbour.forge.token_file()).unwrap();
     std::fs::write(harbour.forge.token_file(), "wr0ng-t0ken-4712").unwrap();
     let mut flags = harbour.flags();
@@ -225,9 +221,8 @@ async fn a_wrong_token_is_mended_without_a_restart() {
     harbour.check();
 }
 
-#[tokio::test]
-async fn another_writer_is_noticed_and_read() {
-    let mut harbour = Harbour::started(Transport::Ssh).await;
+async fn another_writer_is_noticed_and_read(on: On) {
+    let mut harbour = Harbour::started(on, Transport::Ssh).await;
     let stage = &mut harbour.stage;
     stage.add("first", 1, "20ms", &[]);
     stage.state("first", "Completed").await;
@@ -248,4 +243,11 @@ async fn another_writer_is_noticed_and_read() {
     assert_eq!(stage.scene.of("second").len(), 1, "{}", stage.describe());
     stage.stop().await;
     harbour.check();
+}
+
+on_both! {
+    nothing_is_lost_while_git_is_away,
+    sigterm_ends_a_daemon_whose_git_hangs,
+    a_wrong_token_is_mended_without_a_restart,
+    another_writer_is_noticed_and_read,
 }

@@ -7,46 +7,61 @@ use std::time::Duration;
 use berth_tests::e2e::{Flags, On, Setting, Stage};
 use berth_tests::remotes::{Authority, Front};
 
+use serde_json::Value;
+
 use crate::scene::each_file;
 
-const FIRST: &str = "t0ken-of-the-f1rst-hour";
-const SECOND: &str = "t0ken-of-the-s3cond-hour";
-
-/// A stage whose API server asks for [`FIRST`], behind TLS.
+/// A stage whose daemon runs as in a pod, with a token that was issued as `first`.
 struct Pod {
     stage: Stage,
-    front: Front,
+    /// The API server, for a pod.
+    host: String,
+    port: String,
     account: PathBuf,
+    token: String,
+    /// TLS before the sandbox, which has none of its own.
+    _front: Option<Front>,
 }
 
 impl Pod {
-    async fn new() -> Self {
-        let stage = Stage::build(Setting {
+    async fn new(on: On) -> Self {
+        let mut stage = Stage::build(Setting {
             daemon: false,
-            ..Setting::usual(On::Sandbox)
+            ..Setting::usual(on)
         })
         .await;
-        stage.cluster.rotate(FIRST);
-        let authority = Authority::new(stage.folder(), "cluster");
-        let front = Front::before(stage.cluster.address(), authority.good()).await;
+        let token = stage.cluster.issue("first");
+        stage.cluster.only("first");
+        let (front, address, authority) = if let Some(address) = stage.cluster.without_tls() {
+            let authority = Authority::new(stage.folder(), "cluster");
+            let front = Front::before(address, authority.good()).await;
+            let address = front.address().to_string();
+            (Some(front), address, authority.file().to_owned())
+        } else {
+            let (address, authority) = server(stage.cluster.kubeconfig());
+            (None, address, authority)
+        };
         let account = stage.folder().join("serviceaccount");
         std::fs::create_dir_all(&account).unwrap();
-        std::fs::write(account.join("token"), FIRST).unwrap();
-        std::fs::copy(authority.file(), account.join("ca.crt")).unwrap();
+        std::fs::write(account.join("token"), &token).unwrap();
+        std::fs::copy(authority, account.join("ca.crt")).unwrap();
+        let (host, port) = address.rsplit_once(':').unwrap();
         Self {
+            host: host.to_owned(),
+            port: port.to_owned(),
             stage,
-            front,
             account,
+            token,
+            _front: front,
         }
     }
 
     fn flags(&self) -> Flags {
-        let address = self.front.address();
         let variable = |name: &str, value: String| (name.to_owned(), value);
         Flags {
             pod: Some(vec![
-                variable("KUBERNETES_SERVICE_HOST", address.ip().to_string()),
-                variable("KUBERNETES_SERVICE_PORT", address.port().to_string()),
+                variable("KUBERNETES_SERVICE_HOST", self.host.clone()),
+                variable("KUBERNETES_SERVICE_PORT", self.port.clone()),
                 variable("BERTH_SERVICE_ACCOUNT", self.account.display().to_string()),
                 // What lies here is not asked.
                 variable("HOME", self.stage.folder().display().to_string()),
@@ -70,34 +85,46 @@ impl Pod {
     }
 }
 
-#[tokio::test]
-async fn a_rotated_token_is_read_again() {
-    let mut pod = Pod::new().await;
+/// Address and certificate authority of the server of a kubeconfig.
+fn server(kubeconfig: &Path) -> (String, PathBuf) {
+    let text = std::fs::read_to_string(kubeconfig).unwrap();
+    let config: Value = serde_saphyr::from_str(&text).unwrap();
+    let cluster = &config["clusters"][0]["cluster"];
+    let address = cluster["server"].as_str().unwrap();
+    let address = address.strip_prefix("https://").unwrap().to_owned();
+    let authority = cluster["certificate-authority"].as_str().unwrap();
+    (address, authority.into())
+}
+
+async fn a_rotated_token_is_read_again(on: On) {
+    let mut pod = Pod::new(on).await;
     pod.start();
     let stage = &mut pod.stage;
     // The old token is read for up to a minute.
     stage.patience = Duration::from_mins(4);
     stage.add("before", 1, "20ms", &[]);
     stage.state("before", "Completed").await;
-    pod.replace("token", SECOND);
-    let stage = &mut pod.stage;
-    stage.cluster.rotate(SECOND);
+    let second = pod.stage.cluster.issue("second");
+    pod.replace("token", &second);
+    let (stage, first) = (&mut pod.stage, &pod.token);
+    stage.cluster.only("second");
     stage.add("after", 1, "20ms", &[]);
     stage.state("after", "Completed").await;
     assert_eq!(stage.scene.of("after").len(), 1, "{}", stage.describe());
     stage.stop().await;
     stage.check();
     let log = stage.daemon.as_ref().unwrap().log().join("\n");
-    assert!(!log.contains(FIRST) && !log.contains(SECOND), "{log}");
+    let tells = |text: &str| text.contains(first) || text.contains(&second);
+    assert!(!tells(&log), "{log}");
     each_file(&stage.repository.root().join(".git"), &mut |file: &Path| {
-        let text = std::fs::read(file).unwrap();
-        assert!(!String::from_utf8_lossy(&text).contains("t0ken-of"));
+        assert!(!tells(&String::from_utf8_lossy(
+            &std::fs::read(file).unwrap()
+        )));
     });
 }
 
-#[tokio::test]
-async fn what_is_missing_or_wrong_is_told() {
-    let mut pod = Pod::new().await;
+async fn what_is_missing_or_wrong_is_told(on: On) {
+    let mut pod = Pod::new(on).await;
     pod.replace("token", "wr0ng-t0ken");
     pod.start();
     pod.stage.ended().await;
@@ -135,4 +162,9 @@ async fn what_is_missing_or_wrong_is_told() {
         "{:?}",
         daemon.log()
     );
+}
+
+on_both! {
+    a_rotated_token_is_read_again,
+    what_is_missing_or_wrong_is_told,
 }

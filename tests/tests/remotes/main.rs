@@ -5,6 +5,9 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+#[macro_use]
+extern crate berth_tests;
+
 mod clean;
 mod daemon;
 mod in_pod;

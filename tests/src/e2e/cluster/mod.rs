@@ -6,6 +6,7 @@ mod follow;
 mod real;
 mod sandbox;
 pub(super) mod shared;
+mod tokens;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,6 +76,15 @@ impl Default for Wish {
             simulated: true,
         }
     }
+}
+
+/// What a namespace is to Berth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// A queue's.
+    Queue,
+    /// Its own.
+    Own,
 }
 
 /// A cluster with a kubeconfig. Its namespaces are those of the names.
@@ -180,6 +190,30 @@ impl Cluster {
         }
     }
 
+    /// From now on Berth has the rights that it needs in this namespace, too. On the sandbox it has
+    /// them everywhere.
+    pub fn grant(&mut self, namespace: &str, of: Of) {
+        if let Server::Real(real) = &mut self.server {
+            real.grant(namespace, of);
+        }
+    }
+
+    /// A new token of Berth's.
+    pub fn issue(&mut self, name: &str) -> String {
+        match &mut self.server {
+            Server::Sandbox(_) => format!("t0ken-{name}"),
+            Server::Real(real) => real.issue(name),
+        }
+    }
+
+    /// From now on this is the only one that is accepted, of those that were issued.
+    pub fn only(&mut self, name: &str) {
+        match &mut self.server {
+            Server::Sandbox(embedded) => embedded.rotate(&format!("t0ken-{name}")),
+            Server::Real(real) => real.only(name),
+        }
+    }
+
     /// What stands at this path; there must be something.
     pub fn read(&self, path: &str) -> Value {
         self.ask("GET", path, "application/json", None)
@@ -209,11 +243,23 @@ impl Cluster {
 
     /// Nobody hears from a node any more; what runs there stands as it was seen last.
     pub fn lose(&self, node: &str) {
-        let lost = json!({"metadata": {"annotations": {"sandbox.berth.dev/state": "lost"}}});
-        self.patch(&format!("/api/v1/nodes/{node}"), &lost);
+        self.mark(node, &json!("lost"));
         if let Server::Real(real) = &self.server {
-            real.silence(node);
+            real.lost(node);
         }
+    }
+
+    /// A lost node is heard of again, and goes on with what it has.
+    pub fn find(&self, node: &str) {
+        self.mark(node, &Value::Null);
+        if let Server::Real(real) = &self.server {
+            real.found(node);
+        }
+    }
+
+    fn mark(&self, node: &str, state: &Value) {
+        let mark = json!({"metadata": {"annotations": {"sandbox.berth.dev/state": state}}});
+        self.patch(&format!("/api/v1/nodes/{node}"), &mark);
     }
 
     /// Makes the server forget all changes so far: a watch that is behind must list again.
@@ -224,20 +270,11 @@ impl Cluster {
         }
     }
 
-    /// Where the sandbox listens.
-    pub fn address(&self) -> std::net::SocketAddr {
-        self.sandbox().address()
-    }
-
-    /// From now on the sandbox asks for this token.
-    pub fn rotate(&self, token: &str) {
-        self.sandbox().rotate(token);
-    }
-
-    fn sandbox(&self) -> &Embedded {
+    /// Where the sandbox listens, without TLS; a real control plane has its own.
+    pub fn without_tls(&self) -> Option<std::net::SocketAddr> {
         match &self.server {
-            Server::Sandbox(embedded) => embedded,
-            Server::Real(_) => panic!("a real control plane has its own TLS and its own tokens"),
+            Server::Sandbox(embedded) => Some(embedded.address()),
+            Server::Real(_) => None,
         }
     }
 

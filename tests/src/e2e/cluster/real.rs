@@ -9,7 +9,8 @@ use tokio::task::JoinHandle;
 
 use super::access::{Access, Right};
 use super::follow::Follower;
-use super::{Wish, shared};
+use super::tokens::Tokens;
+use super::{Of, Wish, shared};
 use crate::controlplane::{ControlPlane, Options, Part};
 use crate::e2e::names::{Names, POOL};
 use crate::e2e::scene::Seen;
@@ -26,6 +27,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_mins(2);
 pub(super) struct Real {
     admin: Admin,
     access: Access,
+    tokens: Tokens,
     names: Names,
     seen: Arc<Mutex<Vec<Seen>>>,
     followers: Vec<JoinHandle<()>>,
@@ -68,6 +70,7 @@ impl Real {
         let real = Self {
             admin,
             access,
+            tokens: Tokens::default(),
             names: names.clone(),
             seen,
             followers,
@@ -93,20 +96,42 @@ impl Real {
         self.kubeconfig.clone()
     }
 
-    /// Marks the pods of a lost node as the node controller does when it finds out by itself; here
+    /// Waits until the node controller has found out, and marks the node's pods as it does: here
     /// KWOK has told it. A pod so marked does not end by KWOK's hand.
-    pub(super) fn silence(&self, node: &str) {
+    pub(super) fn lost(&self, node: &str) {
+        self.until_node(node, |node| !node["spec"]["taints"].is_null());
+        self.mark_pods(node, "False", "NodeNotReady");
+    }
+
+    /// Waits until pods can be put on the node, and marks its pods as its kubelet would.
+    pub(super) fn found(&self, node: &str) {
+        self.until_node(node, |node| {
+            node["spec"]["taints"].is_null() && is_ready(node)
+        });
+        self.mark_pods(node, "True", "");
+    }
+
+    fn until_node(&self, node: &str, wanted: impl Fn(&Value) -> bool + Send + 'static) {
+        let (admin, path) = (self.admin.clone(), format!("/api/v1/nodes/{node}"));
+        shared::run(async move { admin.until(&path, wanted).await });
+    }
+
+    fn mark_pods(&self, node: &str, ready: &str, reason: &str) {
         let list = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{node}");
-        let silent = json!({"status": {"conditions": [
-            {"type": "Ready", "status": "False", "reason": "NodeNotReady"},
+        let mark = json!({"status": {"conditions": [
+            {"type": "Ready", "status": ready, "reason": reason},
         ]}});
-        for pod in items(&self.ask("GET", &list, "", None)) {
+        let listed = self.ask("GET", &list, "", None);
+        for pod in items(&listed)
+            .iter()
+            .filter(|pod| pod["status"]["phase"] == "Running")
+        {
             let meta = &pod["metadata"];
             let name = meta["name"].as_str().unwrap_or_default();
             let namespace = meta["namespace"].as_str().unwrap_or_default();
             let path = format!("{}/{name}/status", collection("pods", namespace));
             let media = "application/strategic-merge-patch+json";
-            self.ask("PATCH", &path, media, Some(&silent));
+            self.ask("PATCH", &path, media, Some(&mark));
         }
     }
 
@@ -143,6 +168,38 @@ impl Real {
     pub(super) fn allow_all(&self) {
         let (admin, access) = (self.admin.clone(), self.access.clone());
         shared::run(async move { access.allow_all(&admin).await });
+    }
+
+    pub(super) fn grant(&mut self, namespace: &str, of: Of) {
+        let (admin, mut access) = (self.admin.clone(), self.access.clone());
+        let namespace = namespace.to_owned();
+        self.access = shared::run(async move {
+            match of {
+                Of::Queue => access.grant_queue(&admin, &namespace).await,
+                Of::Own => access.grant_own(&admin, &namespace).await,
+            }
+            access
+        });
+    }
+
+    pub(super) fn issue(&mut self, name: &str) -> String {
+        let (admin, names) = (self.admin.clone(), self.names.clone());
+        let (mut tokens, name) = (self.tokens.clone(), name.to_owned());
+        let (tokens, token) = shared::run(async move {
+            let token = tokens.issue(&admin, &names, &name).await;
+            (tokens, token)
+        });
+        self.tokens = tokens;
+        token
+    }
+
+    pub(super) fn only(&mut self, name: &str) {
+        let (admin, names) = (self.admin.clone(), self.names.clone());
+        let (mut tokens, name) = (self.tokens.clone(), name.to_owned());
+        self.tokens = shared::run(async move {
+            tokens.only(&admin, &names, &name).await;
+            tokens
+        });
     }
 
     pub(super) fn ask(&self, method: &str, path: &str, media: &str, body: Option<&Value>) -> Value {
@@ -225,7 +282,7 @@ impl Admin {
 
     /// Waits until an object or a list is as wanted; a watch cannot tell, as it may be about
     /// anything.
-    pub(super) async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) {
+    pub(super) async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool + Send) {
         let end = tokio::time::Instant::now() + PATIENCE;
         loop {
             let now = self.send("GET", path, "", None).await;
