@@ -21,13 +21,14 @@ mod scenarios;
 mod scene;
 mod stage;
 mod status;
+mod truth;
 mod wake;
 
 pub use binary::{berth, command};
 pub use cluster::{CREATE_PODS, Cluster, Of, On, Right, Wish, built};
 pub use daemon::{Daemon, Flags};
 pub use names::Names;
-pub use proxy::{Faults, Proxy, seed};
+pub use proxy::{Faults, Proxy, seed, seeds};
 pub use repository::StateRepository;
 pub use scene::{Pod, Scene, Seen};
 pub use stage::{BRANCH, Setting, Stage};

@@ -40,6 +40,14 @@ pub fn seed() -> u64 {
         .unwrap_or_else(|_| panic!("BERTH_SEED is no number: {text:?}"))
 }
 
+/// The seeds of a test that plays several: `BERTH_SEED` alone, or these.
+pub fn seeds(usual: &[u64]) -> Vec<u64> {
+    match std::env::var_os("BERTH_SEED") {
+        Some(_) => vec![seed()],
+        None => usual.to_vec(),
+    }
+}
+
 /// How often what goes wrong, per mille; never by default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Faults {
@@ -114,6 +122,10 @@ struct Weather {
     drawn: BTreeMap<&'static str, u64>,
     /// How many changes were asked for, those of Leases apart.
     changes: u64,
+    /// How many lists were asked for, also as the beginning of a watch.
+    lists: u64,
+    /// Lists that are asked for as the beginning of a watch are refused.
+    pages: bool,
     /// The answer to this change never comes.
     hold: Option<u64>,
     /// It was carried out, and its answer does not come.
@@ -205,6 +217,16 @@ impl Proxy {
         self.shared.weather().changes
     }
 
+    /// Whether the server is one of those that cannot stream a list: the client must ask for pages.
+    pub fn refuse_streamed_lists(&self, refuse: bool) {
+        self.shared.weather().pages = refuse;
+    }
+
+    /// How many lists were asked for so far, also as the beginning of a watch.
+    pub fn lists(&self) -> u64 {
+        self.shared.weather().lists
+    }
+
     /// Cuts all watches now.
     pub fn cut_watches(&self) {
         self.shared.cuts.send_modify(|count| *count += 1);
@@ -243,6 +265,7 @@ impl Shared {
         (self.seed, key, *count).hash(&mut hasher);
         let mut random = Random::new(hasher.finish());
         let fate = draw(weather.faults, is_watch(request), &mut random);
+        weather.lists += u64::from(asks(request, &["sendInitialEvents=true", "limit="]));
         *weather.drawn.entry(fate.name()).or_default() += 1;
         fate
     }
@@ -262,10 +285,14 @@ impl Shared {
 }
 
 fn is_watch(request: &Request) -> bool {
+    asks(request, &["watch=true", "watch=1"])
+}
+
+/// Whether its query has a part that begins so.
+fn asks(request: &Request, parts: &[&str]) -> bool {
     let query = request.uri().query().unwrap_or_default();
-    query
-        .split('&')
-        .any(|pair| pair == "watch=true" || pair == "watch=1")
+    let mut query = query.split('&');
+    query.any(|pair| parts.iter().any(|part| pair.starts_with(part)))
 }
 
 fn draw(faults: Faults, watches: bool, random: &mut Random) -> Fate {
@@ -290,6 +317,11 @@ fn draw(faults: Faults, watches: bool, random: &mut Random) -> Fate {
 }
 
 async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    if shared.weather().pages && asks(&request, &["sendInitialEvents="]) {
+        let words =
+            "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled";
+        return status(422, "Invalid", words);
+    }
     let fate = shared.fate(&request);
     match fate {
         Fate::LostBefore => return broken(),

@@ -34,6 +34,9 @@ pub struct Pod {
     pub gone: bool,
     /// All of it.
     pub object: Arc<Value>,
+    /// It each time that it was seen with another end. A kubelet tells one end; a simulated one may
+    /// tell another when the pod is asked to stop at that very moment.
+    pub ends: Vec<Arc<Value>>,
 }
 
 /// A pod as it is since a change of it, or as it was last.
@@ -64,9 +67,16 @@ impl Scene {
     }
 
     fn take(&mut self, change: &Seen) {
-        let pod = Pod::read(change);
+        let mut pod = Pod::read(change);
         match self.pods.iter_mut().find(|known| known.uid == pod.uid) {
-            Some(known) => *known = pod,
+            Some(known) => {
+                let mut ends = std::mem::take(&mut known.ends);
+                let of = |pod: &Value| pod["status"]["containerStatuses"].clone();
+                let told = |end: &Arc<Value>| ends.iter().any(|known| of(known) == of(end));
+                pod.ends.retain(|end| !told(end));
+                ends.append(&mut pod.ends);
+                *known = Pod { ends, ..pod };
+            }
             None => self.pods.push(pod),
         }
     }
@@ -143,11 +153,15 @@ impl Scene {
 }
 
 impl Pod {
-    fn read(change: &Seen) -> Self {
+    pub(super) fn read(change: &Seen) -> Self {
         let object = &change.object;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let meta = &object["metadata"];
         let label = |name: &str| text(&meta["labels"][name]);
+        let ended = matches!(
+            object["status"]["phase"].as_str(),
+            Some("Succeeded" | "Failed")
+        );
         let unit = text(&meta["annotations"]["berth.dev/unit"]);
         Self {
             name: text(&meta["name"]),
@@ -162,6 +176,7 @@ impl Pod {
             leaving: !meta["deletionTimestamp"].is_null(),
             gone: change.gone,
             object: Arc::clone(object),
+            ends: ended.then(|| Arc::clone(object)).into_iter().collect(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use berth_core::ids::Timestamp;
 use berth_git::LocalWatch;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -15,7 +16,9 @@ use super::proxy::Proxy;
 use super::repository::StateRepository;
 use super::scene::Scene;
 use super::status::Status;
+use super::truth::{self, Pods};
 use super::wake::Wake;
+use crate::controlplane::Part;
 
 /// The branch that the daemon writes.
 pub const BRANCH: &str = "berth/status/lab";
@@ -83,6 +86,8 @@ pub struct Stage {
     pub wake: Wake,
     /// The clock of one wait.
     pub patience: Duration,
+    /// When the API server died first, if it did.
+    outage: Option<Timestamp>,
     on: On,
     bell: watch::Receiver<u64>,
     folder: tempfile::TempDir,
@@ -118,6 +123,7 @@ impl Stage {
             scene: Scene::default(),
             wake,
             patience: PATIENCE,
+            outage: None,
             bell,
             folder,
             _watch: watch,
@@ -305,14 +311,41 @@ impl Stage {
         }
     }
 
+    /// Makes the server forget all changes so far: a watch that is behind must list again. A real
+    /// API server dies for it.
+    pub async fn compact(&mut self) {
+        self.outage.get_or_insert_with(now);
+        self.cluster.compact().await;
+    }
+
+    /// Kills a part of a control plane that this stage has alone, and brings it back.
+    pub async fn strike(&mut self, part: Part) {
+        self.outage.get_or_insert_with(now);
+        let plane = self.cluster.plane();
+        plane.kill(part);
+        plane.revive(part).unwrap();
+        plane.until_ready().await.unwrap();
+    }
+
     /// What must hold at the end of every story: no pod name was used twice, and the status branch
-    /// has one line of commits.
+    /// never said of the pods what was not so.
     pub fn check(&mut self) {
         self.look();
         let twice = self.scene.used_twice();
         assert!(
             twice.is_empty(),
             "used twice: {twice:?}\n{}",
+            self.describe()
+        );
+        let pods = Pods {
+            all: &self.scene.pods,
+            outage: self.outage,
+        };
+        let lies = truth::lies(&self.repository, BRANCH, pods);
+        assert!(
+            lies.is_empty(),
+            "the status branch lied:\n{}\n{}",
+            lies.join("\n"),
             self.describe()
         );
     }
@@ -324,4 +357,8 @@ impl Stage {
         let proxy = self.proxy.as_ref().map(Proxy::describe).unwrap_or_default();
         format!("{}{proxy}log:\n{}", self.scene.describe(), last.join("\n"))
     }
+}
+
+fn now() -> Timestamp {
+    Timestamp::default().plus(std::time::UNIX_EPOCH.elapsed().unwrap())
 }

@@ -47,6 +47,12 @@ impl Status {
         self.units.get(unit).unwrap_or(&Value::Null)
     }
 
+    /// The files of all experiments.
+    pub(super) fn experiments(&self) -> impl Iterator<Item = &Value> {
+        let of = |(unit, _): &(&String, _)| unit.starts_with("experiment ");
+        self.units.iter().filter(of).map(|(_, file)| file)
+    }
+
     /// The file of an experiment of the queue `vision`.
     pub fn of(&self, name: &str) -> &Value {
         self.unit(&format!("experiment vision.{name}"))

@@ -24,6 +24,7 @@ mod nodes;
 mod outage;
 mod reanchor;
 mod rights;
+mod storm;
 mod story;
 mod validate;
 mod weather;

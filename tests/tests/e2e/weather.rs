@@ -1,8 +1,6 @@
 //! Bad weather: what clusters, people and Git do to a run.
 
-use std::time::Duration;
-
-use berth_tests::e2e::{CREATE_PODS, Faults, On, Scene, Setting, Stage, command, seed};
+use berth_tests::e2e::{CREATE_PODS, On, Scene, Setting, Stage, command};
 use serde_json::{Value, json};
 
 /// One running pod of 8 slots.
@@ -306,52 +304,6 @@ async fn a_node_that_never_comes_back_holds_the_trial_until_it_is_deleted(on: On
     interrupted_once(&mut stage).await;
 }
 
-async fn throttled_broken_and_lost_answers_lose_nothing_and_double_nothing(on: On) {
-    let mut stage = Stage::build(Setting {
-        proxy: Some(seed()),
-        ..Setting::usual(on)
-    })
-    .await;
-    stage.patience = Duration::from_mins(3);
-    stage.said(&["\"ready\""]).await;
-    let storm = Faults::STORM;
-    let proxy = stage.proxy.as_ref().unwrap();
-    proxy.set(storm);
-    // Those that are open were opened in fine weather.
-    proxy.cut_watches();
-    for number in 0..6 {
-        stage.add(&format!("gang-{number}"), 16, "50ms", &[]);
-    }
-    stage.add("flaky", 16, "50ms", &[("exit", "attempt=1,rank=0:1;0")]);
-    for number in 0..6 {
-        let name = format!("gang-{number}");
-        stage.state(&name, "Completed").await;
-        assert_eq!(stage.scene.of(&name).len(), 2, "{}", stage.describe());
-    }
-    stage.state("flaky", "Completed").await;
-    let attempts = stage.scene.status.attempts("flaky");
-    assert_eq!(attempts, [(1, "failed"), (2, "completed")]);
-    let proxy = stage.proxy.as_ref().unwrap();
-    let fates = [
-        "throttled",
-        "failed",
-        "lost before",
-        "answer lost",
-        "cut",
-        "expired",
-    ];
-    let came: u64 = fates.iter().map(|fate| proxy.drawn(fate)).sum();
-    assert!(came >= 5, "this is no storm: {}", proxy.describe());
-    proxy.set(Faults::default());
-    stage
-        .until("all pods are let go", |scene| {
-            let held = |pod: &Value| pod["metadata"]["finalizers"].is_array();
-            !scene.pods.iter().any(|pod| !pod.gone && held(&pod.object))
-        })
-        .await;
-    stage.check();
-}
-
 on_both! {
     no_right_to_create_pods_is_said_and_mended,
     a_full_quota_stops_only_what_it_refuses,
@@ -363,5 +315,4 @@ on_both! {
     a_foreign_object_in_the_way_is_reported_and_left_alone,
     an_image_changed_at_creation_is_no_drift,
     a_node_that_never_comes_back_holds_the_trial_until_it_is_deleted,
-    throttled_broken_and_lost_answers_lose_nothing_and_double_nothing,
 }

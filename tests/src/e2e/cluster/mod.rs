@@ -262,6 +262,14 @@ impl Cluster {
         self.patch(&format!("/api/v1/nodes/{node}"), &mark);
     }
 
+    /// The store forgets all changes so far; the watches that are open go on.
+    pub async fn compact_store(&mut self) {
+        match &mut self.server {
+            Server::Sandbox(embedded) => embedded.compact(),
+            Server::Real(real) => real.compact_store().await,
+        }
+    }
+
     /// Makes the server forget all changes so far: a watch that is behind must list again.
     pub async fn compact(&mut self) {
         match &mut self.server {

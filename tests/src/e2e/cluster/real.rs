@@ -211,12 +211,16 @@ impl Real {
         answer.unwrap_or_else(|error| panic!("{asked}: {error}"))
     }
 
+    pub(super) async fn compact_store(&mut self) {
+        let before = self.ask("GET", "/api/v1/namespaces", "", None);
+        let version = &before["metadata"]["resourceVersion"];
+        self.plane().compact(version).await.unwrap();
+    }
+
     /// The API server is killed too: it would remember what the store forgets.
     pub(super) async fn compact(&mut self) {
-        let before = self.ask("GET", "/api/v1/namespaces", "", None);
-        let version = before["metadata"]["resourceVersion"].clone();
+        self.compact_store().await;
         let plane = self.plane();
-        plane.compact(&version).await.unwrap();
         plane.kill(Part::ApiServer);
         plane.revive(Part::ApiServer).unwrap();
         plane.until_ready().await.unwrap();

@@ -1,0 +1,71 @@
+//! The seeded storm: a proxy between daemon and server cuts watches, holds back and loses answers,
+//! throttles and breaks.
+
+use std::time::Duration;
+
+use berth_tests::e2e::{Faults, On, Setting, Stage, seeds};
+use futures::future::join_all;
+use serde_json::Value;
+
+/// Those that are played on each server; their storms differ, and each is as cheap as another.
+const SEEDS: [u64; 6] = [1, 2, 3, 4, 5, 6];
+/// Most of a storm is waiting: so many play side by side.
+const SIDE_BY_SIDE: usize = 3;
+
+async fn throttled_broken_and_lost_answers_lose_nothing_and_double_nothing(on: On) {
+    for some in seeds(&SEEDS).chunks(SIDE_BY_SIDE) {
+        // A storm that fails tells its seed.
+        println!("seeds {some:?}");
+        join_all(some.iter().map(|seed| storm(on, *seed))).await;
+    }
+}
+
+async fn storm(on: On, seed: u64) {
+    let mut stage = Stage::build(Setting {
+        proxy: Some(seed),
+        ..Setting::usual(on)
+    })
+    .await;
+    stage.patience = Duration::from_mins(3);
+    stage.said(&["\"ready\""]).await;
+    let storm = Faults::STORM;
+    let proxy = stage.proxy.as_ref().unwrap();
+    proxy.set(storm);
+    // Those that are open were opened in fine weather.
+    proxy.cut_watches();
+    for number in 0..6 {
+        stage.add(&format!("gang-{number}"), 16, "50ms", &[]);
+    }
+    stage.add("flaky", 16, "50ms", &[("exit", "attempt=1,rank=0:1;0")]);
+    for number in 0..6 {
+        let name = format!("gang-{number}");
+        stage.state(&name, "Completed").await;
+        assert_eq!(stage.scene.of(&name).len(), 2, "{}", stage.describe());
+    }
+    stage.state("flaky", "Completed").await;
+    let attempts = stage.scene.status.attempts("flaky");
+    assert_eq!(attempts, [(1, "failed"), (2, "completed")]);
+    let proxy = stage.proxy.as_ref().unwrap();
+    let fates = [
+        "throttled",
+        "failed",
+        "lost before",
+        "answer lost",
+        "cut",
+        "expired",
+    ];
+    let came: u64 = fates.iter().map(|fate| proxy.drawn(fate)).sum();
+    assert!(came >= 5, "this is no storm: {}", proxy.describe());
+    proxy.set(Faults::default());
+    stage
+        .until("all pods are let go", |scene| {
+            let held = |pod: &Value| pod["metadata"]["finalizers"].is_array();
+            !scene.pods.iter().any(|pod| !pod.gone && held(&pod.object))
+        })
+        .await;
+    stage.check();
+}
+
+on_both! {
+    throttled_broken_and_lost_answers_lose_nothing_and_double_nothing,
+}
