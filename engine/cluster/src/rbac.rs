@@ -32,7 +32,7 @@ pub const CLUSTER: &[Rule] = &[
         group: "",
         resource: "nodes",
         names: &[],
-        verbs: &["get", "list", "watch"],
+        verbs: &["list", "watch"],
         why: "free slots, and whether the node of a lost pod still lives",
     },
     Rule {
@@ -174,7 +174,8 @@ pub fn reference() -> String {
         "# The rights that Berth needs\n\n\
          Generated from `engine/cluster/src/rbac.rs`; a test fails when this page differs.\n\n\
          These are all: the test `edge` does everything against a real API server with these rights and \
-         no others. Berth reads no Secrets, makes no namespaces and asks for no access reviews.\n",
+         no others. And each is needed: the test `verbs` takes every single verb away, and sees the refusal \
+         that names it. Berth reads no Secrets, makes no namespaces and asks for no access reviews.\n",
     );
     table(&mut page, "Of the cluster, read only", CLUSTER);
     table(&mut page, "In each namespace of a queue", QUEUE);

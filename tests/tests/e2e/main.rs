@@ -27,4 +27,5 @@ mod rights;
 mod storm;
 mod story;
 mod validate;
+mod verbs;
 mod weather;

@@ -5,11 +5,31 @@ use berth_cluster::rbac::{CLUSTER, OWN, QUEUE, Rule};
 use berth_tests::e2e::{Daemon, Of, On, Right, Setting, Stage};
 
 /// Where the rules of a list are granted.
-#[derive(Clone, Copy)]
-enum Where {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Where {
     Cluster,
     Queue,
     Own,
+}
+
+impl Where {
+    /// The namespace, if it is one.
+    pub fn namespace(self, stage: &Stage) -> Option<String> {
+        match self {
+            Self::Cluster => None,
+            Self::Queue => Some(stage.names().queue()),
+            Self::Own => Some(stage.names().own()),
+        }
+    }
+
+    /// How the server names it when it refuses something about this resource.
+    pub fn words(self, stage: &Stage, resource: &str) -> String {
+        match self.namespace(stage) {
+            Some(namespace) => format!("in the namespace \"{namespace}\""),
+            None if resource == "namespaces" => "in the namespace \"kube-system\"".to_owned(),
+            None => "at the cluster scope".to_owned(),
+        }
+    }
 }
 
 /// Without the rule nobody is left in the dark: the log or the status names verb, resource and
@@ -20,25 +40,16 @@ async fn without(rule: Rule, place: Where) {
         ..Setting::usual(On::Real)
     })
     .await;
-    let namespace = match place {
-        Where::Cluster => None,
-        Where::Queue => Some(stage.names().queue()),
-        Where::Own => Some(stage.names().own()),
-    };
     let right = Right {
         verb: "*",
         group: rule.group,
         resource: rule.resource,
-        within: Some(namespace.clone()),
+        within: Some(place.namespace(&stage)),
     };
     stage.cluster.deny(&right);
     stage.add("gang", 16, "10m", &[]);
     stage.start();
-    let scope = match namespace {
-        Some(namespace) => format!("in the namespace \"{namespace}\""),
-        None if rule.resource == "namespaces" => "in the namespace \"kube-system\"".to_owned(),
-        None => "at the cluster scope".to_owned(),
-    };
+    let scope = place.words(&stage, rule.resource);
     let resource = format!(
         "resource \"{}\" in API group \"{}\"",
         rule.resource, rule.group
