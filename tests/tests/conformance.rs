@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use berth_tests::conformance::{Report, Server, run};
+use berth_tests::conformance::{Report, Server, any_matches, run};
 use berth_tests::controlplane::Programs;
 use serde_json::{Value, json};
 
@@ -17,6 +17,10 @@ async fn main() -> ExitCode {
     let filters: Vec<String> = arguments
         .filter(|argument| !argument.starts_with('-'))
         .collect();
+    if !any_matches(&filters) {
+        eprintln!("conformance: no case matches {filters:?}");
+        return ExitCode::FAILURE;
+    }
     match all(&filters).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -21,7 +21,7 @@ mod watch;
 
 pub use answer::Answer;
 pub use api::Api;
-pub use runner::{Report, run};
+pub use runner::{Report, any_matches, run};
 pub use server::Server;
 pub use transcript::Transcript;
 pub use watch::Watch;

@@ -34,6 +34,17 @@ pub struct Report {
     pub took: Duration,
 }
 
+/// Whether a case of this name is asked for.
+fn is_asked(name: &str, filters: &[String]) -> bool {
+    filters.is_empty() || filters.iter().any(|filter| name.contains(filter))
+}
+
+/// Whether any case is asked for.
+pub fn any_matches(filters: &[String]) -> bool {
+    let all = cases::all();
+    all.iter().any(|case| is_asked(case.name, filters))
+}
+
 /// Runs the cases whose name contains one of the filters, or all.
 pub async fn run(server: Server, filters: &[String]) -> Report {
     let began = Instant::now();
@@ -44,12 +55,10 @@ pub async fn run(server: Server, filters: &[String]) -> Report {
         failed: BTreeMap::new(),
         took: Duration::ZERO,
     };
-    let chosen =
-        |case: &Case| filters.is_empty() || filters.iter().any(|filter| case.name.contains(filter));
     // A compaction would be felt by the others.
     let (alone, together): (Vec<Case>, Vec<Case>) = cases::all()
         .into_iter()
-        .filter(chosen)
+        .filter(|case| is_asked(case.name, filters))
         .partition(|case| case.name.contains("compaction"));
     let together = stream::iter(together).map(|case| one(Arc::clone(&server), case));
     let mut ended: Vec<_> = together.buffer_unordered(SIDE_BY_SIDE).collect().await;

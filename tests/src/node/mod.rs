@@ -189,9 +189,13 @@ impl Node {
             .ctr(&["tasks", "kill", "--signal", "SIGKILL", id])
     }
 
-    /// What of it could be left on the machine.
+    /// What of it could be left on the machine; while it is there, each kind of it is found.
     pub fn traces(&self) -> Traces {
-        Traces::of(self.machine.folder(), self.machine.first())
+        let first = self.machine.first();
+        let traces = Traces::of(self.machine.folder(), first);
+        let overlooked = traces.overlooked(first);
+        assert!(overlooked.is_empty(), "{traces:?} finds no {overlooked:?}");
+        traces
     }
 
     /// The end of what its programs wrote, for a failed test's report.

@@ -57,7 +57,8 @@ async fn main() {
     let asked = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word));
     let scenarios: Vec<_> = SCENARIOS.iter().filter(|(name, _)| asked(name)).collect();
     if scenarios.is_empty() && !asked(KILLED) {
-        return;
+        eprintln!("node: no case matches {words:?}");
+        std::process::exit(1);
     }
     let tools = match tools() {
         Ok(Some(tools)) => tools,
