@@ -11,13 +11,10 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
 use berth_tests::controlplane::{ControlPlane, Options, Part, Programs};
+use berth_tests::e2e::built;
 
 fn programs() -> Option<Programs> {
-    let found = Programs::if_built().unwrap();
-    if found.is_none() {
-        eprintln!("NOT RUN: the real control plane is not built (`make controlplane`)");
-    }
-    found
+    built("the control plane's own tests")
 }
 
 async fn version(plane: &ControlPlane) -> String {

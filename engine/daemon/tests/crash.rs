@@ -5,13 +5,18 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
 
+use berth_git::LocalWatch;
 use berth_sandbox::http::Sandbox;
 use berth_sandbox::{Body, NodePool, Options, Request, Server};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 const BRANCH: &str = "berth/status/demo";
 /// SIGABRT.
@@ -38,13 +43,21 @@ struct Stage {
     sandbox: Sandbox,
 }
 
-/// A daemon; killed when it is dropped.
-struct Daemon(Child);
+/// Rings when the status branch may have moved.
+struct Bell {
+    rings: Arc<Notify>,
+    _watch: LocalWatch,
+}
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+impl Bell {
+    fn of(repository: &Path) -> Self {
+        let rings = Arc::new(Notify::new());
+        let ring = Arc::clone(&rings);
+        let watch = LocalWatch::start(repository, move || ring.notify_one()).unwrap();
+        Self {
+            rings,
+            _watch: watch,
+        }
     }
 }
 
@@ -107,7 +120,8 @@ impl Stage {
         git(&self.repository(), arguments)
     }
 
-    fn daemon(&self, crash: Option<&str>) -> Daemon {
+    /// A daemon; killed when it is dropped.
+    fn daemon(&self, crash: Option<&str>) -> Child {
         let log = std::fs::File::options();
         let log = log
             .clone()
@@ -123,14 +137,8 @@ impl Stage {
             command.env_remove(name);
         }
         command.envs(crash.map(|at| ("BERTH_CRASH", at)));
-        Daemon(
-            command
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(log)
-                .spawn()
-                .unwrap(),
-        )
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(log).kill_on_drop(true).spawn().unwrap()
     }
 
     /// The status file of the experiment.
@@ -145,22 +153,28 @@ impl Stage {
         text.map_or(Value::Null, |text| serde_saphyr::from_str(&text).unwrap())
     }
 
-    async fn completes(&self, what: &str) -> Value {
-        let until = Instant::now() + PATIENCE;
+    async fn completes(&self) -> Value {
+        let bell = Bell::of(&self.repository());
         loop {
             let status = self.status();
             if status["status"]["state"] == "Completed" {
                 return status;
             }
-            let log = || std::fs::read_to_string(self.folder.path().join("log")).unwrap();
-            assert!(Instant::now() < until, "{what}: {status:#}\n{}", log());
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            bell.rings.notified().await;
         }
+    }
+
+    /// Waits for this, as long as it may take.
+    async fn within<T>(&self, what: &str, wait: impl Future<Output = T>) -> T {
+        timeout(PATIENCE, wait).await.unwrap_or_else(|_| {
+            let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
+            panic!("{what}: {:#}\n{log}", self.status())
+        })
     }
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
-    let mut command = Command::new("git");
+    let mut command = std::process::Command::new("git");
     command
         .current_dir(folder)
         .args(["-c", "user.name=A", "-c", "user.email=a@example.com"]);
@@ -172,26 +186,22 @@ fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
 async fn killed_and_started_again(crash: &str) {
     let stage = Stage::new().await;
     let mut first = stage.daemon(Some(crash));
-    let until = Instant::now() + PATIENCE;
     // A late crash never comes if the run needed fewer effects: then it has completed.
-    while first.0.try_wait().unwrap().is_none() && stage.status()["status"]["state"] != "Completed"
-    {
-        assert!(Instant::now() < until, "{crash}: neither dead nor done");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let died = first
-        .0
-        .try_wait()
-        .unwrap()
-        .and_then(|status| status.signal());
+    let died = stage.within("neither dead nor done", async {
+        tokio::select! {
+            ended = first.wait() => ended.unwrap().signal(),
+            _ = stage.completes() => None,
+        }
+    });
+    let died = died.await;
     let number: u32 = crash.split(':').nth(1).unwrap().parse().unwrap();
     assert!(
         died == Some(ABORTED) || number > 7,
         "{crash}: the hook did not bite: {died:?}"
     );
-    drop(first);
+    first.kill().await.unwrap();
     let _second = stage.daemon(None);
-    let status = stage.completes(crash).await;
+    let status = stage.within(crash, stage.completes()).await;
     let runs = status["ledger"]["runs"].as_array().unwrap();
     assert_eq!(runs.len(), 1, "{crash}: {status:#}");
     let trial = &runs[0]["trials"][0];
