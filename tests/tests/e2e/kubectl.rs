@@ -237,6 +237,59 @@ async fn changes_by_hand(on: On) {
     kubectl.refuses(&apply, &["dat"]).await;
 }
 
+async fn fields_are_explained(on: On) {
+    let Some(kubectl) = Kubectl::on(on).await else {
+        return;
+    };
+    kubectl
+        .says(
+            "explain pods",
+            &[
+                "KIND:",
+                "Pod",
+                "VERSION:",
+                "v1",
+                "FIELDS:",
+                "spec",
+                "<PodSpec>",
+            ],
+        )
+        .await;
+    let containers = [
+        "FIELD: containers <[]Container>",
+        "image",
+        "<string>",
+        "-required-",
+    ];
+    kubectl
+        .says("explain pod.spec.containers", &containers)
+        .await;
+    let policy = ["FIELD: restartPolicy <string>", "ENUM:", "OnFailure"];
+    kubectl
+        .says("explain pod.spec.restartPolicy", &policy)
+        .await;
+    let lease = [
+        "GROUP:",
+        "coordination.k8s.io",
+        "FIELD: holderIdentity <string>",
+    ];
+    kubectl
+        .says("explain lease.spec.holderIdentity", &lease)
+        .await;
+    kubectl
+        .says(
+            "explain node.status --recursive",
+            &["allocatable", "<map[string]", "nodeInfo"],
+        )
+        .await;
+    kubectl
+        .refuses(
+            "explain pod.spec.colour",
+            &["field \"colour\" does not exist"],
+        )
+        .await;
+}
+
 async fn a_watch_tells_of_each_change(on: On) {
     let Some(kubectl) = Kubectl::on(on).await else {
         return;
@@ -267,5 +320,6 @@ async fn a_watch_tells_of_each_change(on: On) {
 on_both! {
     a_watch_tells_of_each_change,
     changes_by_hand,
+    fields_are_explained,
     tables_and_descriptions,
 }

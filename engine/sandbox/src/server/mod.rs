@@ -18,6 +18,7 @@ mod read;
 mod render;
 mod review;
 mod route;
+mod schemas;
 mod watch;
 mod write;
 

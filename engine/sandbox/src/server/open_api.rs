@@ -1,8 +1,9 @@
-//! As much of `/openapi/v3` as kubectl needs to apply.
+//! As much of `/openapi/v3` as kubectl needs to apply and to explain.
 
 use serde_json::{Value, json};
 
 use super::Server;
+use super::schemas::schemas;
 use crate::failure::Failure;
 use crate::kinds::Kind;
 use crate::request::Response;
@@ -21,11 +22,9 @@ impl Server {
     }
 
     pub(super) fn open_api(&self, group: &str, version: &str) -> Result<Response, Failure> {
-        let kinds = self
-            .kinds
-            .all()
-            .filter(|kind| kind.group == group && kind.version == version);
-        let paths: serde_json::Map<String, Value> = kinds.map(|kind| entry(kind)).collect();
+        let of = |kind: &&Kind| kind.group == group && kind.version == version;
+        let kinds: Vec<&Kind> = self.kinds.all().map(|kind| &**kind).filter(of).collect();
+        let paths: serde_json::Map<String, Value> = kinds.iter().map(|kind| entry(kind)).collect();
         if paths.is_empty() {
             return Err(Failure::no_such_path());
         }
@@ -34,6 +33,7 @@ impl Server {
             &json!({
                 "openapi": "3.0.0", "info": {"title": "Kubernetes", "version": berth_openapi::facts().version()},
                 "paths": paths,
+                "components": {"schemas": schemas(kinds.into_iter())},
             }),
         ))
     }
