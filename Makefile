@@ -27,6 +27,7 @@ demo: need-cargo ## The main job on the embedded sandbox: commits become pods be
 test: need-cargo need-ssh need-go ## Format, lints and every test, on the sandbox and on a real control plane
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets --quiet -- -D warnings
+	@CARGO=$(CARGO) tests/deny
 	tests/controlplane/build
 	@BERTH_CONTROLPLANE=required CARGO=$(CARGO) tests/run
 
