@@ -304,7 +304,24 @@ async fn a_node_that_never_comes_back_holds_the_trial_until_it_is_deleted(on: On
     interrupted_once(&mut stage).await;
 }
 
+/// As servers of earlier versions do, and those whose administrators want it so.
+async fn a_server_that_streams_no_lists_is_asked_for_pages(on: On) {
+    let mut stage = Stage::build(Setting {
+        proxy: Some(0),
+        daemon: false,
+        ..Setting::usual(on)
+    })
+    .await;
+    stage.proxy.as_ref().unwrap().refuse_streamed_lists(true);
+    stage.add("gang", 16, "50ms", &[]);
+    stage.start();
+    stage.state("gang", "Completed").await;
+    assert_eq!(stage.scene.of("gang").len(), 2, "{}", stage.describe());
+    stage.check();
+}
+
 on_both! {
+    a_server_that_streams_no_lists_is_asked_for_pages,
     no_right_to_create_pods_is_said_and_mended,
     a_full_quota_stops_only_what_it_refuses,
     an_edited_service_is_put_right_and_a_deleted_one_is_made_again,
