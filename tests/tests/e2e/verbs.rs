@@ -269,7 +269,6 @@ impl Edge {
                 });
             }
             ObjectKind::Service => body["spec"] = json!({"clusterIP": "None"}),
-            ObjectKind::ConfigMap => body["data"] = json!({"a": "1"}),
         }
         let digest = Digest::from_bytes([1; 32]);
         What::Create { key, digest, body }
@@ -290,7 +289,6 @@ fn kind(resource: &str) -> ObjectKind {
     match resource {
         "pods" => ObjectKind::Pod,
         "services" => ObjectKind::Service,
-        "configmaps" => ObjectKind::ConfigMap,
         other => panic!("no call of ours is about {other}"),
     }
 }

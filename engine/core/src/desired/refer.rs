@@ -98,13 +98,13 @@ impl Pass<'_> {
 
     /// The queue that an experiment names; if it is not there, the one of the closest name.
     pub(super) fn queue_meant<'a>(&'a self, experiment: &'a Experiment) -> Option<&'a Name> {
-        let named = &experiment.spec.queue;
-        let names = || self.index.names(DocumentKind::Queue);
-        if names().any(|name| name == named) {
-            return Some(named);
+        let said = &experiment.spec.queue;
+        let all = || self.index.names(DocumentKind::Queue);
+        if all().any(|name| name == said) {
+            return Some(said);
         }
-        let close = closest(named.as_str(), names().map(Name::as_str))?;
-        names().find(|name| name.as_str() == close)
+        let close = closest(said.as_str(), all().map(Name::as_str))?;
+        all().find(|name| name.as_str() == close)
     }
 
     fn unresolved(&self, place: Place, id: &UnitId) -> Diagnostic {

@@ -77,7 +77,7 @@ fn absence_is_proven_only_by_a_complete_view_without_a_create_on_its_way() {
     assert_eq!(observed.settle(at(60_000)), []);
     assert!(observed.absent(&key("a")).is_none(), "it may still arrive");
     assert_eq!(observed.unheard(&unit), Some(&key("a")));
-    assert_eq!(observed.settle(at(75_000)), [unit.clone()]);
+    assert_eq!(observed.settle(at(75_000)), std::slice::from_ref(&unit));
     assert_eq!(observed.unheard(&unit), None);
     assert!(observed.absent(&key("a")).is_some());
     observed.doubt();
