@@ -62,7 +62,7 @@ const fn explanation(code: Code) -> &'static str {
             "A name is unique within its kind, and within its queue for experiments. Neither of the two is applied; what was in force stays."
         }
         Code::UnresolvedReference => {
-            "The document refers to one that is not in the repository, or a mount of its pod to a volume that no layer has. The closest name is in the help."
+            "The document refers to one that is not in the repository, or a mount of its pod to a volume that no layer has. The closest name is in the help. An experiment whose queue is not there is checked by the queue of the closest name, so that all its faults are told at once."
         }
         Code::HeldByReference => {
             "This document is fine, but one that it refers to is not. It is applied as soon as that one is mended."
