@@ -235,7 +235,6 @@ impl Repository {
             .collect();
         let facts = CommitFacts {
             id: self.tip,
-            author: "Ada <ada@example.com>".into(),
             subject: "a change".into(),
             trailers: commit.trailers.clone(),
             after,

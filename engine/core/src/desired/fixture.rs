@@ -105,7 +105,6 @@ impl Repository {
 pub(crate) fn commit(number: u8) -> CommitFacts {
     CommitFacts {
         id: CommitId::from_bytes([number; 20]),
-        author: "Ada <ada@example.com>".to_owned(),
         subject: format!("change {number}"),
         trailers: Vec::new(),
         after: None,

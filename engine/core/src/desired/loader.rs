@@ -310,7 +310,6 @@ impl Loader {
         let bad = reasons(index, &before);
         let commit = CommitFacts {
             id: CommitId::from_bytes([0; 20]),
-            author: String::new(),
             subject: String::new(),
             trailers: Vec::new(),
             after: None,

@@ -258,8 +258,6 @@ impl Outcome {
 pub struct CommitFacts {
     /// Its id.
     pub id: CommitId,
-    /// `Name <mail>`.
-    pub author: String,
     /// Its first line.
     pub subject: String,
     /// `Key: value` lines at its end.

@@ -119,7 +119,6 @@ mod tests {
         let trailers = allowed.then(|| (TRAILER.to_owned(), "yes".to_owned()));
         CommitFacts {
             id: id(number),
-            author: String::new(),
             subject: String::new(),
             trailers: trailers.into_iter().collect(),
             after: after.map(id),

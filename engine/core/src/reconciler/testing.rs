@@ -62,7 +62,6 @@ pub fn snapshot(more: &[&str]) -> Input {
         .collect();
     let facts = CommitFacts {
         id: commit(99),
-        author: String::new(),
         subject: String::new(),
         trailers: Vec::new(),
         after: None,

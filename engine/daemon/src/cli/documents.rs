@@ -238,7 +238,6 @@ fn work_tree(dir: &Path) -> Option<(CommitFacts, Source)> {
 fn no_commit() -> CommitFacts {
     CommitFacts {
         id: CommitId::from_bytes([0; 20]),
-        author: String::new(),
         subject: String::new(),
         trailers: Vec::new(),
         after: None,

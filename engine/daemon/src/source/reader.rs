@@ -91,7 +91,6 @@ impl Reader {
         let ancestors = self.repository.ancestors(tip, &until, MAX_ANCESTORS)?;
         Ok(CommitFacts {
             id: tip,
-            author: format!("{} <{}>", info.author_name, info.author_email),
             subject: info.subject,
             trailers: info.trailers,
             after,

@@ -55,7 +55,6 @@ impl Snapshot {
         self.commits += 1;
         let facts = CommitFacts {
             id: commit(self.commits),
-            author: "Ada <ada@example.com>".to_owned(),
             subject: "Change".to_owned(),
             trailers: Vec::new(),
             after: before,
