@@ -59,10 +59,10 @@ impl Size {
 }
 
 const USAGE: &str = "\
-usage: bench [--quick] [--on sandbox|real] [--experiments N] [--plot FILE] [ITEM...]
+usage: bench [--quick] [--on sandbox|real] [--experiments N] [--from N] [--plot FILE] [ITEM...]
 items: validate plan more change launch growth (launch includes the steady state, the restart and the
 end; growth repeats it with 10 to 4,000 experiments and draws it into FILE)
---experiments: as many instead of 1,000, and in growth at most so many.
+--experiments: as many instead of 1,000, and in growth at most so many; --from: there at least.
 Without --on: on the sandbox in this process, and on the real control plane if it is built
 (`make controlplane`).";
 
@@ -88,6 +88,7 @@ impl Arguments {
             match word.as_str() {
                 "--quick" => this.size = Size::QUICK,
                 "--experiments" => this.limit(words.next()?.parse().ok()?),
+                "--from" => this.begin(words.next()?.parse().ok()?),
                 "--on" => this.on = Some(words.next().filter(|on| is_server(on))?),
                 "--plot" => this.plot = Some(words.next()?.into()),
                 item if ITEMS.contains(&item) => this.items.push(word),
@@ -103,6 +104,13 @@ impl Arguments {
         size.experiments = experiments;
         let more = |one: &&usize| **one <= experiments;
         size.growth = &size.growth[..size.growth.iter().take_while(more).count()];
+    }
+
+    /// No point of the plot with fewer.
+    fn begin(&mut self, experiments: usize) {
+        let growth = self.size.growth;
+        let fewer = |one: &&usize| **one < experiments;
+        self.size.growth = &growth[growth.iter().take_while(fewer).count()..];
     }
 
     fn wants(&self, item: &str) -> bool {
