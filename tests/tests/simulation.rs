@@ -52,7 +52,7 @@ fn planted_faults_are_found() {
         (Planted::IgnoredHalt, 60, "is not its own"),
         (Planted::HastyListing, 60, "and not all was seen"),
         (Planted::ForgottenPast, 60, "its run was finished before"),
-        (Planted::AdoptedForeigner, 60, "which is not Berth's"),
+        (Planted::AdoptedForeigner, 600, "which is not Berth's"),
     ] {
         let found = (0..seeds).find(|seed| {
             let story = Story::new(*seed).with(planted);

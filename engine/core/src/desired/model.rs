@@ -86,9 +86,13 @@ impl Desired {
         &self.findings
     }
 
-    /// Whether it may hold documents of which not even the names are known, in a file that cannot be
-    /// parsed.
+    /// Whether it may hold documents of which nothing is told: their names are not known, as they
+    /// stand in a file that cannot be parsed, or they wait for a Cluster that is not valid.
     pub fn hides_documents(&self) -> bool {
+        let mut clusters = self.units_of(DocumentKind::Cluster);
+        if clusters.any(|cluster| cluster.held.is_some()) {
+            return true;
+        }
         let mut nameless = self
             .findings
             .iter()

@@ -30,8 +30,8 @@ pub struct Progress {
     /// Documents whose runs could not be proven at `berth reanchor`, nor looked at since.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unproven: BTreeSet<UnitId>,
-    /// Since `berth reanchor` there was always a file that could not be parsed: what comes up now may
-    /// have stood in it.
+    /// Since `berth reanchor` there was always a file that could not be parsed, or a Cluster that was
+    /// not valid: what comes up now may have been there before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
 }

@@ -60,6 +60,7 @@ impl Reconciler {
             self.outside.stale = true;
             self.observed.doubt();
             self.tenure += 1;
+            self.dirty.extend(self.units.keys().cloned());
         }
         self.role = Some(role);
     }

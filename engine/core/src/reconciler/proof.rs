@@ -9,7 +9,8 @@ use crate::observed::Fact;
 impl Reconciler {
     /// After a reanchor the runs of all documents are unproven, until each was looked at: also of
     /// those that are not valid now. Of those in a file that cannot be parsed not even the names are
-    /// known: whatever comes up until it is mended is unproven too.
+    /// known, and of those that wait for a faulty Cluster nothing is told: whatever comes up until that
+    /// is mended is unproven too.
     pub(super) fn doubt(&mut self) {
         let Some(desired) = &self.desired else {
             return;
