@@ -143,8 +143,8 @@ async fn what_runs_and_where_it_comes_from_is_told(on: On) {
         "berth_git_failures_total 0",
         "berth_units{state=\"Running\"} 1",
         "berth_units{state=\"Waiting\"} 1",
-        // Two pods, the one of `done`, and what they need.
-        "berth_effects_total{what=\"create\",outcome=\"done\"} 6",
+        // Two pods and their Service, and the pod of `done`.
+        "berth_effects_total{what=\"create\",outcome=\"done\"} 4",
     ] {
         let there = metrics.lines().any(|it| it == line);
         assert!(there, "no {line} in\n{metrics}");
