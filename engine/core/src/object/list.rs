@@ -1,5 +1,8 @@
 //! How the items of a list are told apart.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use berth_openapi::{ListKind, Shape, facts};
 
 use super::{Node, Value};
@@ -38,6 +41,27 @@ pub(super) fn items(shape: &Shape) -> (Items<'_>, &Shape) {
         (ListKind::Atomic, _) => Items::Atomic,
     };
     (kind, facts().resolve(item))
+}
+
+/// The items of a list of this shape that have the name of an earlier one, each with that one. What
+/// only removes (`$patch`) is left out.
+pub fn twins<'a>(list: &'a [Node], shape: &Shape) -> Vec<(&'a Node, &'a Node)> {
+    let (kind, item_shape) = items(facts().resolve(shape));
+    if !matches!(kind, Items::Keyed(_) | Items::KeyedBy(_)) {
+        return Vec::new();
+    }
+    let mut first: BTreeMap<Vec<(String, String)>, &Node> = BTreeMap::new();
+    let mut found = Vec::new();
+    for item in list.iter().filter(|item| item.get("$patch").is_none()) {
+        let Some(key) = kind.key_of(item, item_shape) else {
+            continue;
+        };
+        match first.entry(key) {
+            Entry::Occupied(earlier) => found.push((*earlier.get(), item)),
+            Entry::Vacant(free) => drop(free.insert(item)),
+        }
+    }
+    found
 }
 
 impl Items<'_> {

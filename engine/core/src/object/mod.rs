@@ -12,5 +12,6 @@ pub use canonical::{digest, write as write_canonical};
 pub use compare::compare;
 pub use explain::{Explained, Layer, explain};
 pub use leaves::{Leaf, Step, covers, leaves, list_leaves, path_text};
+pub(crate) use list::twins;
 pub use merge::merge;
 pub use node::{Key, Node, Place, SourceId, Span, Value};

@@ -3,9 +3,10 @@
 use berth_openapi::{Fields, Quantity, Shape, facts};
 
 use super::directive::{self, is_directive};
+use super::marks;
 use super::table::{Part, owned};
 use crate::diagnostic::{Code, Diagnostic, closest};
-use crate::object::{Key, Node, Value};
+use crate::object::{Key, Node, Value, twins};
 
 const POD: &str = "io.k8s.api.core.v1.Pod";
 /// The container of the program.
@@ -14,8 +15,6 @@ pub(super) const TASK: &str = "task";
 const OWN_FOLDER: &str = "/run/berth";
 /// By this variable a container asks the NVIDIA runtime for GPUs, past all slots.
 const DEVICES: &str = "NVIDIA_VISIBLE_DEVICES";
-/// The labels of `app.kubernetes.io/` that Berth sets.
-const OWN_LABELS: [&str; 5] = ["name", "instance", "component", "part-of", "managed-by"];
 
 /// What is wrong with a layer, whatever it is a layer of. `path` says where it stands, such as
 /// `spec.pod`.
@@ -65,6 +64,7 @@ impl Walk {
                     ..
                 },
             ) => {
+                self.twins(items, shape, path);
                 for (index, node) in items.iter().enumerate() {
                     self.item(node, patch_merge_key.as_deref(), path);
                     self.value(node, item, &format!("{path}[{index}]"));
@@ -97,6 +97,18 @@ impl Walk {
             format!("`kubectl explain {}` lists the fields", explained(parent))
         };
         self.findings.push(finding.help(help));
+    }
+
+    /// Of two items of one name the merge would keep one without a word.
+    fn twins(&mut self, items: &[Node], shape: &Shape, path: &str) {
+        for (first, twin) in twins(items, shape) {
+            let cause = format!("two items of `{path}` have one name");
+            self.findings.push(
+                Diagnostic::error(Code::DuplicateKey, twin.place, cause)
+                    .related(first.place, "the first one")
+                    .help("remove one of them, or give it another name"),
+            );
+        }
     }
 
     /// Items of lists that are merged by a key need it.
@@ -246,8 +258,7 @@ impl Walk {
     fn metadata(&mut self, metadata: &Node) {
         for map in ["labels", "annotations"] {
             let entries = metadata.get(map).map_or(&[][..], Node::entries);
-            self.findings
-                .extend(entries.iter().filter_map(|(key, _)| own_mark(map, key)));
+            self.findings.extend(marks::check(map, entries));
         }
     }
 }
@@ -274,24 +285,6 @@ pub(in crate::kinds) fn task_of(layer: &Node) -> Option<&Node> {
     containers
         .iter()
         .find(|container| container.get("name").and_then(Node::as_str) == Some(TASK))
-}
-
-/// That a key of `labels` or `annotations` is Berth's own. Those of `sandbox.berth.dev/` are for
-/// users to tell the sandbox what becomes of a pod; a real cluster does not heed them.
-pub(in crate::kinds) fn own_mark(map: &str, key: &Key) -> Option<Diagnostic> {
-    let (prefix, name) = key.name.split_once('/')?;
-    let help = match prefix {
-        "sandbox.berth.dev" => return None,
-        "app.kubernetes.io" if map == "labels" && OWN_LABELS.contains(&name) => {
-            format!("Berth sets app.kubernetes.io/{{{}}}", OWN_LABELS.join(","))
-        }
-        _ if prefix == "berth.dev" || prefix.ends_with(".berth.dev") => {
-            "labels and annotations of `berth.dev/` are set by Berth".to_owned()
-        }
-        _ => return None,
-    };
-    let cause = format!("`{}` is Berth's own", key.name);
-    Some(Diagnostic::error(Code::ReservedField, key.place, cause).help(help))
 }
 
 /// Whether a variable is Berth's own.

@@ -3,11 +3,12 @@
 mod directive;
 mod guard;
 mod layer;
+pub(super) mod marks;
 mod reference;
 mod table;
 mod uses;
 
 pub(super) use guard::volume_kinds;
-pub(super) use layer::{check, is_own_variable, own_mark, own_variable, task_of};
+pub(super) use layer::{check, is_own_variable, own_variable, task_of};
 pub use reference::reference;
 pub(super) use uses::{Use, uses};

@@ -497,3 +497,54 @@ fn what_berth_needs_cannot_be_patched_away() {
         assert_eq!(found, [] as [&str; 0], "{spec}");
     }
 }
+
+/// Of two items of one name in one layer the merge would keep one without a word.
+#[test]
+fn items_of_one_name_in_one_layer_are_refused() {
+    for layer in [
+        "spec: {containers: [{name: task}, {name: task}]}",
+        "spec: {containers: [{name: s, image: a}, {name: s, image: b}]}",
+        "spec: {volumes: [{name: a, emptyDir: {}}, {name: a, emptyDir: {}}]}",
+        "spec: {containers: [{name: task, env: [{name: A, value: one}, {name: A, value: two}]}]}",
+        "spec: {containers: [{name: s, image: i, ports: [{containerPort: 1}, {containerPort: 1, protocol: TCP}]}]}",
+    ] {
+        let found = of_experiment(&format!("  pod: {{{layer}}}\n"));
+        assert!(
+            found.len() == 1
+                && found[0].starts_with("B0103 7:")
+                && found[0].contains("two items of"),
+            "{layer}: {found:?}"
+        );
+    }
+    let fine = "spec: {containers: [{name: s, image: i, ports: [{containerPort: 1}, {containerPort: 1, protocol: UDP}]}, {name: s, $patch: delete}]}";
+    assert_eq!(
+        of_experiment(&format!("  pod: {{{fine}}}\n")),
+        [] as [&str; 0]
+    );
+}
+
+#[test]
+fn names_and_values_of_labels_in_a_layer_are_those_of_kubernetes() {
+    for (layer, words) in [
+        (
+            "metadata: {labels: {bad key!: ok}}",
+            "`bad key!` is no name",
+        ),
+        (
+            "metadata: {labels: {good: x y}}",
+            "the label `good` has a value",
+        ),
+        ("metadata: {annotations: {k k: a}}", "`k k` is no name"),
+    ] {
+        let found = of_experiment(&format!("  pod: {{{layer}}}\n"));
+        assert!(
+            found.len() == 1 && found[0].contains(words),
+            "{layer}: {found:?}"
+        );
+    }
+    let fine = "metadata: {labels: {gone: null, kept: x}, annotations: {a: free text}}";
+    assert_eq!(
+        of_experiment(&format!("  pod: {{{fine}}}\n")),
+        [] as [&str; 0]
+    );
+}

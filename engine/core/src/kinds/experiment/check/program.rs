@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::kinds::cluster::check::{climbs, upwards};
 use crate::kinds::experiment::Experiment;
 use crate::kinds::experiment::hyperparameters::{self, Leaf, lookup, references};
-use crate::kinds::pod::{is_own_variable, own_mark, own_variable, task_of};
+use crate::kinds::pod::{is_own_variable, marks, own_variable, task_of};
 use crate::object::{Key, Node, Place, Value};
 
 /// `$(hp.PATH)` names a hyperparameter.
@@ -181,55 +181,12 @@ fn said_twice<'a>(
 
 /// Labels and annotations go onto pods.
 pub(super) fn labels(document: &Experiment) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
-    for map in ["labels", "annotations"] {
-        for (key, value) in document
-            .at(&["metadata", map])
-            .map_or(&[][..], Node::entries)
-        {
-            if let Some(finding) = own_mark(map, key) {
-                findings.push(finding);
-            } else if !is_label_key(&key.name) {
-                let cause = format!("`{}` is no name for one of the {map}", key.name);
-                findings.push(Diagnostic::error(Code::InvalidName, key.place, cause).help(
-                    "it has letters, digits, `-`, `_` and `.`, at most 63, perhaps after a domain and `/`",
-                ));
-            } else if map == "labels" && !value.as_str().is_some_and(is_label_value) {
-                let cause = format!(
-                    "the label `{}` has a value that Kubernetes does not take",
-                    key.name
-                );
-                findings.push(Diagnostic::error(Code::InvalidName, value.place, cause).help(
-                    "it has letters, digits, `-`, `_` and `.`, at most 63; use an annotation for free text",
-                ));
-            }
-        }
-    }
-    findings
-}
-
-fn is_label_key(key: &str) -> bool {
-    let (prefix, name) = key
-        .split_once('/')
-        .map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    let domain = |prefix: &str| {
-        !prefix.is_empty()
-            && prefix.len() <= 253
-            && prefix
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
-    };
-    !name.is_empty() && is_label_value(name) && prefix.is_none_or(domain)
-}
-
-/// As Kubernetes has it: at most 63 letters, digits, `-`, `_`, `.`, a letter or digit at both ends.
-fn is_label_value(value: &str) -> bool {
-    let ends = [value.bytes().next(), value.bytes().last()];
-    value.len() <= 63
-        && value
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-        && ends.iter().flatten().all(u8::is_ascii_alphanumeric)
+    let maps = ["labels", "annotations"].into_iter();
+    maps.flat_map(|map| {
+        let entries = document.at(&["metadata", map]);
+        marks::check(map, entries.map_or(&[][..], Node::entries))
+    })
+    .collect()
 }
 
 /// Checkpoints stay below their prefix.

@@ -1,0 +1,82 @@
+//! Labels and annotations, as people write them.
+
+use super::directive::is_directive;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::object::{Key, Node, Value};
+
+/// The labels of `app.kubernetes.io/` that Berth sets.
+const OWN_LABELS: [&str; 5] = ["name", "instance", "component", "part-of", "managed-by"];
+
+/// What is wrong with the entries of `labels` or `annotations` (`map`): Berth's own, and names and
+/// values that Kubernetes does not take (its page "Labels and Selectors").
+pub(in crate::kinds) fn check(map: &str, entries: &[(Key, Node)]) -> Vec<Diagnostic> {
+    // In a layer, null removes what is below.
+    let said = entries
+        .iter()
+        .filter(|(key, value)| !is_directive(key) && value.value != Value::Null);
+    said.filter_map(|(key, value)| one(map, key, value))
+        .collect()
+}
+
+fn one(map: &str, key: &Key, value: &Node) -> Option<Diagnostic> {
+    if let Some(finding) = own_mark(map, key) {
+        return Some(finding);
+    }
+    if !is_key(&key.name) {
+        let cause = format!("`{}` is no name for one of the {map}", key.name);
+        return Some(Diagnostic::error(Code::InvalidName, key.place, cause).help(
+            "it has letters, digits, `-`, `_` and `.`, at most 63, perhaps after a domain and `/`",
+        ));
+    }
+    (map == "labels" && !value.as_str().is_some_and(is_value)).then(|| {
+        let cause = format!(
+            "the label `{}` has a value that Kubernetes does not take",
+            key.name
+        );
+        Diagnostic::error(Code::InvalidName, value.place, cause).help(
+            "it has letters, digits, `-`, `_` and `.`, at most 63; use an annotation for free text",
+        )
+    })
+}
+
+/// That a key of `labels` or `annotations` is Berth's own. Those of `sandbox.berth.dev/` are for
+/// users to tell the sandbox what becomes of a pod; a real cluster does not heed them.
+fn own_mark(map: &str, key: &Key) -> Option<Diagnostic> {
+    let (prefix, name) = key.name.split_once('/')?;
+    let help = match prefix {
+        "sandbox.berth.dev" => return None,
+        "app.kubernetes.io" if map == "labels" && OWN_LABELS.contains(&name) => {
+            format!("Berth sets app.kubernetes.io/{{{}}}", OWN_LABELS.join(","))
+        }
+        _ if prefix == "berth.dev" || prefix.ends_with(".berth.dev") => {
+            "labels and annotations of `berth.dev/` are set by Berth".to_owned()
+        }
+        _ => return None,
+    };
+    let cause = format!("`{}` is Berth's own", key.name);
+    Some(Diagnostic::error(Code::ReservedField, key.place, cause).help(help))
+}
+
+fn is_key(key: &str) -> bool {
+    let (prefix, name) = key
+        .split_once('/')
+        .map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let domain = |prefix: &str| {
+        !prefix.is_empty()
+            && prefix.len() <= 253
+            && prefix
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+    };
+    !name.is_empty() && is_value(name) && prefix.is_none_or(domain)
+}
+
+/// As Kubernetes has it: at most 63 letters, digits, `-`, `_`, `.`, a letter or digit at both ends.
+fn is_value(value: &str) -> bool {
+    let ends = [value.bytes().next(), value.bytes().last()];
+    value.len() <= 63
+        && value
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && ends.iter().flatten().all(u8::is_ascii_alphanumeric)
+}
