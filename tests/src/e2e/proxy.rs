@@ -258,7 +258,7 @@ impl Shared {
 
     fn fate(&self, request: &Request) -> Fate {
         let mut weather = self.weather();
-        let key = format!("{} {}", request.method(), request.uri().path());
+        let key = format!("{} {}", request.method(), unnumbered(request.uri().path()));
         let count = weather.asked.entry(key.clone()).or_default();
         *count += 1;
         let mut hasher = DefaultHasher::new();
@@ -282,6 +282,17 @@ impl Shared {
         weather.changes += 1;
         weather.hold == Some(weather.changes)
     }
+}
+
+/// A path without the number of the stage, so that a seed always makes the same weather.
+fn unnumbered(path: &str) -> String {
+    let mut parts: Vec<&str> = path.split('/').collect();
+    if let Some(at) = parts.iter().position(|part| *part == "namespaces")
+        && let Some(namespace) = parts.get_mut(at + 1)
+    {
+        *namespace = namespace.trim_end_matches(|digit: char| digit.is_ascii_digit());
+    }
+    parts.join("/")
 }
 
 fn is_watch(request: &Request) -> bool {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use berth_core::ids::Timestamp;
 use berth_git::LocalWatch;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -86,6 +87,8 @@ pub struct Stage {
     pub wake: Wake,
     /// The clock of one wait.
     pub patience: Duration,
+    /// Something of others that looks like Berth's, as it was made.
+    foreign: Option<Value>,
     /// When the API server died first, if it did.
     outage: Option<Timestamp>,
     on: On,
@@ -123,12 +126,16 @@ impl Stage {
             scene: Scene::default(),
             wake,
             patience: PATIENCE,
+            foreign: None,
             outage: None,
             bell,
             folder,
             _watch: watch,
         };
         stage.proxy = setting.proxy.map(|seed| stage.put_proxy(seed));
+        if stage.proxy.is_some() {
+            stage.put_foreign();
+        }
         if setting.documents {
             stage.describe_cluster();
         }
@@ -136,6 +143,24 @@ impl Stage {
             stage.start();
         }
         stage
+    }
+
+    /// Makes something of others in the queue's namespace: a Service with the name and the labels
+    /// that Berth gives, of another instance. Berth may delete Services there, and must not touch it.
+    pub fn put_foreign(&mut self) {
+        let service = json!({
+            "metadata": {
+                "name": "gang-0-0badf00d-1-1",
+                "labels": {
+                    "app.kubernetes.io/managed-by": "berth", "berth.dev/instance": "another",
+                    "berth.dev/kind": "Experiment", "berth.dev/queue": "vision",
+                    "berth.dev/experiment": "gang-0",
+                },
+            },
+            "spec": {"clusterIP": "None", "selector": {"berth.dev/experiment": "gang-0"}},
+        });
+        let path = self.names().path("services");
+        self.foreign = Some(self.cluster.post(&path, &service));
     }
 
     fn put_proxy(&self, seed: u64) -> Proxy {
@@ -327,10 +352,15 @@ impl Stage {
         plane.until_ready().await.unwrap();
     }
 
-    /// What must hold at the end of every story: no pod name was used twice, and the status branch
-    /// never said of the pods what was not so.
+    /// What must hold at the end of every story: no pod name was used twice, nothing foreign was
+    /// touched, and the status branch never said of the pods what was not so.
     pub fn check(&mut self) {
         self.look();
+        if let Some(foreign) = &self.foreign {
+            let (queue, name) = (self.names().queue(), foreign["metadata"]["name"].as_str());
+            let now = self.cluster.object("services", &queue, name.unwrap());
+            assert_eq!(now.as_deref(), Some(foreign), "{}", self.describe());
+        }
         let twice = self.scene.used_twice();
         assert!(
             twice.is_empty(),

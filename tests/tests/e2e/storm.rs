@@ -12,15 +12,38 @@ const SEEDS: [u64; 6] = [1, 2, 3, 4, 5, 6];
 /// Most of a storm is waiting: so many play side by side.
 const SIDE_BY_SIDE: usize = 3;
 
+/// What may become of a request; among all storms each of it comes.
+const FATES: [&str; 6] = [
+    "throttled",
+    "failed",
+    "lost before",
+    "answer lost",
+    "cut",
+    "expired",
+];
+
 async fn throttled_broken_and_lost_answers_lose_nothing_and_double_nothing(on: On) {
-    for some in seeds(&SEEDS).chunks(SIDE_BY_SIDE) {
+    let all = seeds(&SEEDS);
+    let mut came = [0; FATES.len()];
+    for some in all.chunks(SIDE_BY_SIDE) {
         // A storm that fails tells its seed.
         println!("seeds {some:?}");
-        join_all(some.iter().map(|seed| storm(on, *seed))).await;
+        for drawn in join_all(some.iter().map(|seed| storm(on, *seed))).await {
+            came.iter_mut()
+                .zip(drawn)
+                .for_each(|(sum, one)| *sum += one);
+        }
     }
+    println!("{FATES:?}: {came:?}");
+    let one_alone = all.len() < SEEDS.len();
+    assert!(
+        one_alone || came.iter().all(|one| *one > 0),
+        "{FATES:?}: {came:?}"
+    );
 }
 
-async fn storm(on: On, seed: u64) {
+/// Plays one; gives how often each of the fates came.
+async fn storm(on: On, seed: u64) -> [u64; FATES.len()] {
     let mut stage = Stage::build(Setting {
         proxy: Some(seed),
         ..Setting::usual(on)
@@ -46,16 +69,9 @@ async fn storm(on: On, seed: u64) {
     let attempts = stage.scene.status.attempts("flaky");
     assert_eq!(attempts, [(1, "failed"), (2, "completed")]);
     let proxy = stage.proxy.as_ref().unwrap();
-    let fates = [
-        "throttled",
-        "failed",
-        "lost before",
-        "answer lost",
-        "cut",
-        "expired",
-    ];
-    let came: u64 = fates.iter().map(|fate| proxy.drawn(fate)).sum();
-    assert!(came >= 5, "this is no storm: {}", proxy.describe());
+    let came = FATES.map(|fate| proxy.drawn(fate));
+    let sum: u64 = came.iter().sum();
+    assert!(sum >= 5, "this is no storm: {}", proxy.describe());
     proxy.set(Faults::default());
     stage
         .until("all pods are let go", |scene| {
@@ -64,6 +80,7 @@ async fn storm(on: On, seed: u64) {
         })
         .await;
     stage.check();
+    came
 }
 
 on_both! {
