@@ -44,8 +44,9 @@ impl Bare {
     /// Measures it.
     pub async fn measure(server: &Server, experiments: usize) -> Fallible<Self> {
         let bodies = plan::bodies(experiments)?;
+        // On a cluster of its own: the servers are still busy with what kubectl leaves behind.
+        let kubectl = kubectl(&Cluster::start(server, bodies.len()).await?, &bodies).await?;
         let cluster = Cluster::start(server, bodies.len()).await?;
-        let kubectl = kubectl(&cluster, &bodies).await?;
         let began = Instant::now();
         let posted = post(&cluster, &bodies).await?;
         while !cluster.all_run(bodies.len()).await? {
