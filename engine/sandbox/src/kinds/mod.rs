@@ -13,7 +13,9 @@ use std::sync::Arc;
 use berth_openapi::{Resource, Shape, facts};
 use serde_json::Value;
 
-/// The resources that are simulated fully; all others answer 501.
+/// The resources that are served; all others answer 501. What they ask of others is done, but for
+/// what no node and no network is there to do: network policies, ingresses, storage classes,
+/// endpoints.
 const SERVED: &[(&str, &[&str])] = &[
     (
         "",
@@ -30,7 +32,6 @@ const SERVED: &[(&str, &[&str])] = &[
             "serviceaccounts",
             "services",
             "endpoints",
-            "limitranges",
         ],
     ),
     ("events.k8s.io", &["events"]),
@@ -46,13 +47,6 @@ const SERVED: &[(&str, &[&str])] = &[
         ],
     ),
     ("apiextensions.k8s.io", &["customresourcedefinitions"]),
-    (
-        "admissionregistration.k8s.io",
-        &[
-            "validatingadmissionpolicies",
-            "validatingadmissionpolicybindings",
-        ],
-    ),
     (
         "authorization.k8s.io",
         &["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
@@ -146,8 +140,6 @@ impl Kind {
             "customresourcedefinitions.apiextensions.k8s.io",
             "leases.coordination.k8s.io",
             "poddisruptionbudgets.policy",
-            "validatingadmissionpolicies.admissionregistration.k8s.io",
-            "validatingadmissionpolicybindings.admissionregistration.k8s.io",
         ];
         self.custom.is_none() && !careful.contains(&&*self.storage)
     }
@@ -158,7 +150,6 @@ impl Kind {
             "endpoints",
             "events",
             "leases.coordination.k8s.io",
-            "limitranges",
             "services",
         ];
         lenient.contains(&&*self.storage) || self.group == "rbac.authorization.k8s.io"

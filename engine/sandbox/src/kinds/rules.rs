@@ -16,13 +16,6 @@ pub(crate) fn defaults(kind: &Kind, object: &mut Value, old: Option<&Value>) {
         "services" => service::defaults(object, old),
         "secrets" => secret(object),
         "customresourcedefinitions.apiextensions.k8s.io" => crd::defaults(object),
-        "validatingadmissionpolicies.admissionregistration.k8s.io" => {
-            default(object, &["spec", "failurePolicy"], "Fail");
-            match_defaults(object, "matchConstraints");
-        }
-        "validatingadmissionpolicybindings.admissionregistration.k8s.io" => {
-            match_defaults(object, "matchResources");
-        }
         "persistentvolumeclaims" => default(object, &["spec", "volumeMode"], "Filesystem"),
         "namespaces" => {
             let named = name(object).to_owned();
@@ -36,25 +29,6 @@ pub(crate) fn defaults(kind: &Kind, object: &mut Value, old: Option<&Value>) {
             default(object, &["preemptionPolicy"], "PreemptLowerPriority");
         }
         _ => {}
-    }
-}
-
-/// The defaults of what an admission policy matches.
-fn match_defaults(policy: &mut Value, field: &str) {
-    let Some(matches) = policy["spec"]
-        .get_mut(field)
-        .filter(|matches| matches.is_object())
-    else {
-        return;
-    };
-    default(matches, &["matchPolicy"], "Equivalent");
-    default(matches, &["namespaceSelector"], json!({}));
-    default(matches, &["objectSelector"], json!({}));
-    for rules in ["resourceRules", "excludeResourceRules"] {
-        let rules = matches.get_mut(rules).and_then(Value::as_array_mut);
-        for rule in rules.into_iter().flatten() {
-            default(rule, &["scope"], "*");
-        }
     }
 }
 
@@ -99,8 +73,6 @@ pub(crate) fn has_generation(kind: &Kind) -> bool {
     let counted = [
         "pods",
         "customresourcedefinitions.apiextensions.k8s.io",
-        "validatingadmissionpolicies.admissionregistration.k8s.io",
-        "validatingadmissionpolicybindings.admissionregistration.k8s.io",
         "poddisruptionbudgets.policy",
         "priorityclasses.scheduling.k8s.io",
         "networkpolicies.networking.k8s.io",
