@@ -295,9 +295,11 @@ impl RemoteError {
             Self::NotFound { .. } => {
                 "check the URL, and that these credentials may see the repository"
             }
-            Self::Unreachable { .. } => "check the URL and the network; it is tried again",
+            Self::Unreachable { .. } => {
+                "check the URL and the network; the daemon tries again by itself"
+            }
             Self::Timeout { .. } => {
-                "check the network and the server, or raise --git-timeout; it is tried again"
+                "check the network and the server, or raise --git-timeout; the daemon tries again by itself"
             }
             Self::TooLarge { .. } => {
                 "keep data out of the state repository, or raise --git-max-fetch"

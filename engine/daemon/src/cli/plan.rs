@@ -14,6 +14,8 @@ use crate::{cli, output};
 /// Say what the cluster would get, and why; change nothing
 ///
 /// The documents are compared with the status branch and the live cluster, as the daemon would.
+/// Those that are not valid keep their last form; they are told, and `berth validate` ends with 1
+/// for them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

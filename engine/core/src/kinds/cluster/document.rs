@@ -48,7 +48,10 @@ pub struct ClusterSpec {
     pub registry_rewrites: Vec<RegistryRewrite>,
     /// Names of Secrets that every pod pulls its images with.
     #[serde(default)]
-    #[schemars(inner(length(min = 1, max = 253)))]
+    #[schemars(inner(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
+    ))]
     pub image_pull_secrets: Vec<String>,
     /// The `PodDefaults` that every pod starts from.
     pub pod_defaults: Option<Name>,

@@ -203,7 +203,12 @@ impl Walk {
                 self.mounts(container);
             }
         }
-        for container in spec.get("initContainers").map_or(&[][..], Node::items) {
+        let items = |kind: &str| spec.get(kind).map_or(&[][..], Node::items);
+        for container in items("containers").iter().chain(items("initContainers")) {
+            self.amounts(container);
+        }
+        for container in items("initContainers") {
+            self.sidecar_twin(container, items("containers"));
             if let Some(name) = container
                 .get("name")
                 .filter(|name| name.as_str() == Some(TASK))
@@ -214,6 +219,42 @@ impl Walk {
                         .help("give it another name"),
                 );
             }
+        }
+    }
+
+    /// Nothing is asked for in amounts below zero.
+    fn amounts(&mut self, container: &Node) {
+        let parts = ["limits", "requests"].into_iter();
+        let amounts = parts.filter_map(|part| container.at(&["resources", part]));
+        for (key, node) in amounts.flat_map(Node::entries) {
+            let text = match &node.value {
+                Value::String(text) => text.to_string(),
+                Value::Number(number) => number.to_string(),
+                _ => continue,
+            };
+            if text.parse::<Quantity>().is_ok_and(|it| it.nanos() < 0) {
+                let cause = format!("{text} of `{}` is below 0", key.name);
+                self.findings.push(
+                    Diagnostic::error(Code::OutOfRange, node.place, cause)
+                        .help("write an amount of 0 or more"),
+                );
+            }
+        }
+    }
+
+    /// Sidecars become init containers that go on, so that both share one set of names.
+    fn sidecar_twin(&mut self, container: &Node, others: &[Node]) {
+        let name = |of: &Node| of.get("name").and_then(Node::as_str).map(str::to_owned);
+        let Some(own) = name(container).filter(|own| own != TASK) else {
+            return;
+        };
+        if let Some(twin) = others.iter().find(|it| name(it).as_ref() == Some(&own)) {
+            let cause = format!("an init container and a sidecar are both called `{own}`");
+            self.findings.push(
+                Diagnostic::error(Code::DuplicateKey, container.place, cause)
+                    .related(twin.place, "the sidecar")
+                    .help("give one of them another name"),
+            );
         }
     }
 

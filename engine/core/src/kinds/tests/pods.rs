@@ -548,3 +548,49 @@ fn names_and_values_of_labels_in_a_layer_are_those_of_kubernetes() {
         [] as [&str; 0]
     );
 }
+
+#[test]
+fn amounts_that_no_server_takes_are_refused() {
+    let task = |rest: &str| {
+        format!("  pod: {{spec: {{containers: [{{name: task, resources: {{{rest}}}}}]}}}}\n")
+    };
+    for (layer, words) in [
+        (
+            task("limits: {memory: 10Gi}, requests: {memory: 20Gi}"),
+            "a request of 20Gi of `memory` is above the limit of 10Gi",
+        ),
+        (task("requests: {cpu: -1}"), "-1 of `cpu` is below 0"),
+        (
+            "  pod: {spec: {containers: [{name: s, image: i}], initContainers: [{name: s, image: i}]}}\n".to_owned(),
+            "both called `s`",
+        ),
+    ] {
+        let found = of_experiment(&layer);
+        assert!(found.len() == 1 && found[0].contains(words), "{layer}: {found:?}");
+    }
+    assert_eq!(
+        of_experiment(&task("limits: {memory: 20Gi}, requests: {memory: 10Gi}")),
+        [] as [&str; 0]
+    );
+}
+
+/// A limit that is lowered below what the defaults ask for.
+#[test]
+fn a_limit_below_the_request_of_a_lower_layer_is_refused() {
+    let mut repository = Repository::new();
+    let defaults = "apiVersion: berth.dev/v1alpha1\nkind: PodDefaults\nmetadata: {name: standard}\nspec:\n  \
+                    cpu: {}\n  gpu: {spec: {containers: [{name: task, resources: {requests: {memory: 64Gi}}}]}}\n";
+    repository.put("defaults.yaml", defaults);
+    let layer =
+        "  pod: {spec: {containers: [{name: task, resources: {limits: {memory: 512Mi}}}]}}\n";
+    repository.put(
+        "a.yaml",
+        &experiment("a", &format!("  resources: {{slotsPerTrial: 1}}\n{layer}")),
+    );
+    let found = shown(&repository.validate().findings);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains("a request of 64Gi of `memory` is above the limit of 512Mi"),
+        "{found:?}"
+    );
+}

@@ -2,12 +2,13 @@
 
 use berth_openapi::Quantity;
 
+use super::amounts::amount;
+use super::layers;
 use crate::desired::Scope;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::kinds::experiment::Experiment;
-use crate::kinds::experiment::render::layer_nodes;
 use crate::kinds::pod::task_of;
-use crate::object::{Node, Value};
+use crate::object::Node;
 
 /// `shmSize` fits the memory limit of the task, and nothing else is mounted at `/dev/shm`.
 pub(super) fn check(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
@@ -44,23 +45,9 @@ pub(super) fn check(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
     findings
 }
 
-/// The layers of the pod, the uppermost first; without a queue only what it could not override.
-fn layers<'a>(document: &'a Experiment, scope: &'a Scope) -> Vec<&'a Node> {
-    if scope.queue.is_none() {
-        return Vec::from_iter(document.pod());
-    }
-    let layers = layer_nodes(document, scope).into_iter();
-    layers.rev().flatten().collect()
-}
-
 fn limit_of(layer: &Node) -> Option<(Quantity, &Node)> {
     let node = task_of(layer)?.at(&["resources", "limits", "memory"])?;
-    let limit = match &node.value {
-        Value::String(text) => text.parse().ok()?,
-        Value::Number(number) => number.to_string().parse().ok()?,
-        _ => return None,
-    };
-    Some((limit, node))
+    Some((amount(node)?, node))
 }
 
 fn second_mount(layer: &Node) -> Option<&Node> {

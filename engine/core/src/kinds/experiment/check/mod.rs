@@ -1,6 +1,7 @@
 //! What the schema of an `Experiment` cannot say.
 
 mod allow;
+mod amounts;
 mod annotations;
 mod memory;
 mod named;
@@ -8,9 +9,11 @@ mod program;
 mod size;
 
 use super::Experiment;
+use super::render::layer_nodes;
 use crate::desired::Scope;
 use crate::diagnostic::Diagnostic;
 use crate::kinds::pod;
+use crate::object::Node;
 
 /// What is wrong with an experiment whatever it refers to.
 pub(in crate::kinds) fn alone(document: &Experiment) -> Vec<Diagnostic> {
@@ -33,6 +36,7 @@ pub(in crate::kinds) fn within(document: &Experiment, scope: &Scope) -> Vec<Diag
     findings.extend(size::slot_resource(document, scope));
     findings.extend(annotations::together(document, scope));
     findings.extend(memory::check(document, scope));
+    findings.extend(amounts::check(document, scope));
     let has_own_size = document.spec.resources.max_slots_per_pod.is_some();
     if scope.queue.is_some() || has_own_size {
         findings.extend(size::check(document, scope));
@@ -42,4 +46,13 @@ pub(in crate::kinds) fn within(document: &Experiment, scope: &Scope) -> Vec<Diag
         findings.extend(named::check(document, scope));
     }
     findings
+}
+
+/// The layers of the pod, the uppermost first; without a queue only what it could not override.
+fn layers<'a>(document: &'a Experiment, scope: &'a Scope) -> Vec<&'a Node> {
+    if scope.queue.is_none() {
+        return Vec::from_iter(document.pod());
+    }
+    let layers = layer_nodes(document, scope).into_iter();
+    layers.rev().flatten().collect()
 }
