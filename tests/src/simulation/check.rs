@@ -53,7 +53,10 @@ impl World {
     }
 
     fn judge_birth(&mut self, target: &Target, pod: &Value) {
-        let unseen = || self.went_unseen(label(pod, "berth.dev/experiment"), &target.name);
+        let unseen = || {
+            self.two_may_have_led()
+                || self.went_unseen(label(pod, "berth.dev/experiment"), &target.name)
+        };
         if self.made.contains(&target.name) && !unseen() {
             self.accuse(format!("the pod name {} was used twice", target.name));
         }
@@ -94,7 +97,8 @@ impl World {
                 if let Some(identity) = Experiment::identity_of(body) {
                     self.runs.insert((name.clone(), identity), run.to_owned());
                 }
-                if unit(&name).is_some_and(|unit| self.branch.was_over(&unit, run)) {
+                let was_over = unit(&name).is_some_and(|unit| self.branch.was_over(&unit, run));
+                if was_over && !self.two_may_have_led() {
                     self.accuse(format!("{key}: its run was finished before"));
                 }
             }

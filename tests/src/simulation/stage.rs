@@ -199,7 +199,10 @@ impl Stage {
         let clear = |daemon: &Daemon| daemon.sees_everything(&self.world);
         // What was looked at and not kept is doubted again by the next life.
         let ledger = self.world.branch.read();
-        let kept = ledger.is_ok_and(|ledger| !ledger.progress.hidden);
+        let kept = ledger.is_ok_and(|ledger| {
+            let (progress, own) = (ledger.progress, !self.world.branch.is_damaged());
+            own && !progress.hidden && progress.unproven.is_empty()
+        });
         self.doubts = self.reanchors || !kept || !self.daemons.iter().any(clear);
     }
 

@@ -184,7 +184,7 @@ impl World {
 
     /// Whoever writes must hold the Lease, and have renewed it not too long ago.
     fn judge_writer(&mut self, daemon: u64, what: &str) {
-        if !self.elects || self.now < self.lease_deleted + LEASE {
+        if !self.elects || self.two_may_lead() {
             return;
         }
         let lease = self.lease_now();
@@ -196,6 +196,16 @@ impl World {
                 "berth {daemon} wrote {what} without the Lease, which is {holder}'s"
             ));
         }
+    }
+
+    /// Somebody deleted the Lease not long ago: who held it may not know yet.
+    pub(super) fn two_may_lead(&self) -> bool {
+        self.now < self.lease_deleted + LEASE
+    }
+
+    /// Two may have led not long ago, and one of them acts upon what it read while both did.
+    pub(super) fn two_may_have_led(&self) -> bool {
+        self.now < self.lease_deleted + 4 * LEASE
     }
 
     fn lease_now(&self) -> Option<Arc<Value>> {

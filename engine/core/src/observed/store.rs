@@ -42,6 +42,8 @@ enum Sent {
     UnderWay(UnitId),
     /// Its answer was lost then; it was this unit's.
     Lost(Timestamp, UnitId),
+    /// The same, and it was repeated, which is not answered yet.
+    Again(Timestamp, UnitId),
 }
 
 /// What the watches and our own answers say of one cluster.
@@ -153,8 +155,11 @@ impl Observed {
 
     /// A create was given out: until it is answered nothing is known of the object's absence.
     pub fn create_given(&mut self, key: &ObjectKey, unit: &UnitId) {
-        let sent = self.outstanding.entry(key.clone());
-        sent.or_insert_with(|| Sent::UnderWay(unit.clone()));
+        let sent = match self.outstanding.get(key) {
+            Some(Sent::Lost(at, _) | Sent::Again(at, _)) => Sent::Again(*at, unit.clone()),
+            Some(Sent::UnderWay(_)) | None => Sent::UnderWay(unit.clone()),
+        };
+        self.outstanding.insert(key.clone(), sent);
     }
 
     /// The create was answered for certain: it exists (and was told), or was not carried out.
@@ -172,8 +177,13 @@ impl Observed {
     /// A create that was repeated was certainly not carried out this time: it is settled unless an
     /// earlier answer was lost.
     pub fn create_not_done(&mut self, key: &ObjectKey) {
-        if matches!(self.outstanding.get(key), Some(Sent::UnderWay(_))) {
-            self.outstanding.remove(key);
+        match self.outstanding.get(key) {
+            Some(Sent::UnderWay(_)) => drop(self.outstanding.remove(key)),
+            Some(Sent::Again(at, unit)) => {
+                let lost = Sent::Lost(*at, unit.clone());
+                self.outstanding.insert(key.clone(), lost);
+            }
+            Some(Sent::Lost(..)) | None => {}
         }
     }
 
@@ -184,7 +194,7 @@ impl Observed {
             Sent::Lost(at, unit) if now.since(*at) >= SETTLES && self.covers(key) => {
                 Some((key.clone(), unit.clone()))
             }
-            Sent::Lost(..) | Sent::UnderWay(_) => None,
+            Sent::Lost(..) | Sent::Again(..) | Sent::UnderWay(_) => None,
         };
         let settled: Vec<(ObjectKey, UnitId)> = self.outstanding.iter().filter_map(old).collect();
         for (key, _) in &settled {
@@ -197,7 +207,7 @@ impl Observed {
     pub fn settles(&self) -> Option<Timestamp> {
         let lost = self.outstanding.values().filter_map(|sent| match sent {
             Sent::Lost(at, _) => Some(at.plus(SETTLES)),
-            Sent::UnderWay(_) => None,
+            Sent::Again(..) | Sent::UnderWay(_) => None,
         });
         lost.min()
     }
@@ -211,7 +221,9 @@ impl Observed {
     /// or its answer was lost.
     pub fn unheard(&self, unit: &UnitId) -> Option<&ObjectKey> {
         let of_unit = |(key, sent): &(&ObjectKey, &Sent)| match sent {
-            Sent::UnderWay(of) | Sent::Lost(_, of) => key.kind == ObjectKind::Pod && of == unit,
+            Sent::UnderWay(of) | Sent::Lost(_, of) | Sent::Again(_, of) => {
+                key.kind == ObjectKind::Pod && of == unit
+            }
         };
         self.outstanding.iter().find(of_unit).map(|(key, _)| key)
     }

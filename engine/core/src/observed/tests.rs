@@ -80,6 +80,13 @@ fn absence_is_proven_only_by_a_complete_view_without_a_create_on_its_way() {
     assert_eq!(observed.settle(at(75_000)), std::slice::from_ref(&unit));
     assert_eq!(observed.unheard(&unit), None);
     assert!(observed.absent(&key("a")).is_some());
+    // What is repeated may still arrive, however long ago its first answer was lost.
+    observed.create_given(&key("c"), &unit);
+    observed.create_unknown(&key("c"), &unit, at(0));
+    observed.create_given(&key("c"), &unit);
+    assert_eq!(observed.settle(at(76_000)), []);
+    observed.create_not_done(&key("c"));
+    assert_eq!(observed.settle(at(76_000)), std::slice::from_ref(&unit));
     observed.doubt();
     assert!(
         observed.absent(&key("a")).is_none(),

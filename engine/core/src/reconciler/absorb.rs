@@ -60,6 +60,7 @@ impl Reconciler {
             self.outside.stale = true;
             self.observed.doubt();
             self.tenure += 1;
+            self.capacity_moved = true;
             self.dirty.extend(self.units.keys().cloned());
         }
         self.role = Some(role);
@@ -69,6 +70,10 @@ impl Reconciler {
         for one in touched {
             match one {
                 Touched::Unit(unit) => {
+                    // Only its pods tell of it yet: its document may be one that is hidden.
+                    if self.book.progress.hidden && !self.units.contains_key(&unit) {
+                        self.book.progress.unproven.insert(unit.clone());
+                    }
                     self.units.entry(unit.clone()).or_default();
                     self.dirty.insert(unit);
                 }

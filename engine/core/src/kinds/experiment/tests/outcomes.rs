@@ -258,6 +258,19 @@ fn peers_that_hang_fail() {
     );
 }
 
+/// What keeps a peer from its node is no fault of the program.
+#[test]
+fn a_peer_that_was_never_placed_does_not_hang() {
+    let mut world = World::gang(&json!({"peerDeadline": "5m"}));
+    world.settle();
+    let now = world.now;
+    let first = world.pod(0);
+    (first.node, first.started) = (Some("node-0".into()), Some(now));
+    world.exit(0, 0).settle().wait(301).settle();
+    assert_eq!(world.trial().restarts, 0);
+    assert!(world.attempt().end.is_none());
+}
+
 #[test]
 fn a_run_that_takes_too_long_has_failed() {
     let mut world = World::new(&json!({"maxRuntime": "1h"}));
