@@ -119,7 +119,8 @@ async fn etcd_dies_in_a_launch() {
     dies_in_a_launch(Part::Etcd).await;
 }
 
-async fn what_happened_while_the_server_was_away_and_forgot_it(on: On) {
+/// A cluster of its own, whose server forgets, behind a proxy that can keep the daemon from it.
+async fn behind_a_proxy(on: On) -> Stage {
     let mut stage = Stage::build(Setting {
         cluster: Wish {
             alone: true,
@@ -130,6 +131,11 @@ async fn what_happened_while_the_server_was_away_and_forgot_it(on: On) {
     })
     .await;
     stage.patience = Duration::from_mins(2);
+    stage
+}
+
+async fn what_happened_while_the_server_was_away_and_forgot_it(on: On) {
+    let mut stage = behind_a_proxy(on).await;
     stage.add("stays", 8, "10m", &[]);
     stage.add("dies", 8, "10m", &[]);
     stage.state("stays", "Running").await;
@@ -172,16 +178,7 @@ async fn what_happened_while_the_server_was_away_and_forgot_it(on: On) {
 /// Twice in a launch the store forgets what was, while all watches are open. At first the server
 /// knows it still, and nobody notices; then it does not, and whoever is behind lists again.
 async fn a_compaction_under_live_watches_loses_nothing(on: On) {
-    let mut stage = Stage::build(Setting {
-        cluster: Wish {
-            alone: true,
-            ..Wish::default()
-        },
-        proxy: Some(seed()),
-        ..Setting::usual(on)
-    })
-    .await;
-    stage.patience = Duration::from_mins(2);
+    let mut stage = behind_a_proxy(on).await;
     stage.add("stays", 8, "10m", &[]);
     stage.state("stays", "Running").await;
     let lists = |stage: &Stage| stage.proxy.as_ref().unwrap().lists();

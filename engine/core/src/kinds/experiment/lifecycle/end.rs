@@ -281,8 +281,8 @@ fn deadlines(
         ));
     }
     // Peers that could not be made or placed do not hang: that is no fault of the program.
-    let peers = (rules.success, first_well(attempt));
-    if let (Success::All, Some(first), true) = (peers.0, peers.1, attempt.placed.is_some()) {
+    let first = first_well(attempt).filter(|_| attempt.placed.is_some());
+    if let (Success::All, Some(first)) = (rules.success, first) {
         let reason = format!(
             "not all pods ended within peerDeadline, {}, after the first one",
             shown(rules.peer_deadline)
