@@ -35,15 +35,15 @@ pub enum Touched {
     Capacity,
 }
 
-/// A create of which it is not known whether it was carried out.
+/// A create of which it is not known whether it was carried out: it is under way, or its answer was
+/// lost, or both, as it is repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Sent {
-    /// It is not answered yet; it is this unit's.
-    UnderWay(UnitId),
-    /// Its answer was lost then; it was this unit's.
-    Lost(Timestamp, UnitId),
-    /// The same, and it was repeated, which is not answered yet.
-    Again(Timestamp, UnitId),
+struct Sent {
+    unit: UnitId,
+    /// The last try is not answered yet.
+    under_way: bool,
+    /// When an answer was lost last.
+    lost: Option<Timestamp>,
 }
 
 /// What the watches and our own answers say of one cluster.
@@ -155,11 +155,13 @@ impl Observed {
 
     /// A create was given out: until it is answered nothing is known of the object's absence.
     pub fn create_given(&mut self, key: &ObjectKey, unit: &UnitId) {
-        let sent = match self.outstanding.get(key) {
-            Some(Sent::Lost(at, _) | Sent::Again(at, _)) => Sent::Again(*at, unit.clone()),
-            Some(Sent::UnderWay(_)) | None => Sent::UnderWay(unit.clone()),
-        };
-        self.outstanding.insert(key.clone(), sent);
+        let sent = self.outstanding.entry(key.clone());
+        let sent = sent.or_insert_with(|| Sent {
+            unit: unit.clone(),
+            under_way: true,
+            lost: None,
+        });
+        sent.under_way = true;
     }
 
     /// The create was answered for certain: it exists (and was told), or was not carried out.
@@ -169,7 +171,11 @@ impl Observed {
 
     /// The create's answer was lost. Gives when [`settle`](Self::settle) may know what became of it.
     pub fn create_unknown(&mut self, key: &ObjectKey, unit: &UnitId, now: Timestamp) -> Timestamp {
-        let lost = Sent::Lost(now, unit.clone());
+        let lost = Sent {
+            unit: unit.clone(),
+            under_way: false,
+            lost: Some(now),
+        };
         self.outstanding.insert(key.clone(), lost);
         now.plus(SETTLES)
     }
@@ -177,24 +183,22 @@ impl Observed {
     /// A create that was repeated was certainly not carried out this time: it is settled unless an
     /// earlier answer was lost.
     pub fn create_not_done(&mut self, key: &ObjectKey) {
-        match self.outstanding.get(key) {
-            Some(Sent::UnderWay(_)) => drop(self.outstanding.remove(key)),
-            Some(Sent::Again(at, unit)) => {
-                let lost = Sent::Lost(*at, unit.clone());
-                self.outstanding.insert(key.clone(), lost);
-            }
-            Some(Sent::Lost(..)) | None => {}
+        let Some(sent) = self.outstanding.get_mut(key) else {
+            return;
+        };
+        sent.under_way = false;
+        if sent.lost.is_none() {
+            self.outstanding.remove(key);
         }
     }
 
     /// Settles creates whose lost answer is too old to be carried out any more, if the watch is
     /// complete. Says whose they were: a unit may wait for the news of what it wants no more.
     pub fn settle(&mut self, now: Timestamp) -> Vec<UnitId> {
-        let old = |(key, sent): (&ObjectKey, &Sent)| match sent {
-            Sent::Lost(at, unit) if now.since(*at) >= SETTLES && self.covers(key) => {
-                Some((key.clone(), unit.clone()))
-            }
-            Sent::Lost(..) | Sent::Again(..) | Sent::UnderWay(_) => None,
+        let old = |(key, sent): (&ObjectKey, &Sent)| {
+            let at = sent.lost.filter(|_| !sent.under_way)?;
+            let settled = now.since(at) >= SETTLES && self.covers(key);
+            settled.then(|| (key.clone(), sent.unit.clone()))
         };
         let settled: Vec<(ObjectKey, UnitId)> = self.outstanding.iter().filter_map(old).collect();
         for (key, _) in &settled {
@@ -205,10 +209,8 @@ impl Observed {
 
     /// When [`settle`](Self::settle) may next do something.
     pub fn settles(&self) -> Option<Timestamp> {
-        let lost = self.outstanding.values().filter_map(|sent| match sent {
-            Sent::Lost(at, _) => Some(at.plus(SETTLES)),
-            Sent::Again(..) | Sent::UnderWay(_) => None,
-        });
+        let waiting = self.outstanding.values().filter(|sent| !sent.under_way);
+        let lost = waiting.filter_map(|sent| Some(sent.lost?.plus(SETTLES)));
         lost.min()
     }
 
@@ -220,11 +222,8 @@ impl Observed {
     /// A pod of this unit that may exist though no watch shows it: its create is not answered yet,
     /// or its answer was lost.
     pub fn unheard(&self, unit: &UnitId) -> Option<&ObjectKey> {
-        let of_unit = |(key, sent): &(&ObjectKey, &Sent)| match sent {
-            Sent::UnderWay(of) | Sent::Lost(_, of) | Sent::Again(_, of) => {
-                key.kind == ObjectKind::Pod && of == unit
-            }
-        };
+        let of_unit =
+            |(key, sent): &(&ObjectKey, &Sent)| key.kind == ObjectKind::Pod && sent.unit == *unit;
         self.outstanding.iter().find(of_unit).map(|(key, _)| key)
     }
 
