@@ -14,7 +14,7 @@ use crate::kinds::{Recipe, Upkeep};
 use crate::object::{Node, digest, leaves};
 use crate::observed::Fact;
 
-/// What the recipes of one trial are made from; it owns all of it, as bodies are rendered later.
+/// What the recipes of one attempt are made from; it owns all of it, as bodies are rendered later.
 #[derive(Clone)]
 pub struct Kitchen {
     /// The document.
@@ -29,10 +29,16 @@ pub struct Kitchen {
     pub run: String,
     /// Counted from 1.
     pub trial: u32,
+    /// Counted from 1.
+    pub attempt: u32,
+    /// How many pods the attempt has.
+    pub pods: u32,
+    /// The slots of each.
+    pub slots: u32,
     /// Digests of the layers.
     pub layers: Arc<BTreeMap<String, String>>,
-    /// What all pods of the trial are made from, once one was rendered.
-    pub merged: Arc<OnceLock<Node>>,
+    /// The body of rank 0, once a pod is rendered: the others differ from it in a few fields.
+    pub first: Arc<OnceLock<Json>>,
 }
 
 /// Recipes that were worked out before from the same unit, by object.
@@ -50,11 +56,20 @@ impl Kitchen {
         }
     }
 
+    fn role(&self, rank: u32) -> PodRole {
+        PodRole {
+            attempt: self.attempt,
+            rank,
+            pods: self.pods,
+            slots: self.slots,
+        }
+    }
+
     /// The digest of a pod's desired form: of what it is rendered from.
-    pub fn pod_digest(&self, role: &PodRole) -> Digest {
+    pub fn pod_digest(&self, rank: u32) -> Digest {
         let mut writer = DigestWriter::new("pod/v2");
         writer.field(self.identity.as_bytes());
-        for number in [self.trial, role.attempt, role.rank, role.pods, role.slots] {
+        for number in [self.trial, self.attempt, rank, self.pods, self.slots] {
             writer.field(&number.to_le_bytes());
         }
         for (name, digest) in &*self.layers {
@@ -65,32 +80,34 @@ impl Kitchen {
     }
 
     /// A pod that is to be made once, after these are there.
-    pub fn pod(&self, role: PodRole, after: Vec<ObjectKey>) -> Recipe {
+    pub fn pod(&self, rank: u32, after: Vec<ObjectKey>) -> Recipe {
         let kitchen = self.clone();
         Recipe {
-            key: self.subject().names().pod(role.attempt, role.rank),
-            digest: self.pod_digest(&role),
+            key: self.subject().names().pod(self.attempt, rank),
+            digest: self.pod_digest(rank),
             upkeep: Upkeep::Frozen,
             after,
             leaves: Arc::new([]),
             suspect: false,
-            body: Arc::new(move || kitchen.render(&role).to_json()),
+            body: Arc::new(move || kitchen.body(rank)),
         }
     }
 
-    fn render(&self, role: &PodRole) -> Node {
+    fn body(&self, rank: u32) -> Json {
         let subject = self.subject();
-        let merged = self.merged.get_or_init(|| subject.merged());
-        subject.pod_on(merged, role)
+        let first = || subject.pod(&self.role(0)).to_json();
+        let mut pod = self.first.get_or_init(first).clone();
+        subject.set_rank(&mut pod, &self.role(rank));
+        pod
     }
 
-    /// The Service of an attempt; `None` for a single pod, which has no peers to find.
-    pub fn service(&self, attempt: u32, pods: u32, made: Made) -> Option<Recipe> {
-        (pods > 1).then(|| {
-            let key = self.subject().names().service(attempt);
+    /// The Service of the attempt; `None` for a single pod, which has no peers to find.
+    pub fn service(&self, made: Made) -> Option<Recipe> {
+        (self.pods > 1).then(|| {
+            let key = self.subject().names().service(self.attempt);
             made(&key).unwrap_or_else(|| {
                 let kitchen = self.clone();
-                let body = move || kitchen.subject().service(attempt);
+                let body = move || kitchen.subject().service(kitchen.attempt);
                 converged(key, body, "io.k8s.api.core.v1.Service")
             })
         })

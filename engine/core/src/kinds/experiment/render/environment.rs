@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::build::{at, list, map, text};
-use super::{HPARAMS_FILE, PodRole, Subject};
+use super::{HPARAMS_FILE, PodRole, Subject, rank};
 use crate::kinds::cluster::SlotType;
 use crate::kinds::experiment::{ValueSource, Variable, hyperparameters};
 use crate::object::Node;
@@ -58,7 +58,7 @@ fn who(subject: &Subject, role: &PodRole) -> Vec<(&'static str, String)> {
         ("BERTH_RUN", subject.run.to_owned()),
         ("BERTH_TRIAL", subject.trial.to_string()),
         ("BERTH_ATTEMPT", role.attempt.to_string()),
-        ("BERTH_RANK", role.rank.to_string()),
+        (rank::BERTH_RANK, role.rank.to_string()),
         ("BERTH_HPARAMS_FILE", HPARAMS_FILE.to_owned()),
     ];
     if let Some(uri) = checkpoint_uri(subject) {
@@ -95,14 +95,18 @@ fn checkpoint_uri(subject: &Subject) -> Option<String> {
 /// count nodes or processes.
 fn rendezvous(subject: &Subject, role: &PodRole) -> [(&'static str, String); 5] {
     let master = if role.pods > 1 {
-        format!("rank-0.{}", subject.names().service(role.attempt).name)
+        format!(
+            "{}.{}",
+            rank::host(0),
+            subject.names().service(role.attempt).name
+        )
     } else {
         "127.0.0.1".to_owned()
     };
     [
         ("PET_NNODES", role.pods.to_string()),
         ("PET_NPROC_PER_NODE", role.slots.max(1).to_string()),
-        ("PET_NODE_RANK", role.rank.to_string()),
+        (rank::PET_NODE_RANK, role.rank.to_string()),
         ("PET_MASTER_ADDR", master),
         ("PET_MASTER_PORT", MASTER_PORT.to_string()),
     ]

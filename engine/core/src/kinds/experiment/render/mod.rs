@@ -5,6 +5,7 @@ mod environment;
 mod image;
 mod layers;
 mod pod;
+mod rank;
 #[cfg(test)]
 mod tests;
 
@@ -69,19 +70,15 @@ impl Subject<'_> {
         }
     }
 
-    /// The body of one pod.
+    /// The body of one pod, every field with its place; without what the reconciler stamps.
     pub fn pod(&self, role: &PodRole) -> Node {
-        self.pod_on(&self.merged(), role)
+        pod::pod(self, role)
     }
 
-    /// What people say of the pods of this trial: the same for all of them.
-    pub fn merged(&self) -> Node {
-        pod::merged(self)
-    }
-
-    /// The body of one pod on top of [`merged`](Self::merged).
-    pub fn pod_on(&self, merged: &Node, role: &PodRole) -> Node {
-        pod::pod(self, merged, role)
+    /// Makes the body of a pod that of another rank of the same attempt: the same as
+    /// [`pod`](Self::pod) of that rank, for a fraction of the work.
+    pub fn set_rank(&self, pod: &mut Json, role: &PodRole) {
+        rank::set(self, pod, role);
     }
 
     /// The layer and line of every field of a pod whose path begins with `under`.

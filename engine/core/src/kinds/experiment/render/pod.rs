@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::build::{at, field_mut, items_mut, list, map, set, take, text};
 use super::layers::{self, pod_shape};
-use super::{HPARAMS_FOLDER, HPARAMS_NAME, PodRole, Subject, environment, image};
+use super::{HPARAMS_FOLDER, HPARAMS_NAME, PodRole, Subject, environment, image, rank};
 use crate::kinds::experiment::{Entrypoint, Experiment, hyperparameters, size};
 use crate::object::{Node, Place, Value, merge};
 use crate::observed::marks::{FINALIZER, HYPERPARAMETERS, TASK};
@@ -17,16 +17,16 @@ const HPARAMS_VOLUME: &str = "berth-hparams";
 const SHM_VOLUME: &str = "berth-shm";
 
 /// All that people say of the pods of a trial: their layers, and the document's variables.
-pub fn merged(subject: &Subject) -> Node {
+fn merged(subject: &Subject) -> Node {
     let layers = layers::merged(subject.document, subject.scope);
     let variables = in_task(map([("env", environment::own(subject))]));
     merge(&layers, &variables, pod_shape())
 }
 
-/// The body of one pod on what people say, every field with its place; without what the reconciler
-/// stamps.
-pub fn pod(subject: &Subject, merged: &Node, role: &PodRole) -> Node {
-    let mut pod = merge(merged, &engine(subject, role), pod_shape());
+/// The body of one pod, every field with its place; without what the reconciler stamps. What is
+/// of its rank alone, [`rank`](super::rank) knows too.
+pub fn pod(subject: &Subject, role: &PodRole) -> Node {
+    let mut pod = merge(&merged(subject), &engine(subject, role), pod_shape());
     if let Some(spec) = field_mut(&mut pod, "spec") {
         sidecars_beside_the_task(spec);
         image::rewrite_all(spec, &subject.scope.cluster.spec.registry_rewrites);
@@ -54,7 +54,7 @@ fn engine(subject: &Subject, role: &PodRole) -> Node {
         "volumes": volumes(subject),
     });
     if role.pods > 1 {
-        spec["hostname"] = format!("rank-{}", role.rank).into();
+        spec["hostname"] = rank::host(role.rank).into();
         spec["subdomain"] = json!(subject.names().service(role.attempt).name);
     }
     let mut spec = Node::engine(&spec);

@@ -96,6 +96,34 @@ fn a_gang_pod_has_what_its_program_needs() {
 }
 
 #[test]
+fn ranks_differ_only_in_what_is_set() {
+    let sidecar = json!({"pod": {"spec": {"containers": [
+        {"name": "log", "image": "log", "env": [{"name": "BERTH_RANK", "value": "own"}]}]}}});
+    let gang = json!({"resources": {"slotsPerTrial": 32, "shmSize": "8Gi"}});
+    for (repository, pods) in [
+        (Repository::default(), 1),
+        (changed(&gang), 4),
+        (changed(&with(&gang, &sidecar)), 4),
+    ] {
+        let (document, scope) = (repository.document(), repository.scope());
+        let subject = Subject {
+            document: &document,
+            scope: &scope,
+            namespace: scope.namespace(),
+            run: "1a2b3c4d",
+            trial: 1,
+        };
+        for from in 0..pods {
+            for to in 0..pods {
+                let mut body = pod(&repository, &role(pods, 8, from));
+                subject.set_rank(&mut body, &role(pods, 8, to));
+                assert_eq!(body, pod(&repository, &role(pods, 8, to)), "{from} to {to}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_pod_is_what_the_server_accepts() {
     // Every field is one that Kubernetes knows: strict validation would refuse anything else.
     fn check(node: &Node, shape: &berth_openapi::Shape, path: &str) {

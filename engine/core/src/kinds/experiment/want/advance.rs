@@ -6,7 +6,6 @@ use super::Machine;
 use super::shared::{open_attempts, pods_of, stop_run};
 use crate::desired::Unit;
 use crate::kinds::experiment::lifecycle::{End, LivePod, absorb, close, stopped, verdict};
-use crate::kinds::experiment::render::PodRole;
 use crate::kinds::experiment::split::Split;
 use crate::kinds::experiment::{Experiment, ExperimentState, Rollout, size};
 use crate::kinds::queue::QueueState;
@@ -58,22 +57,12 @@ impl Machine<'_> {
         let Some(attempt) = self.open_attempt().filter(|it| it.layers.is_empty()) else {
             return;
         };
-        let (number, pods, slots) = (attempt.number, attempt.pods, attempt.slots);
-        let kitchen = self.kitchen();
+        let kitchen = self.kitchen(attempt);
         let same = self
             .pods
             .iter()
-            .filter(|live| *live.role.run == *self.run && live.role.attempt == number)
-            .all(|live| {
-                let rank = live.role.rank;
-                let role = PodRole {
-                    attempt: number,
-                    rank,
-                    pods,
-                    slots,
-                };
-                live.fact.digest == Some(kitchen.pod_digest(&role))
-            });
+            .filter(|live| *live.role.run == *self.run && live.role.attempt == attempt.number)
+            .all(|live| live.fact.digest == Some(kitchen.pod_digest(live.role.rank)));
         let layers = BTreeMap::clone(&self.layers);
         let last = self.current_mut().and_then(|run| run.trials.last_mut());
         if let Some(last) = last.and_then(|trial| trial.attempts.last_mut())

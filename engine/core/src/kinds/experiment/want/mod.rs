@@ -108,7 +108,7 @@ impl<'a> Machine<'a> {
         last.end.is_none().then_some(last)
     }
 
-    fn kitchen(&self) -> Kitchen {
+    fn kitchen(&self, attempt: &Attempt) -> Kitchen {
         Kitchen {
             document: Arc::clone(self.document),
             scope: self.unit.scope.clone(),
@@ -116,8 +116,11 @@ impl<'a> Machine<'a> {
             identity: self.identity,
             run: self.run.clone(),
             trial: TRIAL,
+            attempt: attempt.number,
+            pods: attempt.pods,
+            slots: attempt.slots,
             layers: Arc::clone(&self.layers),
-            merged: Arc::default(),
+            first: Arc::default(),
         }
     }
 

@@ -5,7 +5,6 @@ use crate::ids::Timestamp;
 use crate::kinds::Recipe;
 use crate::kinds::experiment::lifecycle::LivePod;
 use crate::kinds::experiment::recipes::{Kitchen, keep};
-use crate::kinds::experiment::render::PodRole;
 use crate::ledger::{Attempt, Run, RunState};
 
 impl Machine<'_> {
@@ -56,8 +55,8 @@ impl Machine<'_> {
         let Some(attempt) = self.open_attempt() else {
             return;
         };
-        let kitchen = self.kitchen();
-        let service = kitchen.service(attempt.number, attempt.pods, self.view.made);
+        let kitchen = self.kitchen(attempt);
+        let service = kitchen.service(self.view.made);
         let after: Vec<_> = service.iter().map(|it| it.key.clone()).collect();
         objects.extend(service);
         let is_own = |live: &&LivePod| {
@@ -69,18 +68,7 @@ impl Machine<'_> {
         let unseen =
             (0..attempt.pods).filter(|rank| !attempt.ranks.iter().any(|it| it.rank == *rank));
         if self.view.complete {
-            objects.extend(unseen.map(|rank| {
-                let (attempt, pods, slots) = (attempt.number, attempt.pods, attempt.slots);
-                kitchen.pod(
-                    PodRole {
-                        attempt,
-                        rank,
-                        pods,
-                        slots,
-                    },
-                    after.clone(),
-                )
-            }));
+            objects.extend(unseen.map(|rank| kitchen.pod(rank, after.clone())));
         }
     }
 }
@@ -95,13 +83,7 @@ fn keep_as_made(live: &LivePod, attempt: &Attempt, kitchen: &Kitchen) -> Recipe 
     if !runs || !baseline.is_some_and(|baseline| live.pod.differs(baseline)) {
         return recipe;
     }
-    let role = PodRole {
-        attempt: attempt.number,
-        rank: live.role.rank,
-        pods: attempt.pods,
-        slots: attempt.slots,
-    };
-    let rendered = kitchen.pod(role, Vec::new());
+    let rendered = kitchen.pod(live.role.rank, Vec::new());
     let body = if rendered.digest == recipe.digest {
         rendered.body
     } else {
