@@ -1,9 +1,12 @@
 //! The small values that documents are written in.
 
+mod image;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+pub use self::image::Image;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 /// A length of time as documents write it: a whole number and `s`, `m`, `h` or `d`.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::Name;
 use crate::kinds::form::Form;
-use crate::kinds::values::{Duration, Quantity};
+use crate::kinds::values::{Duration, Image, Quantity};
 
 /// A `Cluster` document.
 pub type Cluster = Form<ClusterSpec>;
@@ -120,11 +120,9 @@ pub enum OnUneven {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Images {
     /// Of those without slots, or with slots of the type `cpu`.
-    #[schemars(length(min = 1))]
-    pub cpu: Option<String>,
+    pub cpu: Option<Image>,
     /// Of those with GPU slots.
-    #[schemars(length(min = 1))]
-    pub gpu: Option<String>,
+    pub gpu: Option<Image>,
 }
 
 /// A prefix of image names and what stands in its place.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::ids::Name;
 use crate::kinds::cluster::{CheckpointStorage, OnUneven};
 use crate::kinds::form::Form;
-use crate::kinds::values::{PodLayer, Quantity, Timeout};
+use crate::kinds::values::{Image, PodLayer, Quantity, Timeout};
 use crate::object::Node;
 
 /// An `Experiment` document.
@@ -25,8 +25,8 @@ pub struct ExperimentSpec {
     /// A few words for people.
     pub description: Option<String>,
     /// The image of the task's container; the cluster's if left out.
-    #[schemars(length(min = 1), example = &"registry.example.com/vision/train:2.4.1")]
-    pub image: Option<String>,
+    #[schemars(example = &"registry.example.com/vision/train:2.4.1")]
+    pub image: Option<Image>,
     /// The program: a list of arguments, or a line for `/bin/sh -c`. `$(hp.PATH)` is a hyperparameter.
     pub entrypoint: Entrypoint,
     /// What a trial takes.

@@ -32,6 +32,16 @@ fn schema_faults_say_what_to_write() {
         "B0206 7:8 `spec.image` is empty, it must be text | give it a value, or leave the field out",
     );
     one(
+        "  image: A B C\n",
+        "B0207 7:10 `spec.image` cannot be `A B C` | The name of an image: `[registry/]path[:tag][@digest]`, the path in lower case. \
+         For example ghcr.io/lab/train:1.2",
+    );
+    one(
+        "  image: \"\"\n",
+        "B0207 7:10 `spec.image` cannot be `` | The name of an image: `[registry/]path[:tag][@digest]`, the path in lower case. \
+         For example ghcr.io/lab/train:1.2",
+    );
+    one(
         "  maxRestarts: -1\n",
         "B0207 7:16 `spec.maxRestarts` is out of range: it is at least 0 | How often a trial may fail and start again.",
     );

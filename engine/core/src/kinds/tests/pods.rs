@@ -336,6 +336,10 @@ fn what_a_part_of_the_pod_names_is_there() {
             "B0205 7:36 the container `tsk` has no `image` | did you mean `task`, the container of the program?",
         ),
         (
+            "containers: [{name: log, image: 'My Log:1'}]",
+            "B0207 7:48 `My Log:1` is no name of an image such as ghcr.io/lab/train:1.2 | write it as `[registry/]path[:tag][@digest]`, the path in lower case",
+        ),
+        (
             "containers: [{name: log, env: []}]",
             "B0205 7:36 the container `log` has no `image` | add `image`; the container of the program is called `task`",
         ),

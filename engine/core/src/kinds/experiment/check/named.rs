@@ -4,10 +4,12 @@ use crate::desired::Scope;
 use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::kinds::experiment::Experiment;
 use crate::kinds::experiment::render::{merged_containers, own_volumes};
+use crate::kinds::values::Image;
 use crate::object::Node;
 use crate::observed::marks::TASK;
 
-/// Every mount names a volume of the pod, and every container has an image; the task's is the
+/// Every mount names a volume of the pod, and every container has an image that can be pulled; the
+/// task's is the
 /// document's own. What another document's layer says is told at the experiment's name, as only
 /// the whole pod is at fault.
 pub(super) fn check(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
@@ -56,8 +58,14 @@ fn mounts(container: &Node, volumes: &[&str]) -> Vec<Diagnostic> {
 fn image(container: &Node) -> Option<Diagnostic> {
     let (name, node) = container.get("name").map(|node| (node.as_str(), node))?;
     let name = name.filter(|name| *name != TASK)?;
-    if text(container, "image").is_some_and(|image| !image.is_empty()) {
-        return None;
+    if let Some(image) = container.get("image")
+        && let Some(said) = image.as_str().filter(|said| !said.is_empty())
+    {
+        let invalid = said.parse::<Image>().err()?;
+        let finding = Diagnostic::error(Code::OutOfRange, image.place, invalid.to_string());
+        return Some(
+            finding.help("write it as `[registry/]path[:tag][@digest]`, the path in lower case"),
+        );
     }
     let cause = format!("the container `{}` has no `image`", cut(name));
     let finding = Diagnostic::error(Code::MissingField, node.place, cause);

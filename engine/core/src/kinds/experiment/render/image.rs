@@ -4,12 +4,13 @@ use super::build::{field_mut, items_mut};
 use crate::desired::Scope;
 use crate::kinds::cluster::RegistryRewrite;
 use crate::kinds::experiment::{Experiment, size::has_gpus};
+use crate::kinds::values::Image;
 use crate::object::{Node, Place, Value};
 
 /// The image of the task's container and where it is said: the document's, or the cluster's.
 pub fn image(document: &Experiment, scope: &Scope) -> (String, Place) {
     if let Some(image) = &document.spec.image {
-        return (image.clone(), document.place(&["spec", "image"]));
+        return (image.to_string(), document.place(&["spec", "image"]));
     }
     let images = &scope.cluster.spec.images;
     let (image, field) = if has_gpus(document, &scope.cluster.spec) {
@@ -18,7 +19,10 @@ pub fn image(document: &Experiment, scope: &Scope) -> (String, Place) {
         (&images.cpu, "cpu")
     };
     let place = scope.cluster.place(&["spec", "images", field]);
-    (image.clone().unwrap_or_default(), place)
+    (
+        image.as_ref().map_or_else(String::new, Image::to_string),
+        place,
+    )
 }
 
 /// Rewrites every image that a pod's spec pulls: those of its containers and of its volumes.
