@@ -308,6 +308,10 @@ fn an_experiment_is_rendered_and_explained() {
             run.out
         );
     }
+    let field = "spec.automountServiceAccountToken";
+    let run = berth_in(root.path(), &["explain", "resnet50", field, "-o", "json"]);
+    let fields: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(fields[0]["value"], false, "{}", run.out);
     let alone = folder(|text| text.replace("slotsPerTrial: 16", "slotsPerTrial: 8"));
     let run = berth_in(alone.path(), &["render", "resnet50"]);
     assert_eq!(

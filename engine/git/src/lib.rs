@@ -35,5 +35,5 @@ pub use repository::{Fetched, Repository};
 pub use source::{Auth, Limits, Source};
 pub use status::{Person, StatusBranch, StatusFiles};
 pub use stop::Stop;
-pub use tree::{Changes, Listing, Refusal, Refused, TreeFile};
+pub use tree::{Changes, Listing, Refusal, Refused, TreeFile, is_document};
 pub use watch::LocalWatch;

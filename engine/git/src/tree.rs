@@ -105,10 +105,18 @@ pub struct Changes {
     pub gone: Vec<String>,
 }
 
+/// Whether a file of this name holds documents: it ends with `.yaml` or `.yml`, in any case, as
+/// file systems that know no case write it.
+pub fn is_document(name: &[u8]) -> bool {
+    let dot = name.iter().rposition(|byte| *byte == b'.');
+    let end = dot.and_then(|dot| name.get(dot + 1..)).unwrap_or_default();
+    end.eq_ignore_ascii_case(b"yaml") || end.eq_ignore_ascii_case(b"yml")
+}
+
 /// Which files of a tree count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Take {
-    /// `*.yaml` and `*.yml`.
+    /// Those that [`is_document`] names.
     Documents,
     /// Every one.
     All,
@@ -262,7 +270,7 @@ impl Walk<'_> {
     }
 
     fn takes(&self, name: &[u8]) -> bool {
-        self.take == Take::All || name.ends_with(b".yaml") || name.ends_with(b".yml")
+        self.take == Take::All || is_document(name)
     }
 
     fn file(&mut self, path: &str, entry: Option<(EntryKind, ObjectId)>) -> Result<(), GitError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use berth_core::diagnostic::{SourceTable, closest};
 use berth_core::object::Explained;
+use serde_json::Value;
 
 use super::cluster::NameArgs;
 use super::documents::DocumentArgs;
@@ -38,7 +39,7 @@ pub struct Args {
 #[derive(serde::Serialize)]
 struct Row<'a> {
     field: &'a str,
-    value: &'a str,
+    value: Value,
     layer: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<String>,
@@ -106,10 +107,15 @@ fn field<'a>(explained: &'a Explained, sources: &SourceTable) -> Row<'a> {
     });
     Row {
         field: &explained.path,
-        value: &explained.value,
+        value: value(&explained.value),
         layer: &explained.layer,
         place,
     }
+}
+
+/// The value that this JSON says.
+fn value(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or_else(|_| json.into())
 }
 
 /// Two lines a field: what it is, and where it came from.

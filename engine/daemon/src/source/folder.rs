@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use berth_core::ids::{BlobId, DigestWriter};
-use berth_git::{Limits, Refusal, Refused};
+use berth_git::{Limits, Refusal, Refused, is_document};
 
 /// One text and the id that stands for its content. Outside of Git the id is ours: it only tells
 /// equal texts.
@@ -100,7 +100,9 @@ impl Walk<'_> {
             source,
         };
         let kind = entry.file_type().map_err(failed)?;
-        if name.starts_with('.') || !(kind.is_dir() || kind.is_symlink() || is_document(&name)) {
+        if name.starts_with('.')
+            || !(kind.is_dir() || kind.is_symlink() || is_document(name.as_bytes()))
+        {
             return Ok(());
         }
         match refusal(&raw, kind, depth, self.limits) {
@@ -183,10 +185,6 @@ fn content_id(bytes: &[u8]) -> BlobId {
     BlobId::from_bytes(id)
 }
 
-fn is_document(name: &str) -> bool {
-    [".yaml", ".yml"].iter().any(|end| name.ends_with(end))
-}
-
 fn printable(name: &str) -> String {
     name.chars()
         .map(|c| if c.is_control() { '?' } else { c })
@@ -213,10 +211,11 @@ mod tests {
         fs::create_dir_all(at(".git")).unwrap();
         for (path, text) in [
             ("a/x.yaml", "x"),
-            ("a/b/y.yml", "y"),
+            ("a/b/y.YML", "y"),
             ("a/b/c/z.yaml", "z"),
             ("big.yaml", "123456"),
             ("notes.txt", "n"),
+            ("yaml", "n"),
             (".git/w.yaml", "w"),
             (".hidden.yaml", "h"),
         ] {
@@ -231,7 +230,7 @@ mod tests {
         };
         let folder = read(root.path(), &limits).unwrap();
         let paths: Vec<_> = folder.texts.iter().map(|text| text.path.as_str()).collect();
-        assert_eq!(paths, ["a/b/y.yml", "a/x.yaml"]);
+        assert_eq!(paths, ["a/b/y.YML", "a/x.yaml"]);
         let refused: Vec<_> = folder
             .refused
             .iter()

@@ -15,7 +15,7 @@ fn paths(repo: &Repository, commit: berth_core::ids::CommitId) -> Vec<String> {
 fn documents_are_listed_and_read() {
     let repo = Repo::new();
     repo.write("queues/vision.yaml", "kind: Queue\n")
-        .write("a.yml", "a")
+        .write("a.YML", "a")
         .write("README.md", "x");
     repo.write(".github/workflows/ci.yaml", "x")
         .write(".hidden.yaml", "x");
@@ -25,7 +25,7 @@ fn documents_are_listed_and_read() {
     assert_eq!((fetched.tip, fetched.moved), (commit, true));
     assert!(!reader.fetch().unwrap().moved);
     let listing = reader.listing(commit).unwrap();
-    assert_eq!(paths(&reader, commit), ["a.yml", "queues/vision.yaml"]);
+    assert_eq!(paths(&reader, commit), ["a.YML", "queues/vision.yaml"]);
     assert_eq!(listing.files[1].size, 12);
     assert_eq!(
         reader.blob(listing.files[1].blob).unwrap(),
