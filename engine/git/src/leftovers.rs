@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::credentials;
 use crate::error::GitError;
+use crate::store::{STALE, is_older};
 
 /// Held by whoever runs git in a mirror; only while nobody does is anything taken away.
 const LOCK: &str = "berth.lock";
-/// How names of packs and objects that are being written begin.
+/// How names of packs and objects begin that git is writing, and that Berth is.
 const RECEIVED: &str = "tmp_";
+const WRITTEN: &str = ".tmp";
 
 /// The folder of a mirror.
 pub(crate) struct Mirror<'a>(&'a Path);
@@ -35,9 +37,12 @@ impl<'a> Mirror<'a> {
             return;
         }
         remove(self.0, credentials::PREFIX);
+        let objects = self.0.join("objects");
+        remove_old(&objects);
         // `pack`, and a folder for each first byte of an id.
-        for folder in entries(&self.0.join("objects")) {
+        for folder in entries(&objects) {
             remove(&folder.path(), RECEIVED);
+            remove_old(&folder.path());
         }
     }
 
@@ -60,6 +65,16 @@ impl<'a> Mirror<'a> {
 fn remove(folder: &Path, prefix: &str) {
     for entry in entries(folder) {
         if entry.file_name().to_string_lossy().starts_with(prefix) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Removes what Berth wrote and nobody finished. The lock does not tell whether somebody does.
+fn remove_old(folder: &Path) {
+    for entry in entries(folder) {
+        let left = entry.file_name().to_string_lossy().starts_with(WRITTEN);
+        if left && is_older(&entry.path(), STALE) {
             let _ = std::fs::remove_file(entry.path());
         }
     }

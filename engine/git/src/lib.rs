@@ -13,6 +13,7 @@ mod history;
 mod id;
 mod leftovers;
 mod location;
+mod objects;
 mod program;
 mod push;
 mod reference;

@@ -9,6 +9,7 @@ use gix::objs::tree::EntryKind;
 use crate::error::GitError;
 use crate::id;
 use crate::location::Location;
+use crate::objects;
 use crate::push::{self, PushError};
 use crate::reference::Reference;
 use crate::source::{Limits, Source};
@@ -126,14 +127,23 @@ impl StatusBranch {
             Some(base) => store::tree_of(&self.repo, base)?,
             None => self.repo.empty_tree().id,
         };
-        let tree = self.edit(before, changes)?;
-        match base {
-            Some(base) if tree == before => Ok(base),
-            _ => {
-                let at = self.stands(base_id)?;
-                self.write(at, base_id, tree, message, when_ms, who)
-            }
+        let memory = self.repo.clone().with_object_memory();
+        let tree = self.edit(&memory, before, changes)?;
+        if let Some(base) = base.filter(|_| tree == before) {
+            return Ok(base);
         }
+        let signature = signature(who, when_ms);
+        let mut time = gix::date::parse::TimeBuf::default();
+        let by = signature.to_ref(&mut time);
+        let commit = memory
+            .new_commit_as(by, by, message, tree, base_id)
+            .map_err(GitError::store("write the status commit"))?
+            .id;
+        let objects = memory.objects.reset_object_memory().unwrap_or_default();
+        let _kept = objects::write(&self.repo, &objects)?;
+        let at = self.stands(base_id)?;
+        store::swap(&self.repo, &self.reference, at, Some(commit), by)?;
+        id::commit(&commit)
     }
 
     /// Where the branch must be here for it to be moved. Of a remote, the mirror may hold a commit
@@ -221,19 +231,17 @@ impl StatusBranch {
 
     fn edit(
         &self,
+        repo: &gix::Repository,
         tree: ObjectId,
         changes: &[(String, Option<Vec<u8>>)],
     ) -> Result<ObjectId, GitError> {
         let doing = "write the status files";
-        let mut editor = self.repo.edit_tree(tree).map_err(GitError::object(tree))?;
+        let mut editor = repo.edit_tree(tree).map_err(GitError::object(tree))?;
         for (path, content) in changes {
             self.check(path, content.as_deref())?;
             match content {
                 Some(bytes) => {
-                    let blob = self
-                        .repo
-                        .write_blob(bytes)
-                        .map_err(GitError::store(doing))?;
+                    let blob = repo.write_blob(bytes).map_err(GitError::store(doing))?;
                     editor.upsert(path.as_str(), EntryKind::Blob, blob)
                 }
                 None => editor.remove(path.as_str()),
@@ -255,26 +263,6 @@ impl StatusBranch {
         }
         let size = content.map_or(0, <[u8]>::len) as u64;
         store::bounded(size, self.limits.max_file, "a status file")
-    }
-
-    fn write(
-        &self,
-        base: Option<ObjectId>,
-        parent: Option<ObjectId>,
-        tree: ObjectId,
-        message: &str,
-        when_ms: i64,
-        who: &Person,
-    ) -> Result<CommitId, GitError> {
-        let signature = signature(who, when_ms);
-        let mut time = gix::date::parse::TimeBuf::default();
-        let by = signature.to_ref(&mut time);
-        let commit = self
-            .repo
-            .new_commit_as(by, by, message, tree, parent)
-            .map_err(GitError::store("write the status commit"))?;
-        store::swap(&self.repo, &self.reference, base, Some(commit.id), by)?;
-        id::commit(&commit.id)
     }
 
     /// Drops the mirror's branch after the remote's is gone.

@@ -16,8 +16,8 @@ const MAX_TREE: u64 = 64 << 20;
 /// Bytes of one commit object.
 const MAX_COMMIT: u64 = 1 << 20;
 
-/// The age from which a lock in a mirror is one that was left behind.
-const STALE_LOCK: Duration = Duration::from_mins(10);
+/// The age from which a lock or an unfinished file in a mirror is one that was left behind.
+pub(crate) const STALE: Duration = Duration::from_mins(10);
 
 /// The age from which the lock of one reference is one that was left behind: a reference is written
 /// in milliseconds.
@@ -26,11 +26,13 @@ const LEFT_LOCK: Duration = Duration::from_secs(3);
 /// Opens the repository at this path, in place: its own configuration alone is read, and none of it
 /// if the folder belongs to somebody else.
 pub(crate) fn open(path: &Path) -> Result<gix::Repository, GitError> {
-    let mut repo = gix::open_opts(path, gix::open::Options::isolated()).map_err(|source| {
-        GitError::NotARepository {
-            path: path.into(),
-            source: source.into(),
-        }
+    // As many packs as a repository may ever have: a store that is full fails, and one that lists
+    // them when it is opened holds only a few more. A slot is some hundred bytes.
+    let slots = gix::odb::store::init::Slots::Given(4096);
+    let options = gix::open::Options::isolated().object_store_slots(slots);
+    let mut repo = gix::open_opts(path, options).map_err(|source| GitError::NotARepository {
+        path: path.into(),
+        source: source.into(),
     })?;
     repo.object_cache_size_if_unset(4 << 20);
     Ok(repo)
@@ -58,14 +60,14 @@ fn remove_stale_locks(folder: &Path, depth: usize) {
         } else if path
             .extension()
             .is_some_and(|extension| extension == "lock")
-            && is_older(&path, STALE_LOCK)
+            && is_older(&path, STALE)
         {
             let _ = std::fs::remove_file(&path);
         }
     }
 }
 
-fn is_older(lock: &Path, than: Duration) -> bool {
+pub(crate) fn is_older(lock: &Path, than: Duration) -> bool {
     let modified = lock.metadata().and_then(|data| data.modified()).ok();
     modified
         .and_then(|time| time.elapsed().ok())

@@ -69,6 +69,75 @@ fn a_local_branch_is_written_without_a_work_tree() {
     assert_eq!(repo.git(&["ls-tree", "-r", "-t", &third.to_string()]), "");
 }
 
+/// What lies in the folder of packs, by suffix, and how many objects are files of their own.
+fn stored(repo: &Repo) -> (Vec<String>, usize) {
+    let objects = repo.path().join(".git/objects");
+    let names = |folder: std::path::PathBuf| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let mut packs: Vec<_> = names(objects.join("pack"))
+        .iter()
+        .map(|path| path.extension().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    packs.sort();
+    let folders = names(objects);
+    let loose = folders
+        .iter()
+        .filter(|it| it.file_name().unwrap().len() == 2);
+    (packs, loose.flat_map(|it| names(it.clone())).count())
+}
+
+#[test]
+fn many_objects_of_a_commit_are_one_pack() {
+    let repo = Repo::new();
+    let status = branch(repo.path().to_str().unwrap());
+    let few = commit(&status, None, &[put("format", "1\n")]);
+    let (packs, before) = stored(&repo);
+    assert_eq!((packs.len(), before), (0, 3), "a file, a tree, a commit");
+    let many: Vec<_> = (0..1000)
+        .map(|number| put(&format!("experiment/{number:03}.yaml"), &number.to_string()))
+        .collect();
+    let tip = commit(&status, Some(few), &many);
+    assert_eq!(stored(&repo), (vec!["idx".into(), "pack".into()], before));
+    let files = status.load().unwrap().unwrap();
+    assert_eq!((files.tip, files.files.len()), (tip, 1001));
+    assert_eq!(repo.git(&["fsck", "--strict", "--full"]), "");
+    // Where nothing differs, nothing is written.
+    assert_eq!(commit(&status, Some(tip), &many), tip);
+    assert_eq!(stored(&repo), (vec!["idx".into(), "pack".into()], before));
+}
+
+#[test]
+fn a_repository_may_have_many_packs() {
+    let repo = Repo::new();
+    let status = branch(repo.path().to_str().unwrap());
+    let mut tip = None;
+    for round in 0..70 {
+        let many: Vec<_> = (0..100)
+            .map(|number| put(&format!("{number}.yaml"), &format!("{round}")))
+            .chain((0..100).map(|number| {
+                put(
+                    &format!("{round}/{number}"),
+                    &format!("{number} of {round}"),
+                )
+            }))
+            .collect();
+        tip = Some(commit(&status, tip, &many));
+    }
+    assert_eq!(stored(&repo).0.len(), 140);
+    let all = 100 + 70 * 100;
+    assert_eq!(status.load().unwrap().unwrap().files.len(), all);
+    let anew = branch(repo.path().to_str().unwrap());
+    assert_eq!(anew.load().unwrap().unwrap().files.len(), all);
+    // What somebody packs anew meanwhile is found in its new place.
+    repo.git(&["gc", "--quiet"]);
+    assert_eq!(status.load().unwrap().unwrap().tip, tip.unwrap());
+    tip = Some(commit(&status, tip, &[put("format", "1\n")]));
+    assert_eq!(repo.tip("berth/status/lab"), tip.unwrap());
+    assert_eq!(repo.git(&["fsck", "--strict", "--full"]), "");
+}
+
 #[test]
 fn a_second_writer_is_noticed() {
     let repo = Repo::bare();
