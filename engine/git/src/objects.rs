@@ -1,9 +1,11 @@
 //! New objects of one commit, written all at once: few as files, many as one pack.
 
+use std::fs::File;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use gix::ObjectId;
 use gix::objs::{Data, Write};
 use gix::odb::memory::Storage;
 use gix::progress::Discard;
@@ -17,21 +19,42 @@ const PACKED: usize = 100;
 
 const DOING: &str = "write objects";
 
-/// Keeps a pack from being taken away by `git gc` until a reference leads to it. One that is left
-/// by a killed program does no harm: the pack is only never packed anew.
-pub(crate) struct Kept(Option<PathBuf>);
+/// Objects that were written, to which no reference leads yet.
+pub(crate) struct Written {
+    files: Vec<PathBuf>,
+    /// Keeps a pack from being taken away by `git gc`. One that is left by a killed program does no
+    /// harm: the pack is only never packed anew.
+    keep: Option<PathBuf>,
+}
 
-impl Drop for Kept {
+impl Written {
+    /// Returns once they outlast a loss of power.
+    pub(crate) fn sync(&self) -> Result<(), GitError> {
+        self.files.iter().try_for_each(|file| sync(file))
+    }
+}
+
+impl Drop for Written {
     fn drop(&mut self) {
-        if let Some(path) = self.0.take() {
+        if let Some(path) = self.keep.take() {
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
+/// Returns once a file and its name outlast a loss of power.
+pub(crate) fn sync(file: &Path) -> Result<(), GitError> {
+    let folder = file.parent().into_iter();
+    for path in [file].into_iter().chain(folder) {
+        let synced = File::open(path).and_then(|opened| opened.sync_all());
+        synced.map_err(GitError::store("have the disk keep what was written"))?;
+    }
+    Ok(())
+}
+
 /// Writes these objects into the repository. A reference to them is to be made while what is
 /// returned lives.
-pub(crate) fn write(repo: &gix::Repository, objects: &Storage) -> Result<Kept, GitError> {
+pub(crate) fn write(repo: &gix::Repository, objects: &Storage) -> Result<Written, GitError> {
     if objects.len() >= PACKED {
         return pack(repo, objects);
     }
@@ -40,10 +63,20 @@ pub(crate) fn write(repo: &gix::Repository, objects: &Storage) -> Result<Kept, G
             .write_buf(*kind, data)
             .map_err(GitError::store(DOING))?;
     }
-    Ok(Kept(None))
+    let folder = repo.objects.store_ref().path();
+    Ok(Written {
+        files: objects.keys().map(|id| loose(folder, id)).collect(),
+        keep: None,
+    })
 }
 
-fn pack(repo: &gix::Repository, objects: &Storage) -> Result<Kept, GitError> {
+fn loose(folder: &Path, id: &ObjectId) -> PathBuf {
+    let hex = id.to_string();
+    let (first, rest) = hex.split_at(2);
+    folder.join(first).join(rest)
+}
+
+fn pack(repo: &gix::Repository, objects: &Storage) -> Result<Written, GitError> {
     let folder = repo.objects.store_ref().path().join("pack");
     std::fs::create_dir_all(&folder).map_err(GitError::store(DOING))?;
     let bytes = encode(repo, objects).map_err(GitError::store(DOING))?;
@@ -60,7 +93,14 @@ fn pack(repo: &gix::Repository, objects: &Storage) -> Result<Kept, GitError> {
         repo.object_hash(),
         options,
     );
-    Ok(Kept(written.map_err(GitError::store(DOING))?.keep_path))
+    let written = written.map_err(GitError::store(DOING))?;
+    Ok(Written {
+        files: [written.data_path, written.index_path]
+            .into_iter()
+            .flatten()
+            .collect(),
+        keep: written.keep_path,
+    })
 }
 
 /// A pack without deltas.

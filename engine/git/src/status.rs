@@ -5,11 +5,12 @@ use std::path::Path;
 
 use gix::ObjectId;
 use gix::objs::tree::EntryKind;
+use gix::odb::memory::Storage;
 
 use crate::error::GitError;
 use crate::id;
 use crate::location::Location;
-use crate::objects;
+use crate::objects::{self, Written};
 use crate::push::{self, PushError};
 use crate::reference::Reference;
 use crate::source::{Limits, Source};
@@ -112,8 +113,8 @@ impl StatusBranch {
     /// Commits changes (none as content removes a path) on top of `base`, the branch's present tip
     /// (none: there is no branch yet), and returns the new tip: `base` itself if nothing differs.
     ///
-    /// In a local repository this publishes it: [`GitError::Moved`] if the branch is not at `base`. Of
-    /// a remote, what was committed here and not pushed is forgotten.
+    /// In a local repository this publishes it, and a loss of power does not undo it:
+    /// [`GitError::Moved`] if the branch is not at `base`. Of a remote, what was committed here and not pushed is forgotten.
     pub fn commit(
         &self,
         base: Option<CommitId>,
@@ -139,11 +140,39 @@ impl StatusBranch {
             .new_commit_as(by, by, message, tree, base_id)
             .map_err(GitError::store("write the status commit"))?
             .id;
-        let objects = memory.objects.reset_object_memory().unwrap_or_default();
-        let _kept = objects::write(&self.repo, &objects)?;
-        let at = self.stands(base_id)?;
-        store::swap(&self.repo, &self.reference, at, Some(commit), by)?;
+        let _written = self.store(&memory.objects.reset_object_memory().unwrap_or_default())?;
+        self.stand_at(self.stands(base_id)?, commit, by)?;
         id::commit(&commit)
+    }
+
+    /// Writes these objects. In a local repository they outlast a loss of power once this returns, as
+    /// does the branch after [`StatusBranch::stand_at`]; of a remote it is the push that counts.
+    fn store(&self, objects: &Storage) -> Result<Written, GitError> {
+        let written = objects::write(&self.repo, objects)?;
+        if self.syncs() {
+            written.sync()?;
+        }
+        Ok(written)
+    }
+
+    /// As git does unless the repository's `core.fsync` says `none`.
+    fn syncs(&self) -> bool {
+        let said = self.repo.config_snapshot().string("core.fsync");
+        self.wire.is_none() && said.is_none_or(|words| names_a_part(&words.to_string()))
+    }
+
+    /// Moves the branch here from `old` to `new`.
+    fn stand_at(
+        &self,
+        old: Option<ObjectId>,
+        new: ObjectId,
+        by: gix::actor::SignatureRef<'_>,
+    ) -> Result<(), GitError> {
+        store::swap(&self.repo, &self.reference, old, Some(new), by)?;
+        if self.syncs() {
+            objects::sync(&self.repo.common_dir().join(&self.reference))?;
+        }
+        Ok(())
     }
 
     /// Where the branch must be here for it to be moved. Of a remote, the mirror may hold a commit
@@ -169,11 +198,13 @@ impl StatusBranch {
         let signature = signature(who, when_ms);
         let mut time = gix::date::parse::TimeBuf::default();
         let by = signature.to_ref(&mut time);
-        let root = self
-            .repo
+        let memory = self.repo.clone().with_object_memory();
+        let root = memory
             .new_commit_as(by, by, message, tree, None::<ObjectId>)
-            .map_err(GitError::store("write the root commit"))?;
-        id::commit(&root.id)
+            .map_err(GitError::store("write the root commit"))?
+            .id;
+        self.store(&memory.objects.reset_object_memory().unwrap_or_default())?;
+        id::commit(&root)
     }
 
     /// Puts `new` in the place of `old`, whether or not it descends from it, by compare-and-swap.
@@ -185,7 +216,7 @@ impl StatusBranch {
         let mut time = gix::date::parse::TimeBuf::default();
         let (old, new) = (id::of_commit(old), id::of_commit(new));
         let by = signature.to_ref(&mut time);
-        match store::swap(&self.repo, &self.reference, Some(old), Some(new), by) {
+        match self.stand_at(Some(old), new, by) {
             Err(GitError::Moved { .. }) => Err(PushError::Rejected),
             swapped => Ok(swapped?),
         }
@@ -283,10 +314,40 @@ impl StatusBranch {
     }
 }
 
+/// Whether git's list of what outlasts a loss of power names anything: after `none` only what follows.
+fn names_a_part(list: &str) -> bool {
+    let words = list.split(',').map(str::trim);
+    words.fold(true, |named, word| match word {
+        "none" => false,
+        _ => named || !(word.is_empty() || word.starts_with('-')),
+    })
+}
+
 fn signature(who: &Person, when_ms: i64) -> gix::actor::Signature {
     gix::actor::Signature {
         name: who.name.as_str().into(),
         email: who.email.as_str().into(),
         time: gix::date::Time::new(when_ms.div_euclid(1000), 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_a_part;
+
+    #[test]
+    fn nothing_outlasts_only_if_the_repository_says_so() {
+        for list in [
+            "committed",
+            "-reference",
+            "",
+            "none,committed",
+            "all, -index",
+        ] {
+            assert!(names_a_part(list), "{list}");
+        }
+        for list in ["none", "all,none", "none,-loose-object", " none "] {
+            assert!(!names_a_part(list), "{list}");
+        }
     }
 }

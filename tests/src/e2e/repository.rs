@@ -17,6 +17,7 @@ impl StateRepository {
         std::fs::create_dir_all(&root).unwrap();
         let repository = Self { root };
         repository.git(&["init", "--quiet", "--initial-branch=main"]);
+        repository.git(&["config", "core.fsync", "none"]);
         repository
     }
 

@@ -16,6 +16,8 @@ impl StateRepository {
         std::fs::create_dir_all(&root)?;
         let repository = Self { root };
         repository.git(&["init", "--quiet", "--initial-branch=main"])?;
+        // It is thrown away: nothing in it needs to outlast a loss of power.
+        repository.git(&["config", "core.fsync", "none"])?;
         Ok(repository)
     }
 

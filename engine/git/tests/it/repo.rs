@@ -18,6 +18,7 @@ impl Repo {
             folder: TempDir::new().unwrap(),
         };
         repo.git(&["init", "-q", "-b", "main"]);
+        repo.git(&["config", "core.fsync", "none"]);
         repo
     }
 
@@ -34,6 +35,7 @@ impl Repo {
             folder: TempDir::new().unwrap(),
         };
         repo.git(&["init", "-q", "--bare", "-b", "main"]);
+        repo.git(&["config", "core.fsync", "none"]);
         repo
     }
 

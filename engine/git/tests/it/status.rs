@@ -28,6 +28,8 @@ fn commit(branch: &StatusBranch, base: Option<CommitId>, changes: &[Change]) -> 
 #[test]
 fn a_local_branch_is_written_without_a_work_tree() {
     let repo = Repo::new();
+    // As git has it by itself: what is written outlasts a loss of power.
+    repo.git(&["config", "--unset", "core.fsync"]);
     repo.write("a.yaml", "1").commit("first");
     let status = branch(repo.path().to_str().unwrap());
     assert_eq!(status.load().unwrap(), None);
@@ -113,7 +115,7 @@ fn a_repository_may_have_many_packs() {
     let repo = Repo::new();
     let status = branch(repo.path().to_str().unwrap());
     let mut tip = None;
-    for round in 0..70 {
+    for round in 0..40 {
         let many: Vec<_> = (0..100)
             .map(|number| put(&format!("{number}.yaml"), &format!("{round}")))
             .chain((0..100).map(|number| {
@@ -125,8 +127,8 @@ fn a_repository_may_have_many_packs() {
             .collect();
         tip = Some(commit(&status, tip, &many));
     }
-    assert_eq!(stored(&repo).0.len(), 140);
-    let all = 100 + 70 * 100;
+    assert_eq!(stored(&repo).0.len(), 80);
+    let all = 100 + 40 * 100;
     assert_eq!(status.load().unwrap().unwrap().files.len(), all);
     let anew = branch(repo.path().to_str().unwrap());
     assert_eq!(anew.load().unwrap().unwrap().files.len(), all);
