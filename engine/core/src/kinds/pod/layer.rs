@@ -30,6 +30,8 @@ pub(in crate::kinds) fn check(layer: &Node, path: &str) -> Vec<Diagnostic> {
     }
     if let Some(spec) = layer.get("spec") {
         walk.containers(spec, path);
+        let selector = spec.get("nodeSelector").map_or(&[][..], Node::entries);
+        walk.findings.extend(marks::selector(selector));
         walk.volumes(spec);
     }
     if let Some(metadata) = layer.get("metadata") {

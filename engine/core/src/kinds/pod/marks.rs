@@ -10,25 +10,41 @@ const OWN_LABELS: [&str; 5] = ["name", "instance", "component", "part-of", "mana
 /// What is wrong with the entries of `labels` or `annotations` (`map`): Berth's own, and names and
 /// values that Kubernetes does not take (its page "Labels and Selectors").
 pub(in crate::kinds) fn check(map: &str, entries: &[(Key, Node)]) -> Vec<Diagnostic> {
-    // In a layer, null removes what is below.
-    let said = entries
-        .iter()
-        .filter(|(key, value)| !is_directive(key) && value.value != Value::Null);
-    said.filter_map(|(key, value)| one(map, key, value))
-        .collect()
+    let one = |(key, value): &(Key, Node)| {
+        own_mark(map, key)
+            .or_else(|| name(map, key))
+            .or_else(|| label_value(key, value).filter(|_| map == "labels"))
+    };
+    said(entries).filter_map(one).collect()
 }
 
-fn one(map: &str, key: &Key, value: &Node) -> Option<Diagnostic> {
-    if let Some(finding) = own_mark(map, key) {
-        return Some(finding);
-    }
-    if !is_key(&key.name) {
-        let cause = format!("`{}` is no name for one of the {map}", key.name);
-        return Some(Diagnostic::error(Code::InvalidName, key.place, cause).help(
+/// What is wrong with the entries of `nodeSelector`: they are labels, too, but of nodes.
+pub(super) fn selector(entries: &[(Key, Node)]) -> Vec<Diagnostic> {
+    let one = |(key, value): &(Key, Node)| {
+        name("labels of a node", key).or_else(|| label_value(key, value))
+    };
+    said(entries).filter_map(one).collect()
+}
+
+/// In a layer, null removes what is below.
+fn said(entries: &[(Key, Node)]) -> impl Iterator<Item = &(Key, Node)> {
+    let said = |(key, value): &&(Key, Node)| !is_directive(key) && value.value != Value::Null;
+    entries.iter().filter(said)
+}
+
+fn name(map: &str, key: &Key) -> Option<Diagnostic> {
+    let cause = format!("`{}` is no name for one of the {map}", key.name);
+    (!is_key(&key.name)).then(|| {
+        Diagnostic::error(Code::InvalidName, key.place, cause).help(
             "it has letters, digits, `-`, `_` and `.`, at most 63, perhaps after a domain and `/`",
-        ));
-    }
-    (map == "labels" && !value.as_str().is_some_and(is_value)).then(|| {
+        )
+    })
+}
+
+fn label_value(key: &Key, value: &Node) -> Option<Diagnostic> {
+    // What is no text at all is told by the type.
+    let text = value.as_str()?;
+    (!is_value(text)).then(|| {
         let cause = format!(
             "the label `{}` has a value that Kubernetes does not take",
             key.name

@@ -1,5 +1,6 @@
 //! What authors see of their mistakes.
 
+mod allow;
 mod experiments;
 mod others;
 mod pods;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::bare::Bare;
 use super::change::one;
-use super::life::Life;
+use super::life::{Life, Restarted, Steady};
 use crate::cluster::Server;
 use crate::plot::{self, Curve};
 use crate::report::{Report, median, ratio, time};
@@ -22,9 +22,8 @@ struct Point {
     bare: Duration,
     posted: Duration,
     change: Duration,
-    restart: Duration,
-    cpu: Duration,
-    resident: u64,
+    restarted: Restarted,
+    steady: Steady,
 }
 
 /// Measures all sizes and draws them.
@@ -67,9 +66,8 @@ async fn measure(server: &Server, experiments: usize, window: Duration) -> Falli
         bare,
         posted,
         change: median(changes),
-        restart: life.restart().await?.took,
-        cpu: steady.cpu,
-        resident: steady.resident.0,
+        restarted: life.restart().await?,
+        steady,
     })
 }
 
@@ -80,12 +78,15 @@ fn tell(point: &Point, report: &mut Report) {
         point.experiments * documents::PODS
     );
     let figure = format!(
-        "launch {}, one more {}, restart {}, {} of CPU at rest, {} MiB",
+        "launch {}, one more {}, restart {} ({} written), at rest {} requests, {} files opened, {} of CPU, {} MiB",
         time(point.posted),
         time(point.change),
-        time(point.restart),
-        time(point.cpu),
-        point.resident / 1024
+        time(point.restarted.took),
+        point.restarted.wrote.as_deref().unwrap_or("nothing"),
+        point.steady.requests,
+        point.steady.opened,
+        time(point.steady.cpu),
+        point.steady.resident.0 / 1024
     );
     report.compare(what, figure, ratio(point.posted, point.bare), None);
 }
@@ -101,12 +102,12 @@ fn curves(points: &[Point]) -> [Curve; 5] {
     [
         curve("launch, s", &|point| point.posted.as_secs_f64()),
         curve("bare client, s", &|point| point.bare.as_secs_f64()),
-        curve("restart, s", &|point| point.restart.as_secs_f64()),
+        curve("restart, s", &|point| point.restarted.took.as_secs_f64()),
         curve("one more experiment, s", &|point| {
             point.change.as_secs_f64()
         }),
         curve("memory, GiB", &|point| {
-            to_f64(point.resident) / f64::from(1 << 20)
+            to_f64(point.steady.resident.0) / f64::from(1 << 20)
         }),
     ]
 }
