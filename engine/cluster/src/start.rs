@@ -1,6 +1,7 @@
 //! What is read of a cluster before anything else: which cluster it is, and what Berth left in it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use berth_core::ids::{Name, ResourceVersion, Uid};
 use berth_core::reconciler::{Anchor, anchor_name, spill_name};
@@ -55,6 +56,14 @@ impl StartError {
         match self {
             Self::Connect(error) => error.reason(),
             Self::Unreadable { .. } => "Unreadable",
+        }
+    }
+
+    /// How long the server wants us to wait, if it says so.
+    pub const fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Connect(error) => error.wait(),
+            Self::Unreadable { .. } => None,
         }
     }
 
@@ -162,10 +171,6 @@ fn refused(client: &Client, what: &str, reply: &crate::client::Reply) -> StartEr
     StartError::Connect(match reply.status {
         401 => ConnectError::Unauthorized { server },
         403 => ConnectError::Forbidden { server, said },
-        429 | 500..=599 => ConnectError::Broken {
-            server,
-            cause: format!("{what}: {}: {said}", reply.status),
-        },
-        status => ConnectError::NotKubernetes { server, status },
+        _ => client.not_ready(what, reply),
     })
 }

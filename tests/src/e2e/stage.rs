@@ -353,7 +353,8 @@ impl Stage {
     }
 
     /// What must hold at the end of every story: no pod name was used twice, nothing foreign was
-    /// touched, and the status branch never said of the pods what was not so.
+    /// touched, no request came again before the server wanted it to, and the status branch never
+    /// said of the pods what was not so.
     pub fn check(&mut self) {
         self.look();
         if let Some(foreign) = &self.foreign {
@@ -361,6 +362,12 @@ impl Stage {
             let now = self.cluster.object("services", &queue, name.unwrap());
             assert_eq!(now.as_deref(), Some(foreign), "{}", self.describe());
         }
+        let hurried = self.proxy.as_ref().map(Proxy::hurried).unwrap_or_default();
+        assert!(
+            hurried.is_empty(),
+            "before Retry-After: {hurried:#?}\n{}",
+            self.describe()
+        );
         let twice = self.scene.used_twice();
         assert!(
             twice.is_empty(),

@@ -124,7 +124,7 @@ async fn a_forged_root_is_taken_for_what_it_is(on: On) {
     let mut stage = stopped(on).await;
     let early = stage.repository.log(BRANCH).last().unwrap().0.clone();
     let tip = stage.repository.tip(BRANCH).unwrap();
-    let killed = compact(&stage, true, Some("after:2")).await;
+    let killed = compact(&stage, true, Some("after:replace:1")).await;
     assert!(!killed.status.success(), "{}", words(&killed));
     let root = stage.repository.tip(BRANCH).unwrap();
     let tree = format!("{early}^{{tree}}");

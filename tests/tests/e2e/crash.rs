@@ -12,29 +12,30 @@ struct End {
     ledger: BTreeMap<String, String>,
 }
 
-/// When the daemon is killed.
+/// When the daemon is killed, around one of its effects or changes.
 #[derive(Debug, Clone, Copy)]
-enum Kill {
-    Never,
-    /// Before its nth effect.
-    Before(u64),
-    /// Once the server carried out its nth change and before the answer came.
-    In(u64),
-    /// After its nth effect, before anybody learns the outcome.
-    After(u64),
+enum When {
+    /// Before the effect.
+    Before,
+    /// Once the server carried out the change and before the answer came.
+    In,
+    /// After the effect, before anybody learns the outcome.
+    After,
 }
 
-/// What a daemon did that lived to the end.
+/// The nth effect or change of a kind.
+type Nth<'a> = (&'a str, u64);
+
+/// What a daemon did that lived to the end: how many of each kind.
 struct Done {
-    effects: u64,
-    changes: u64,
-    /// How often it died.
-    deaths: u32,
+    effects: BTreeMap<String, u64>,
+    changes: BTreeMap<String, u64>,
+    died: bool,
 }
 
 /// An experiment finishes and another one is taken out while it runs; the daemon may be killed once
 /// and is then started again.
-async fn play(on: On, kill: Kill) -> (End, Done) {
+async fn play(on: On, kill: Option<(When, Nth<'_>)>) -> (End, Done) {
     let mut stage = Stage::build(Setting {
         proxy: Some(0),
         daemon: false,
@@ -42,12 +43,12 @@ async fn play(on: On, kill: Kill) -> (End, Done) {
     })
     .await;
     let crash = match kill {
-        Kill::Before(number) => Some(format!("before:{number}")),
-        Kill::After(number) => Some(format!("after:{number}")),
-        Kill::Never | Kill::In(_) => None,
+        Some((When::Before, (kind, number))) => Some(format!("before:{kind}:{number}")),
+        Some((When::After, (kind, number))) => Some(format!("after:{kind}:{number}")),
+        Some((When::In, _)) | None => None,
     };
-    if let Kill::In(number) = kill {
-        stage.proxy.as_ref().unwrap().hold(number);
+    if let Some((When::In, (kind, number))) = kill {
+        stage.proxy.as_ref().unwrap().hold(kind, number);
     }
     let first = Flags {
         crash,
@@ -79,9 +80,7 @@ async fn play(on: On, kill: Kill) -> (End, Done) {
         })
         .await;
     let daemon = stage.daemon.as_ref().unwrap();
-    let effects = daemon.effects().len() as u64;
-    let changes = stage.proxy.as_ref().unwrap().changes();
-    stage.daemon.as_ref().unwrap().terminate();
+    daemon.terminate();
     // The last effects are those of a daemon that is asked to end.
     if !stage.ended().await.success() {
         revived.again(&mut stage);
@@ -89,10 +88,14 @@ async fn play(on: On, kill: Kill) -> (End, Done) {
         stage.stop().await;
     }
     stage.check();
+    let mut effects = BTreeMap::new();
+    for (kind, ..) in stage.daemon.as_ref().unwrap().effects() {
+        *effects.entry(kind).or_default() += 1;
+    }
     let done = Done {
         effects,
-        changes,
-        deaths: revived.times,
+        changes: stage.proxy.as_ref().unwrap().changes(),
+        died: revived.times > 0,
     };
     (end(&stage), done)
 }
@@ -168,32 +171,68 @@ fn end(stage: &Stage) -> End {
     }
 }
 
-async fn killed(on: On, number: impl Fn(&Done) -> u64, kill: impl Fn(u64) -> Kill) {
-    let (expected, done) = play(on, Kill::Never).await;
-    let last = number(&done);
-    assert!(last > 8, "only {last}");
-    let mut deaths = 0;
-    for number in 1..=last {
-        let kill = kill(number);
-        println!("killed {kill:?}");
-        let (end, done) = play(on, kill).await;
-        assert_eq!(end, expected);
-        deaths += u64::from(done.deaths);
+/// Kills at each effect or change of each kind, until none of that kind comes any more: how many there
+/// are of some depends on what falls together. `least` says which kinds there are, and that the daemon
+/// dies so often of each.
+async fn killed(on: On, when: When, least: &[(&str, u64)]) {
+    let (expected, done) = play(on, None).await;
+    let all = match when {
+        When::In => done.changes,
+        When::Before | When::After => done.effects,
+    };
+    println!("{when:?}: {all:?}");
+    let known: Vec<&str> = least.iter().map(|(kind, _)| *kind).collect();
+    assert!(all.keys().all(|kind| known.contains(&&**kind)), "{all:?}");
+    for (kind, least) in least {
+        let mut deaths = 0;
+        loop {
+            let nth = (*kind, deaths + 1);
+            println!("killed {when:?} {nth:?}");
+            let (end, done) = play(on, Some((when, nth))).await;
+            assert_eq!(end, expected);
+            if !done.died {
+                break;
+            }
+            deaths += 1;
+        }
+        println!("it died {deaths} times {when:?} a {kind}");
+        assert!(deaths >= *least, "{when:?} {kind}: {deaths} of {least}");
     }
-    // The last effects may come in fewer steps another time.
-    assert!(deaths + 4 >= last, "it died {deaths} times of {last}");
 }
 
+/// The effects of the story; what is recorded together takes one `record`, and a `keep` follows each.
+const EFFECTS: [(&str, u64); 7] = [
+    ("reload", 1),
+    ("keep", 2),
+    ("record", 2),
+    ("create", 4),
+    ("tell", 2),
+    ("delete", 2),
+    ("release", 3),
+];
+
+/// The changes that they ask for.
+const CHANGES: [(&str, u64); 8] = [
+    ("POST configmaps", 1),
+    ("PUT configmaps", 2),
+    ("POST services", 1),
+    ("POST pods", 3),
+    ("POST events", 2),
+    ("PATCH pods", 3),
+    ("DELETE pods", 1),
+    ("DELETE services", 1),
+];
+
 async fn killed_before_any_effect_the_end_is_the_same(on: On) {
-    killed(on, |done| done.effects, Kill::Before).await;
+    killed(on, When::Before, &EFFECTS).await;
 }
 
 async fn killed_in_any_change_the_end_is_the_same(on: On) {
-    killed(on, |done| done.changes, Kill::In).await;
+    killed(on, When::In, &CHANGES).await;
 }
 
 async fn killed_after_any_effect_the_end_is_the_same(on: On) {
-    killed(on, |done| done.effects, Kill::After).await;
+    killed(on, When::After, &EFFECTS).await;
 }
 
 on_both! {

@@ -13,8 +13,9 @@ const SEEDS: [u64; 6] = [1, 2, 3, 4, 5, 6];
 const SIDE_BY_SIDE: usize = 3;
 
 /// What may become of a request; among all storms each of it comes.
-const FATES: [&str; 6] = [
+const FATES: [&str; 7] = [
     "throttled",
+    "away",
     "failed",
     "lost before",
     "answer lost",
@@ -83,6 +84,37 @@ async fn storm(on: On, seed: u64) -> [u64; FATES.len()] {
     came
 }
 
+/// What every storm is judged by can be broken.
+async fn who_comes_back_before_retry_after_is_found(on: On) {
+    let stage = Stage::build(Setting {
+        proxy: Some(0),
+        daemon: false,
+        ..Setting::usual(on)
+    })
+    .await;
+    let kubeconfig = std::fs::read_to_string(stage.flags().kubeconfig).unwrap();
+    let client = berth_tests::controlplane::client(&kubeconfig).await;
+    let client = client.unwrap();
+    let version = || async {
+        let request = http::Request::get("/version").body(Vec::new()).unwrap();
+        client.request::<Value>(request).await
+    };
+    let proxy = stage.proxy.as_ref().unwrap();
+    proxy.set(Faults {
+        throttled: 1000,
+        ..Faults::default()
+    });
+    version().await.unwrap_err();
+    assert_eq!(proxy.hurried(), [""; 0]);
+    version().await.unwrap_err();
+    let hurried = proxy.hurried();
+    assert!(
+        matches!(&*hurried, [one] if one.starts_with("GET /version ")),
+        "{hurried:?}"
+    );
+}
+
 on_both! {
+    who_comes_back_before_retry_after_is_found,
     throttled_broken_and_lost_answers_lose_nothing_and_double_nothing,
 }

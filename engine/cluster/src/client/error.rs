@@ -1,5 +1,7 @@
 //! Why there is no connection, and what to do about it.
 
+use std::time::Duration;
+
 /// Why a client could not be made or could not reach its server. No variant carries text of the
 /// kubeconfig other than names, as its values may be credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,6 +90,16 @@ pub enum ConnectError {
         /// Why.
         cause: String,
     },
+    /// The server wants to be asked later.
+    #[error("{server} is busy: {said}")]
+    Busy {
+        /// The server.
+        server: String,
+        /// Its words.
+        said: String,
+        /// How much later.
+        wait: Duration,
+    },
     /// The token or client certificate is not accepted.
     #[error("{server} does not accept our token or certificate")]
     Unauthorized {
@@ -127,6 +139,7 @@ impl ConnectError {
             Self::Unreachable { .. } => "Unreachable",
             Self::Certificate { .. } => "Certificate",
             Self::Broken { .. } => "Broken",
+            Self::Busy { .. } => "Busy",
             Self::Unauthorized { .. } => "Unauthorized",
             Self::Forbidden { .. } => "Forbidden",
             Self::NotKubernetes { .. } => "NotKubernetes",
@@ -137,8 +150,19 @@ impl ConnectError {
     pub const fn is_passing(&self) -> bool {
         matches!(
             self,
-            Self::Refused { .. } | Self::Unreachable { .. } | Self::Broken { .. }
+            Self::Refused { .. }
+                | Self::Unreachable { .. }
+                | Self::Broken { .. }
+                | Self::Busy { .. }
         )
+    }
+
+    /// How long the server wants us to wait, if it says so.
+    pub const fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { wait, .. } => Some(*wait),
+            _ => None,
+        }
     }
 
     /// The next thing to do.
@@ -176,7 +200,9 @@ impl ConnectError {
                  (certificate-authority-data); if the address is an alias, set tls-server-name"
                     .into()
             }
-            Self::Broken { .. } => "Berth tries again; see the API server's own log".into(),
+            Self::Broken { .. } | Self::Busy { .. } => {
+                "Berth tries again; see the API server's own log".into()
+            }
             Self::Unauthorized { .. } => {
                 "renew the token or certificate in the kubeconfig; `kubectl auth whoami` tells \
                  whether it is accepted"

@@ -13,7 +13,7 @@ use std::time::Duration;
 use berth_core::ids::Timestamp;
 use berth_core::reconciler::{Effect, Outcome, ServerWords};
 
-use crate::wire::{Answer, Call, Caller, Next};
+use crate::wire::{Answer, Call, Caller, Next, pause, words};
 
 /// A connection to one API server. Clones share their connections.
 ///
@@ -68,11 +68,11 @@ impl Client {
         match reply.status {
             200 => serde_json::from_slice(&reply.body)
                 .map(|version: Version| version.git_version)
-                .map_err(|_| self.not_kubernetes(200)),
+                .map_err(|_| self.not_ready("its version", &reply)),
             401 => Err(ConnectError::Unauthorized {
                 server: self.server.clone(),
             }),
-            status => Err(self.not_kubernetes(status)),
+            _ => Err(self.not_ready("its version", &reply)),
         }
     }
 
@@ -116,14 +116,20 @@ impl Client {
     }
 
     /// An answer that is not the one asked for. A server that starts or is busy says 5xx or 429.
-    fn not_kubernetes(&self, status: u16) -> ConnectError {
-        let server = self.server.clone();
-        match status {
-            429 | 500..=599 => ConnectError::Broken {
+    pub(crate) fn not_ready(&self, what: &str, reply: &Reply) -> ConnectError {
+        let (server, status) = (self.server.clone(), reply.status);
+        let said = || format!("{what}: {status}: {}", words(&reply.answer()).message);
+        match pause(&reply.answer()) {
+            Some(wait) => ConnectError::Busy {
                 server,
-                cause: format!("it answers {status}"),
+                said: said(),
+                wait,
             },
-            _ => ConnectError::NotKubernetes { server, status },
+            None if (500..=599).contains(&status) => ConnectError::Broken {
+                server,
+                cause: said(),
+            },
+            None => ConnectError::NotKubernetes { server, status },
         }
     }
 

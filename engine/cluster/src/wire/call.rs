@@ -76,16 +76,20 @@ impl<'a> Call<'a> {
 
     /// The answer was lost after the request may have been sent.
     pub fn lost(&self, cause: impl Into<String>) -> Outcome {
-        let reads = !matches!(self.stage, Stage::First)
-            || matches!(
-                self.what,
-                What::Apply { dry_run: true, .. } | What::Inspect { .. }
-            );
-        if reads {
+        if self.reads() {
             Outcome::Unreachable(cause.into())
         } else {
             Outcome::Unknown(cause.into())
         }
+    }
+
+    /// Whether the request that is under way changes nothing.
+    pub(super) fn reads(&self) -> bool {
+        !matches!(self.stage, Stage::First)
+            || matches!(
+                self.what,
+                What::Apply { dry_run: true, .. } | What::Inspect { .. }
+            )
     }
 
     fn first(self, answer: &Answer<'_>) -> Next<'a> {

@@ -18,6 +18,7 @@ use http::Request;
 use serde_json::{Value, json};
 
 use super::request::{build, micro_time, read, written};
+use super::status::pause;
 use super::url::{Url, encode};
 use super::{Answer, NotACall};
 
@@ -43,6 +44,8 @@ pub struct Elector {
     /// What was sent last, and when.
     sent: Option<(Sent, Timestamp)>,
     due: Timestamp,
+    /// The server does not want to be asked before this.
+    told: Timestamp,
 }
 
 /// Somebody else who holds the Lease, as far as we know.
@@ -104,12 +107,14 @@ impl Elector {
             until: None,
             sent: None,
             due: Timestamp::default(),
+            told: Timestamp::default(),
         }
     }
 
     /// When to call [`Self::next_request`] again: the next request is due, or our time ran out.
     pub fn due(&self) -> Timestamp {
-        self.until.map_or(self.due, |until| self.due.min(until))
+        let asks = self.due.max(self.told);
+        self.until.map_or(asks, |until| asks.min(until))
     }
 
     /// The role at this time.
@@ -153,7 +158,7 @@ impl Elector {
     /// [`Self::lost`].
     pub fn next_request(&mut self, now: Timestamp) -> Result<Option<Request<Vec<u8>>>, NotACall> {
         self.until = self.until.filter(|until| now < *until);
-        if now < self.due {
+        if now < self.due.max(self.told) {
             return Ok(None);
         }
         // Whatever happens to the request: not again before this.
@@ -175,6 +180,10 @@ impl Elector {
         let Some((sent, at)) = self.sent.take() else {
             return;
         };
+        if let Some(wait) = pause(answer) {
+            // Times are cut to milliseconds: it may be so much later than `now`.
+            self.told = now.plus(wait + Duration::from_millis(1));
+        }
         match (sent, answer.status) {
             (Sent::Read, 404) => {
                 self.seen = Some(Seen::nothing(now));

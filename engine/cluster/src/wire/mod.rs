@@ -27,7 +27,7 @@ pub use elector::{Elector, LASTS, MARGIN, Rival};
 pub use list::{WATCH_LASTS, WatchFrom, list_request, watch_request};
 pub use redact::redact;
 pub use request::{NotACall, config_map_request, object_request, request};
-pub use status::{Status, words};
+pub use status::{Status, pause, words};
 pub use watcher::{Ended, Watcher, Wish};
 
 /// The field manager of every write.

@@ -19,7 +19,7 @@ use super::{Answer, Call, Caller, keep};
 /// | 408, 5xx | Unknown: it may have been carried out; a dry run: Unreachable |
 /// | 422 about the uid | Conflict: it is another life of the object |
 /// | 409 | Conflict; of an Event: it is there, Done |
-/// | 429 | Throttled |
+/// | 429, a 5xx that says when to come back | Throttled; the latter Busy, if it may have been carried out |
 /// | other 4xx | Refused |
 /// | anything else, or no answer of an API server | Unreachable |
 pub(super) fn outcome(
@@ -28,20 +28,30 @@ pub(super) fn outcome(
     answer: &Answer<'_>,
     call: &Call<'_>,
 ) -> Outcome {
+    if let Some(wait) = pause(answer) {
+        return if answer.status == 429 || call.reads() {
+            Outcome::Throttled(wait)
+        } else {
+            Outcome::Busy(wait, failure(answer))
+        };
+    }
     match answer.status {
         200..=299 => done(what, caller, answer, call),
         401 => Outcome::Unreachable(words(answer).message),
         404 => absent(what, answer),
         409 if matches!(what, What::Tell { .. }) => Outcome::Done(None),
         409 => Outcome::Conflict,
-        429 => Outcome::Throttled(pause(answer)),
-        408 | 500..=599 => call.lost(format!("{}: {}", answer.status, words(answer).message)),
+        408 | 500..=599 => call.lost(failure(answer)),
         422 if Status::read(answer.body).is_some_and(|status| status.is_other_life()) => {
             Outcome::Conflict
         }
         400..=499 => Outcome::Refused(words(answer)),
         other => Outcome::Unreachable(format!("the server answered {other}, which no API does")),
     }
+}
+
+fn failure(answer: &Answer<'_>) -> String {
+    format!("{}: {}", answer.status, words(answer).message)
 }
 
 /// Absence is told only by a Status about this very object: a proxy's 404 page is no proof.

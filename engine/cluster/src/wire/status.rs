@@ -99,14 +99,20 @@ pub fn words(answer: &Answer<'_>) -> ServerWords {
     }
 }
 
-/// How long the server wants us to wait: the header, else the body, else a second.
-pub(super) fn pause(answer: &Answer<'_>) -> Duration {
+/// How long the server wants us to wait, if it says so: the header, else the body of a 429 or 5xx,
+/// else a second after a 429.
+pub fn pause(answer: &Answer<'_>) -> Option<Duration> {
+    let throttles = answer.status == 429;
+    if !throttles && !(500..=599).contains(&answer.status) {
+        return None;
+    }
     let in_body = || {
         let seconds = Status::read(answer.body)?.details.retry_after_seconds;
         (seconds > 0).then(|| Duration::from_secs(seconds))
     };
     let pause = answer.retry_after.or_else(in_body);
-    pause.unwrap_or(Duration::from_secs(1)).min(MOST_PAUSE)
+    let pause = pause.or(throttles.then_some(Duration::from_secs(1)))?;
+    Some(pause.min(MOST_PAUSE))
 }
 
 /// A proxy that says "come back tomorrow" must not stop the cluster for a day.

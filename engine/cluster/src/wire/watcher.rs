@@ -191,7 +191,10 @@ impl Watcher {
                 self.state = State::Begin;
                 (Vec::new(), self.back_off())
             }
-            429 => (Vec::new(), pause(answer) + self.jitter(SHORTEST)),
+            429 => {
+                let told = pause(answer).unwrap_or_default();
+                (Vec::new(), told + self.jitter(SHORTEST))
+            }
             400..=499 => {
                 let said = words(answer);
                 let events = self.unreadable(said.message);
@@ -202,7 +205,8 @@ impl Watcher {
                 if listing {
                     self.state = State::Begin;
                 }
-                (Vec::new(), self.back_off())
+                let told = pause(answer).unwrap_or_default();
+                (Vec::new(), self.back_off().max(told))
             }
         }
     }

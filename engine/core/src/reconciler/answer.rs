@@ -12,6 +12,8 @@ use crate::observed::{Fact, Ownership};
 
 /// Events for people that may wait; more are dropped.
 const TELLS: usize = 64;
+/// Times are cut to milliseconds: `now` may be so much later than it says.
+const TICK: Duration = Duration::from_millis(1);
 
 impl Reconciler {
     /// Takes the answer of an effect; one that was answered before is not listened to.
@@ -19,7 +21,7 @@ impl Reconciler {
         let Some(flight) = self.flights.land(id) else {
             return;
         };
-        if let Outcome::Throttled(wait) = outcome {
+        if let Outcome::Throttled(wait) | Outcome::Busy(wait, _) = outcome {
             self.throttle(now, wait);
         }
         match flight {
@@ -130,7 +132,7 @@ impl Reconciler {
                 self.observed.create_answered(key);
                 self.exists(now, unit, key, digest, *fact);
             }
-            Outcome::Unknown(_) => {
+            Outcome::Unknown(_) | Outcome::Busy(..) => {
                 let settles = self.observed.create_unknown(key, unit, now);
                 self.wake(unit, settles);
                 self.back_off(now, unit, key, None);
@@ -316,10 +318,15 @@ impl Reconciler {
         self.touch(touched);
     }
 
-    /// 429 is obeyed by everything, not only by what it was said to.
+    /// Who is told to wait waits with everything, not only with what it was said to.
     pub(super) fn throttle(&mut self, now: Timestamp, wait: Duration) {
-        let until = now.plus(wait.min(Duration::from_mins(5)));
+        let until = now.plus(wait.min(Duration::from_mins(5)) + TICK);
         self.throttled = self.throttled.max(Some(until));
+    }
+
+    /// The end of a pause, and not before the server wants to be asked again.
+    pub(super) fn after(&self, now: Timestamp, pause: Duration) -> Timestamp {
+        now.plus(pause).max(self.throttled.unwrap_or_default())
     }
 
     pub(super) fn queue_tell(&mut self, unit: &UnitId, tell: What) {

@@ -232,8 +232,10 @@ pub enum Outcome {
     Absent,
     /// Refused for good, in the server's words.
     Refused(ServerWords),
-    /// Told to wait.
+    /// Told to wait; not carried out.
     Throttled(Duration),
+    /// Told to wait by a server that may have carried it out, and in which words.
+    Busy(Duration, String),
     /// Certainly not carried out: no answer could have been made.
     Unreachable(String),
     /// The answer was lost; it may have been carried out.
@@ -250,6 +252,15 @@ impl Outcome {
     /// Of an effect that was not sent, as the time in which it might have been was over.
     pub fn too_late() -> Self {
         Self::Unreachable("the Lease ran out before it was sent".into())
+    }
+
+    /// Whether what was to be kept may be another one by now: somebody else wrote it, or our own
+    /// write went through unheard.
+    pub(super) fn may_have_moved(&self) -> bool {
+        matches!(
+            self,
+            Self::Conflict | Self::Absent | Self::Exists(_) | Self::Unknown(_) | Self::Busy(..)
+        )
     }
 }
 

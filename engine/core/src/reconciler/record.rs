@@ -359,12 +359,8 @@ impl Reconciler {
                 self.book.anchor_tries = self.book.anchor_tries.saturating_add(1);
                 let wait = retry::delay(self.options.seed, "anchor", self.book.anchor_tries)
                     .min(Duration::from_secs(30));
-                self.book.anchor_not_before = now.plus(wait);
-                let moved = matches!(
-                    other,
-                    Outcome::Conflict | Outcome::Absent | Outcome::Exists(_) | Outcome::Unknown(_)
-                );
-                self.outside.stale |= moved;
+                self.book.anchor_not_before = self.after(now, wait);
+                self.outside.stale |= other.may_have_moved();
             }
         }
     }
@@ -387,7 +383,7 @@ impl Reconciler {
         }
         self.outside.tries = self.outside.tries.saturating_add(1);
         let wait = retry::delay(self.options.seed, "reload", self.outside.tries);
-        self.outside.not_before = now.plus(wait.min(Duration::from_secs(30)));
+        self.outside.not_before = self.after(now, wait.min(Duration::from_secs(30)));
     }
 }
 

@@ -129,12 +129,6 @@ impl Reconciler {
 
     fn keep_failed(&mut self, now: Timestamp, outcome: &Outcome) {
         self.book.spill_not_before = now.plus(Duration::from_secs(2));
-        // Somebody else wrote it, or our own write went through unheard.
-        if matches!(
-            outcome,
-            Outcome::Conflict | Outcome::Absent | Outcome::Exists(_) | Outcome::Unknown(_)
-        ) {
-            self.outside.stale = true;
-        }
+        self.outside.stale |= outcome.may_have_moved();
     }
 }

@@ -42,9 +42,9 @@ impl Carrier {
         commit: Option<CommitId>,
     ) -> Vec<Input> {
         let (began, kind) = (Instant::now(), word(&effect.what));
-        let number = self.crash.before(kind).await;
+        let this = self.crash.before(kind).await;
         let told = self.dispatch(&effect, until).await;
-        self.crash.after(number);
+        self.crash.after(this);
         let outcome = told.iter().find_map(|input| match input {
             Input::Done(_, outcome) => Some(outcome),
             _ => None,
@@ -93,7 +93,11 @@ impl Carrier {
             Ok(start) => start,
             Err(error) => {
                 tracing::warn!(reason = error.reason(), %error, help = error.help(), "the cluster cannot be read");
-                return failed(error.to_string());
+                let throttled = error.wait().map(Outcome::Throttled);
+                return throttled.map_or_else(
+                    || failed(error.to_string()),
+                    |outcome| vec![Input::Done(id, outcome)],
+                );
             }
         };
         let ledger = match self.status.load().await {
@@ -195,6 +199,7 @@ fn outcome_word(outcome: &Outcome) -> &'static str {
         Outcome::Absent => "absent",
         Outcome::Refused(_) => "refused",
         Outcome::Throttled(_) => "throttled",
+        Outcome::Busy(..) => "busy",
         Outcome::Unreachable(_) => "unreachable",
         Outcome::Unknown(_) => "unknown",
         Outcome::Recorded(_) => "recorded",
@@ -206,7 +211,9 @@ fn outcome_word(outcome: &Outcome) -> &'static str {
 fn words(outcome: &Outcome) -> Option<String> {
     match outcome {
         Outcome::Refused(words) => Some(format!("{}: {}", words.reason, words.message)),
-        Outcome::Unreachable(words) | Outcome::Unknown(words) => Some(words.clone()),
+        Outcome::Unreachable(words) | Outcome::Unknown(words) | Outcome::Busy(_, words) => {
+            Some(words.clone())
+        }
         _ => None,
     }
 }

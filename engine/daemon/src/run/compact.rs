@@ -51,19 +51,19 @@ impl Compactor {
         let when = lead.now().millis();
         let root = self.branch.root(base, &compaction.message(), when, &who);
         let root = root.map_err(git_failed)?;
-        let number = crash.before("keep").await;
+        let this = crash.before("keep").await;
         let version = self.keep(compaction.announce(root), lead).await?;
-        crash.after(number);
-        let number = crash.before("replace").await;
+        crash.after(this);
+        let this = crash.before("replace").await;
         if !lead.may_send() {
             return Err(too_late());
         }
         let replaced = self.branch.replace(base, root, &who);
         replaced.map_err(not_replaced)?;
-        crash.after(number);
-        let number = crash.before("keep").await;
+        crash.after(this);
+        let this = crash.before("keep").await;
         self.keep(compaction.settle(root, version), lead).await?;
-        crash.after(number);
+        crash.after(this);
         Ok(root)
     }
 
@@ -86,7 +86,10 @@ impl Compactor {
         let words = match outcome {
             Outcome::Kept(version) => return Ok(version),
             Outcome::Refused(said) => format!("the server refused: {}", said.message),
-            Outcome::Unreachable(words) | Outcome::Unknown(words) => words,
+            Outcome::Unreachable(words) | Outcome::Unknown(words) | Outcome::Busy(_, words) => {
+                words
+            }
+            Outcome::Throttled(wait) => format!("the server wants to be asked again in {wait:?}"),
             _ => "somebody else changed it".to_owned(),
         };
         Err(CommandError::environment(words)

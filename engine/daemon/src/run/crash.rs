@@ -1,10 +1,10 @@
-//! A hook for tests, around each effect. `BERTH_CRASH=before:3` ends the process before the third
-//! effect is carried out, `after:3` once it was, before anybody learns its outcome. `hold:create`
-//! holds everything back from the first create on, until the process gets a SIGCONT: what is held
-//! was given out and is about to be sent.
+//! A hook for tests, around each effect. `BERTH_CRASH=before:create:3` ends the process before the
+//! third create is carried out, `after:create:3` once it was, before anybody learns its outcome.
+//! `hold:create` holds everything back from the first create on, until the process gets a SIGCONT:
+//! what is held was given out and is about to be sent.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Clone, Default)]
 pub struct Crash {
     at: Option<Moment>,
-    count: Arc<AtomicU64>,
+    /// How many there were of each kind.
+    counts: Arc<Mutex<BTreeMap<&'static str, u64>>>,
     /// Something is held; and it is let go.
     held: CancellationToken,
     go: CancellationToken,
@@ -21,9 +22,17 @@ pub struct Crash {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Moment {
-    Before(u64),
-    After(u64),
+    Before(Nth),
+    After(Nth),
     Hold(String),
+}
+
+/// One of the effects of a kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nth {
+    kind: String,
+    /// Counted from 1.
+    number: u64,
 }
 
 impl Crash {
@@ -36,23 +45,33 @@ impl Crash {
         }
     }
 
-    /// Counts an effect of this kind that is about to be carried out; gives its number, from 1.
-    pub async fn before(&self, kind: &str) -> u64 {
-        let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+    /// Counts an effect of this kind that is about to be carried out; gives which one it is.
+    pub async fn before(&self, kind: &'static str) -> Nth {
+        let this = self.count(kind);
         match &self.at {
-            Some(Moment::Before(at)) if *at == number => std::process::abort(),
+            Some(Moment::Before(at)) if *at == this => std::process::abort(),
             Some(Moment::Hold(first)) if first == kind || self.held.is_cancelled() => {
                 self.hold(kind).await;
             }
             _ => {}
         }
-        number
+        this
     }
 
-    /// The effect of this number was carried out.
-    pub fn after(&self, number: u64) {
-        if self.at == Some(Moment::After(number)) {
+    /// This effect was carried out.
+    pub fn after(&self, this: Nth) {
+        if self.at == Some(Moment::After(this)) {
             std::process::abort();
+        }
+    }
+
+    fn count(&self, kind: &'static str) -> Nth {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = counts.entry(kind).or_default();
+        *number += 1;
+        Nth {
+            kind: kind.to_owned(),
+            number: *number,
         }
     }
 
@@ -75,11 +94,19 @@ const CONTINUE: i32 = rustix::process::Signal::CONT.as_raw();
 fn parse(text: &str) -> Option<Moment> {
     let (when, what) = text.split_once(':')?;
     match when {
-        "before" => Some(Moment::Before(what.parse().ok()?)),
-        "after" => Some(Moment::After(what.parse().ok()?)),
+        "before" => nth(what).map(Moment::Before),
+        "after" => nth(what).map(Moment::After),
         "hold" => Some(Moment::Hold(what.to_owned())),
         _ => None,
     }
+}
+
+fn nth(text: &str) -> Option<Nth> {
+    let (kind, number) = text.split_once(':')?;
+    Some(Nth {
+        kind: kind.to_owned(),
+        number: number.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -88,11 +115,30 @@ mod tests {
 
     #[test]
     fn the_moment_is_read() {
-        assert_eq!(parse("before:3"), Some(Moment::Before(3)));
-        assert_eq!(parse("after:12"), Some(Moment::After(12)));
+        let third = nth("create:3").unwrap();
+        assert_eq!((&*third.kind, third.number), ("create", 3));
+        assert_eq!(
+            parse("before:create:3"),
+            Some(Moment::Before(third.clone()))
+        );
+        assert_eq!(parse("after:create:3"), Some(Moment::After(third)));
         assert_eq!(parse("hold:create"), Some(Moment::Hold("create".into())));
-        for bad in ["", "before", "during:1", "after:x"] {
+        for bad in [
+            "",
+            "before",
+            "before:3",
+            "during:create:1",
+            "after:create:x",
+        ] {
             assert_eq!(parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn each_kind_is_counted_by_itself() {
+        let crash = Crash::default();
+        crash.count("record");
+        crash.count("create");
+        assert_eq!(crash.clone().count("create"), nth("create:2").unwrap());
     }
 }

@@ -13,6 +13,7 @@ fn named(outcome: &Outcome) -> (&'static str, String) {
         Outcome::Conflict => ("conflict", String::new()),
         Outcome::Absent => ("absent", String::new()),
         Outcome::Refused(words) => ("refused", words.message.clone()),
+        Outcome::Busy(pause, words) => ("busy", format!("{pause:?}: {words}")),
         Outcome::Throttled(pause) => ("throttled", format!("{pause:?}")),
         Outcome::Unreachable(words) => ("unreachable", words.clone()),
         Outcome::Unknown(words) => ("unknown", words.clone()),
@@ -235,17 +236,42 @@ fn the_header_then_the_body_say_how_long_to_wait() {
         Outcome::Throttled(Duration::from_secs(1))
     );
 
-    let (caller, effect) = (caller(), effect(create()));
+    let day = Some(Duration::from_hours(24));
+    assert_eq!(
+        told_to_wait(create(), 429, day),
+        Outcome::Throttled(Duration::from_mins(5))
+    );
+}
+
+/// The outcome of a call whose first answer is so.
+fn told_to_wait(what: What, status: u16, retry_after: Option<Duration>) -> Outcome {
+    let (caller, effect) = (caller(), effect(what));
     let (call, _) = Call::new(&caller, now(), &effect).unwrap();
     let answer = Answer {
-        status: 429,
-        retry_after: Some(Duration::from_hours(24)),
+        status,
+        retry_after,
         body: b"{}",
     };
     let Next::Outcome(outcome) = call.answered(&answer) else {
-        panic!("a 429 is final");
+        panic!("{status} is final");
     };
-    assert_eq!(outcome, Outcome::Throttled(Duration::from_mins(5)));
+    outcome
+}
+
+#[test]
+fn a_5xx_that_says_when_to_come_back_may_have_been_carried_out_unless_it_reads() {
+    let second = Duration::from_secs(1);
+    let outcome = told_to_wait(create(), 503, Some(second));
+    assert!(
+        matches!(&outcome, Outcome::Busy(wait, _) if *wait == second),
+        "{outcome:?}"
+    );
+    let outcome = told_to_wait(apply(true), 503, Some(second));
+    assert_eq!(outcome, Outcome::Throttled(second));
+    assert!(matches!(
+        told_to_wait(create(), 503, None),
+        Outcome::Unknown(_)
+    ));
 }
 
 fn said(code: u16, body: &str) -> String {

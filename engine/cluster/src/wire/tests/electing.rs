@@ -220,6 +220,22 @@ fn a_missing_namespace_is_asked_for_every_two_seconds_not_faster() {
 }
 
 #[test]
+fn the_lease_is_not_asked_for_before_the_server_wants_it() {
+    let mut server = Server::default();
+    let mut one = Side::new("one", Duration::ZERO);
+    let at = |seconds: u64| Timestamp::default().plus(Duration::from_secs(seconds));
+    one.settle(at(0), &mut server);
+    assert!(one.elector.next_request(at(5)).unwrap().is_some());
+    let mut body = status(503, "ServiceUnavailable", "later");
+    body["details"] = json!({"retryAfterSeconds": 7});
+    one.hear(at(5), &(503, body));
+    assert_eq!(one.elector.role(at(6)), Role::Leader { until: at(14) });
+    assert!(one.elector.next_request(at(12)).unwrap().is_none());
+    assert!(one.elector.due() > at(12) && one.elector.due() < at(13));
+    assert!(one.elector.next_request(at(13)).unwrap().is_some());
+}
+
+#[test]
 fn a_release_lets_the_next_one_in_at_once() {
     let mut server = Server::default();
     let mut one = Side::new("one", Duration::ZERO);

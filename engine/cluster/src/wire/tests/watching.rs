@@ -56,7 +56,12 @@ fn uri(watcher: &mut Watcher) -> String {
 }
 
 fn refuse(watcher: &mut Watcher, code: u16, reason: &str) -> (Vec<String>, Duration) {
-    let body = status(code, reason, "no").to_string();
+    refuse_with(watcher, &status(code, reason, "no"))
+}
+
+fn refuse_with(watcher: &mut Watcher, body: &Value) -> (Vec<String>, Duration) {
+    let code = u16::try_from(body["code"].as_u64().unwrap()).unwrap();
+    let body = body.to_string();
     let answer = Answer {
         status: code,
         retry_after: None,
@@ -180,6 +185,21 @@ fn what_cannot_be_read_makes_the_view_unreadable_not_smaller() {
     let (events, pause) = refuse(&mut w, 403, "Forbidden");
     assert_eq!(events, ["unreadable"]);
     assert!(pause >= Duration::from_secs(5), "{pause:?}");
+}
+
+#[test]
+fn a_server_that_says_when_to_come_back_is_obeyed() {
+    for code in [429, 500, 503] {
+        let mut w = watcher();
+        uri(&mut w);
+        let mut body = status(code, "Busy", "later");
+        body["details"] = json!({"retryAfterSeconds": 9});
+        let (events, pause) = refuse_with(&mut w, &body);
+        assert!(
+            events.is_empty() && pause >= Duration::from_secs(9),
+            "{code}: {pause:?}"
+        );
+    }
 }
 
 #[test]

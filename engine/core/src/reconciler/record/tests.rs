@@ -57,6 +57,19 @@ fn while_git_is_away_a_push_that_arrived_unheard_stops_nothing() {
 }
 
 #[test]
+fn what_is_kept_outside_is_not_read_again_before_the_server_wants_it() {
+    let (mut reconciler, now) = recording(Timestamp::from_millis(1_000_000));
+    reconciler.outside.stale = true;
+    let read = reads(&reconciler.step(now)).unwrap();
+    let wait = Duration::from_secs(20);
+    reconciler.input(now, Input::Done(read, Outcome::Throttled(wait)));
+    assert_eq!(reads(&reconciler.step(now.plus(wait))), None);
+    let then = reconciler.due().unwrap();
+    assert!(then > now.plus(wait), "{}", then.millis());
+    assert!(reads(&reconciler.step(then)).is_some());
+}
+
+#[test]
 fn what_somebody_else_pushed_is_read_before_anything_is_done() {
     let (mut reconciler, now) = recording(Timestamp::from_millis(1_000_000));
     let (push, _) = pushes(&reconciler.step(now)).unwrap();

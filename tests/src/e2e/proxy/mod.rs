@@ -2,6 +2,8 @@
 //! watches, holds back and loses answers, throttles and breaks. A seed decides what becomes of the
 //! nth request of a method and path, so that a failure can be played again.
 
+mod hurry;
+
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
@@ -11,15 +13,18 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
+use self::hurry::Hurry;
 use super::cluster::shared;
 use super::wake::Wake;
 use crate::controlplane;
@@ -32,6 +37,8 @@ const LONGEST_DELAY_MS: usize = 300;
 const LONGEST_WATCH_MS: usize = 3000;
 /// So many pieces of a watch's stream come before it is cut, at most.
 const MOST_PIECES: usize = 4;
+/// Whoever is told to come back, is so within so many seconds.
+const LONGEST_WAIT: usize = 2;
 
 /// The seed of this run: `BERTH_SEED`, or 1.
 pub fn seed() -> u64 {
@@ -51,9 +58,9 @@ pub fn seeds(usual: &[u64]) -> Vec<u64> {
 /// How often what goes wrong, per mille; never by default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Faults {
-    /// 429 with `Retry-After: 1`, not carried out.
+    /// 429 with `Retry-After`, not carried out.
     pub throttled: usize,
-    /// 500 or 503, not carried out.
+    /// 500, or 503 with `Retry-After`, not carried out.
     pub failed: usize,
     /// The connection breaks, nothing was carried out.
     pub lost_before: usize,
@@ -120,14 +127,16 @@ struct Weather {
     asked: BTreeMap<String, u64>,
     /// How often each fate was drawn.
     drawn: BTreeMap<&'static str, u64>,
-    /// How many changes were asked for, those of Leases apart.
-    changes: u64,
+    /// Who came back before the time that was told.
+    hurry: Hurry,
+    /// How many changes of each kind were asked for, those of Leases apart.
+    changes: BTreeMap<String, u64>,
     /// How many lists were asked for, also as the beginning of a watch.
     lists: u64,
     /// Lists that are asked for as the beginning of a watch are refused.
     pages: bool,
     /// The answer to this change never comes.
-    hold: Option<u64>,
+    hold: Option<(String, u64)>,
     /// It was carried out, and its answer does not come.
     holds: bool,
 }
@@ -135,8 +144,11 @@ struct Weather {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Fine,
-    Throttled,
-    Failed(u16),
+    /// Come back after so many seconds.
+    Throttled(u64),
+    /// So, too.
+    Away(u64),
+    Failed,
     LostBefore,
     LostAfter,
     Delayed(u64),
@@ -149,8 +161,9 @@ impl Fate {
     fn name(self) -> &'static str {
         match self {
             Self::Fine => "fine",
-            Self::Throttled => "throttled",
-            Self::Failed(_) => "failed",
+            Self::Throttled(_) => "throttled",
+            Self::Away(_) => "away",
+            Self::Failed => "failed",
             Self::LostBefore => "lost before",
             Self::LostAfter => "answer lost",
             Self::Delayed(_) => "delayed",
@@ -202,9 +215,9 @@ impl Proxy {
         self.shared.weather().faults = faults;
     }
 
-    /// The answer to the nth change, of all that are asked for, will never come.
-    pub fn hold(&self, number: u64) {
-        self.shared.weather().hold = Some(number);
+    /// The answer to the nth change of a kind, such as `POST pods`, will never come.
+    pub fn hold(&self, kind: &str, number: u64) {
+        self.shared.weather().hold = Some((kind.to_owned(), number));
     }
 
     /// Whether the change that [`Proxy::hold`] named was carried out and waits for its answer.
@@ -212,9 +225,9 @@ impl Proxy {
         self.shared.weather().holds
     }
 
-    /// How many changes were asked for so far, those of Leases apart.
-    pub fn changes(&self) -> u64 {
-        self.shared.weather().changes
+    /// How many changes of each kind were asked for so far, those of Leases apart.
+    pub fn changes(&self) -> BTreeMap<String, u64> {
+        self.shared.weather().changes.clone()
     }
 
     /// Whether the server is one of those that cannot stream a list: the client must ask for pages.
@@ -230,6 +243,11 @@ impl Proxy {
     /// Cuts all watches now.
     pub fn cut_watches(&self) {
         self.shared.cuts.send_modify(|count| *count += 1);
+    }
+
+    /// The requests that came again before the time that `Retry-After` had told, one line each.
+    pub fn hurried(&self) -> Vec<String> {
+        self.shared.weather().hurry.found.clone()
     }
 
     /// The seed and what it made of the requests, for the report of a test that fails.
@@ -256,31 +274,38 @@ impl Shared {
         self.weather.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fate(&self, request: &Request) -> Fate {
+    fn fate(&self, parts: &Parts, body: &Bytes) -> Fate {
         let mut weather = self.weather();
-        let key = format!("{} {}", request.method(), unnumbered(request.uri().path()));
+        let key = format!("{} {}", parts.method, unnumbered(parts.uri.path()));
         let count = weather.asked.entry(key.clone()).or_default();
         *count += 1;
         let mut hasher = DefaultHasher::new();
         (self.seed, key, *count).hash(&mut hasher);
         let mut random = Random::new(hasher.finish());
-        let fate = draw(weather.faults, is_watch(request), &mut random);
-        weather.lists += u64::from(asks(request, &["sendInitialEvents=true", "limit="]));
+        let fate = draw(weather.faults, is_watch(parts), &mut random);
+        weather.lists += u64::from(asks(parts, &["sendInitialEvents=true", "limit="]));
         *weather.drawn.entry(fate.name()).or_default() += 1;
+        let (now, request) = (Instant::now(), hurry::named(parts, body));
+        weather.hurry.came(now, &request);
+        if let Fate::Throttled(seconds) | Fate::Away(seconds) = fate {
+            let wait = Duration::from_secs(seconds);
+            weather.hurry.told(now, request, wait);
+        }
         fate
     }
-}
 
-impl Shared {
     /// Counts a change; whether its answer is to be held.
-    fn counts(&self, request: &Request) -> bool {
-        let is_lease = request.uri().path().contains("/leases");
-        if request.method() == Method::GET || is_lease {
+    fn counts(&self, parts: &Parts) -> bool {
+        let resource = resource(parts.uri.path());
+        if parts.method == Method::GET || resource == "leases" {
             return false;
         }
+        let kind = format!("{} {resource}", parts.method);
         let mut weather = self.weather();
-        weather.changes += 1;
-        weather.hold == Some(weather.changes)
+        let number = weather.changes.entry(kind.clone()).or_default();
+        *number += 1;
+        let this = (kind, *number);
+        weather.hold.as_ref() == Some(&this)
     }
 }
 
@@ -295,22 +320,29 @@ fn unnumbered(path: &str) -> String {
     parts.join("/")
 }
 
-fn is_watch(request: &Request) -> bool {
-    asks(request, &["watch=true", "watch=1"])
+/// `pods` of a path within a namespace.
+fn resource(path: &str) -> &str {
+    let mut parts = path.split('/').skip_while(|part| *part != "namespaces");
+    parts.nth(2).unwrap_or_default()
+}
+
+fn is_watch(parts: &Parts) -> bool {
+    asks(parts, &["watch=true", "watch=1"])
 }
 
 /// Whether its query has a part that begins so.
-fn asks(request: &Request, parts: &[&str]) -> bool {
-    let query = request.uri().query().unwrap_or_default();
+fn asks(parts: &Parts, beginnings: &[&str]) -> bool {
+    let query = parts.uri.query().unwrap_or_default();
     let mut query = query.split('&');
-    query.any(|pair| parts.iter().any(|part| pair.starts_with(part)))
+    query.any(|pair| beginnings.iter().any(|one| pair.starts_with(one)))
 }
 
 fn draw(faults: Faults, watches: bool, random: &mut Random) -> Fate {
     if random.chance(faults.throttled) {
-        Fate::Throttled
+        Fate::Throttled(1 + random.below(LONGEST_WAIT) as u64)
     } else if random.chance(faults.failed) {
-        Fate::Failed([500, 503][random.below(2)])
+        let wait = 1 + random.below(LONGEST_WAIT) as u64;
+        [Fate::Failed, Fate::Away(wait)][random.below(2)]
     } else if random.chance(faults.lost_before) {
         Fate::LostBefore
     } else if watches && random.chance(faults.expired) {
@@ -327,25 +359,37 @@ fn draw(faults: Faults, watches: bool, random: &mut Random) -> Fate {
     }
 }
 
-async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    if shared.weather().pages && asks(&request, &["sendInitialEvents="]) {
+async fn serve(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
+        return broken();
+    };
+    if shared.weather().pages && asks(&parts, &["sendInitialEvents="]) {
         let words =
             "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled";
         return status(422, "Invalid", words);
     }
-    let fate = shared.fate(&request);
+    let fate = shared.fate(&parts, &body);
     match fate {
         Fate::LostBefore => return broken(),
-        Fate::Throttled => return status(429, "TooManyRequests", "the server is busy"),
-        Fate::Failed(code) => return status(code, "InternalError", "the weather is bad"),
+        Fate::Throttled(wait) => {
+            return later(wait, status(429, "TooManyRequests", "the server is busy"));
+        }
+        Fate::Away(wait) => {
+            return later(
+                wait,
+                status(503, "ServiceUnavailable", "the weather is bad"),
+            );
+        }
+        Fate::Failed => return status(500, "InternalError", "the weather is bad"),
         Fate::Expired => return status(410, "Expired", "too old resource version: 1 (2)"),
         Fate::Delayed(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
         Fate::Fine | Fate::LostAfter | Fate::Cut(..) => {}
     }
-    let watches = is_watch(&request);
-    let is_held = shared.counts(&request);
+    let watches = is_watch(&parts);
+    let is_held = shared.counts(&parts);
     let cuts = shared.cuts.subscribe();
-    let Some(answer) = forward(&shared.upstream, request).await else {
+    let Some(answer) = forward(&shared.upstream, parts, body).await else {
         return broken();
     };
     if is_held {
@@ -367,8 +411,7 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
 }
 
 /// The server's answer; none if it does not answer.
-async fn forward(upstream: &kube::Client, request: Request) -> Option<Response> {
-    let (mut parts, body) = request.into_parts();
+async fn forward(upstream: &kube::Client, mut parts: Parts, body: Bytes) -> Option<Response> {
     for name in [
         header::HOST,
         header::AUTHORIZATION,
@@ -378,7 +421,6 @@ async fn forward(upstream: &kube::Client, request: Request) -> Option<Response> 
     ] {
         parts.headers.remove(name);
     }
-    let body = to_bytes(body, LARGEST_BODY).await.ok()?;
     let request = Request::from_parts(parts, kube::client::Body::from(body.to_vec()));
     let answer = upstream.send(request).await.ok()?;
     let (mut parts, body) = answer.into_parts();
@@ -439,10 +481,12 @@ fn status(code: u16, reason: &str, message: &str) -> Response {
         "message": message, "reason": reason, "code": code,
     });
     let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (code, axum::Json(body)).into_response();
-    if code == StatusCode::TOO_MANY_REQUESTS {
-        let seconds = HeaderValue::from_static("1");
-        response.headers_mut().insert(header::RETRY_AFTER, seconds);
-    }
-    response
+    (code, axum::Json(body)).into_response()
+}
+
+/// An answer that says when to come back.
+fn later(seconds: u64, mut answer: Response) -> Response {
+    let seconds = HeaderValue::from(seconds);
+    answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+    answer
 }
