@@ -317,7 +317,65 @@ async fn a_watch_tells_of_each_change(on: On) {
     }
 }
 
+/// A pod on a node, with all that is the node's: kubectl sends it as protobuf.
+async fn a_node_is_debugged(on: On) {
+    let Some(kubectl) = Kubectl::on(on).await else {
+        return;
+    };
+    let node = kubectl.stage.names().node(3);
+    let debug = format!("debug node/{node} --image=registry.example.com/tools:1 -- look around");
+    let words = ["Creating debugging pod node-debugger-", &node];
+    kubectl.says(&debug, &words).await;
+    for profile in ["sysadmin", "netadmin", "restricted"] {
+        let more = format!(
+            "debug node/{node} --image=registry.example.com/tools:1 --profile={profile} --stdin --attach=false"
+        );
+        kubectl.says(&more, &words).await;
+    }
+    let of = "--selector app.kubernetes.io/managed-by=kubectl-debug";
+    kubectl
+        .says(
+            &format!("wait --for=condition=Ready pod {of} --timeout=50s"),
+            &["condition met"],
+        )
+        .await;
+    let spec = [
+        "nodeName",
+        "hostPID",
+        "hostNetwork",
+        "volumes[*].hostPath.path",
+        "containers[*].volumeMounts[*].mountPath",
+        "containers[*].command",
+        "containers[*].stdin",
+        "containers[*].securityContext",
+        "tolerations[0].operator",
+    ];
+    let parts = spec.map(|part| format!("{{.spec.{part}}}"));
+    let parts = parts.join(",");
+    let look = format!("get pods {of} --output jsonpath={{range.items[*]}}{parts};{{end}}");
+    let said = kubectl.says(&look, &[]).await;
+    let mut said: Vec<&str> = said.trim_end_matches(';').split(';').collect();
+    said.sort_unstable();
+    let caught = r#"{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]},"runAsNonRoot":true,"seccompProfile":{"type":"RuntimeDefault"}}"#;
+    let nets = r#"{"capabilities":{"add":["NET_ADMIN","NET_RAW"]}}"#;
+    let mut expected = [
+        format!(r#"{node},true,true,/,/host,["look","around"],,,Exists"#),
+        format!("{node},true,true,/,/host,,true,{{\"privileged\":true}},Exists"),
+        format!("{node},true,true,,,,true,{nets},Exists"),
+        format!("{node},,,,,,true,{caught},Exists"),
+    ];
+    expected.sort_unstable();
+    assert_eq!(said, expected);
+    kubectl
+        .says(
+            &format!("delete pods {of} --now"),
+            &["pod \"node-debugger-", "deleted"],
+        )
+        .await;
+}
+
 on_both! {
+    a_node_is_debugged,
     a_watch_tells_of_each_change,
     changes_by_hand,
     fields_are_explained,

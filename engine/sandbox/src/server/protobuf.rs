@@ -1,4 +1,5 @@
-//! Protobuf bodies, as `kubectl create` sends them: as much as its generators write.
+//! Protobuf bodies, as `kubectl create` and `kubectl debug` send them: as much as they write. A body
+//! that says more is not read at all.
 
 use serde_json::{Map, Value, json};
 
@@ -15,8 +16,13 @@ enum Type {
     Text,
     Bytes,
     Number,
+    /// False is as good as not set.
     Flag,
+    /// False is another thing than not set.
+    Choice,
     Message(Fields),
+    /// A message whose fields stand in JSON beside it.
+    Inline(Fields),
     Map(&'static Type),
     List(&'static Type),
     /// A message of one text.
@@ -65,10 +71,76 @@ const ACCESS: Fields = &[
     (7, "name", Type::Text),
 ];
 
-/// The fields of the kinds that kubectl's generators write.
+const CONTAINER: Fields = &[
+    (1, "name", Type::Text),
+    (2, "image", Type::Text),
+    (3, "command", LINES),
+    (4, "args", LINES),
+    (7, "env", Type::List(&Type::Message(VARIABLE))),
+    (9, "volumeMounts", Type::List(&Type::Message(MOUNT))),
+    (13, "terminationMessagePath", Type::Text),
+    (14, "imagePullPolicy", Type::Text),
+    (15, "securityContext", Type::Message(SECURITY)),
+    (16, "stdin", Type::Flag),
+    (17, "stdinOnce", Type::Flag),
+    (18, "tty", Type::Flag),
+    (20, "terminationMessagePolicy", Type::Text),
+];
+const VARIABLE: Fields = &[(1, "name", Type::Text), (2, "value", Type::Text)];
+const MOUNT: Fields = &[
+    (1, "name", Type::Text),
+    (2, "readOnly", Type::Flag),
+    (3, "mountPath", Type::Text),
+];
+const SECURITY: Fields = &[
+    (
+        1,
+        "capabilities",
+        Type::Message(&[(1, "add", LINES), (2, "drop", LINES)]),
+    ),
+    (2, "privileged", Type::Choice),
+    (5, "runAsNonRoot", Type::Choice),
+    (7, "allowPrivilegeEscalation", Type::Choice),
+    (
+        11,
+        "seccompProfile",
+        Type::Message(&[(1, "type", Type::Text)]),
+    ),
+];
+const VOLUME: Fields = &[
+    (1, "name", Type::Text),
+    (
+        2,
+        "source",
+        Type::Inline(&[(
+            1,
+            "hostPath",
+            Type::Message(&[(1, "path", Type::Text), (2, "type", Type::Text)]),
+        )]),
+    ),
+];
+const TOLERATION: Fields = &[
+    (1, "key", Type::Text),
+    (2, "operator", Type::Text),
+    (3, "value", Type::Text),
+    (4, "effect", Type::Text),
+];
+const POD: Fields = &[
+    (1, "volumes", Type::List(&Type::Message(VOLUME))),
+    (2, "containers", Type::List(&Type::Message(CONTAINER))),
+    (3, "restartPolicy", Type::Text),
+    (10, "nodeName", Type::Text),
+    (11, "hostNetwork", Type::Flag),
+    (12, "hostPID", Type::Flag),
+    (13, "hostIPC", Type::Flag),
+    (22, "tolerations", Type::List(&Type::Message(TOLERATION))),
+];
+
+/// The fields of the kinds that kubectl writes.
 fn fields(kind: &str) -> Option<Fields> {
     Some(match kind {
         "Namespace" | "ServiceAccount" => &[METADATA],
+        "Pod" => &[METADATA, (2, "spec", Type::Message(POD))],
         "ConfigMap" => &[
             METADATA,
             (2, "data", TEXTS),
@@ -144,11 +216,30 @@ fn message(mut bytes: &[u8], fields: Fields) -> Option<Value> {
     let mut object = json!({});
     while !bytes.is_empty() {
         let (number, wire) = next(&mut bytes)?;
-        if let Some((_, name, kind)) = fields.iter().find(|(known, ..)| *known == number) {
-            put(object.as_object_mut()?, name, *kind, &wire)?;
+        match fields.iter().find(|(known, ..)| *known == number) {
+            Some((_, name, kind)) => put(object.as_object_mut()?, name, *kind, &wire)?,
+            None if wire.says_nothing() => {}
+            None => return None,
         }
     }
     Some(object)
+}
+
+impl Wire<'_> {
+    /// Whether it is what a field has that was not set: zero, no text, a message of such fields.
+    fn says_nothing(&self) -> bool {
+        let mut rest = match self {
+            Self::Varint(number) => return *number == 0,
+            Self::Bytes(bytes) => *bytes,
+        };
+        while !rest.is_empty() {
+            match next(&mut rest) {
+                Some((_, wire)) if wire.says_nothing() => {}
+                _ => return false,
+            }
+        }
+        true
+    }
 }
 
 /// The next field: its number and what it holds.
@@ -180,7 +271,7 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Adds a field to an object. Empty texts are as good as none.
+/// Adds a field to an object. Empty texts are as good as none, too.
 fn put(object: &mut Map<String, Value>, name: &str, kind: Type, wire: &Wire) -> Option<()> {
     match kind {
         Type::List(item) => {
@@ -196,8 +287,15 @@ fn put(object: &mut Map<String, Value>, name: &str, kind: Type, wire: &Wire) -> 
             let entries = object.entry(name).or_insert_with(|| json!({}));
             entries.as_object_mut()?.insert(key, entry);
         }
+        Type::Inline(fields) => {
+            let Value::Object(fields) = value(Type::Message(fields), wire)? else {
+                return None;
+            };
+            object.extend(fields);
+        }
         kind => match value(kind, wire)? {
             Value::String(text) if text.is_empty() => {}
+            Value::Bool(false) if matches!(kind, Type::Flag) => {}
             value => drop(object.insert(name.to_owned(), value)),
         },
     }
@@ -223,9 +321,11 @@ fn value(kind: Type, wire: &Wire) -> Option<Value> {
         (Type::Quantity, Wire::Bytes(bytes)) => {
             message(bytes, &[(1, "string", Type::Text)])?["string"].take()
         }
-        (Type::Message(fields), Wire::Bytes(bytes)) => message(bytes, fields)?,
+        (Type::Message(fields) | Type::Inline(fields), Wire::Bytes(bytes)) => {
+            message(bytes, fields)?
+        }
         (Type::Number, Wire::Varint(number)) => number.cast_signed().into(),
-        (Type::Flag, Wire::Varint(number)) => (*number != 0).into(),
+        (Type::Flag | Type::Choice, Wire::Varint(number)) => (*number != 0).into(),
         _ => return None,
     })
 }
@@ -239,20 +339,48 @@ mod tests {
         [&[number << 3 | 2, length], bytes].concat()
     }
 
+    /// A body of a kind of `v1`.
+    fn body(kind: &[u8], raw: &[u8]) -> Request {
+        let kind = [field(1, b"v1"), field(2, kind)].concat();
+        let mut request = Request::new("POST", "/");
+        request.body = [b"k8s\0".to_vec(), field(1, &kind), field(2, raw)].concat();
+        request
+    }
+
+    fn read(request: &Request) -> Option<Value> {
+        serde_json::from_slice(&translated(request)?.body).ok()
+    }
+
     #[test]
     fn a_config_map_is_read() {
         let entry = [field(1, b"a"), field(2, b"b")].concat();
         let raw = [field(1, &field(1, b"c")), field(2, &entry)].concat();
-        let kind = [field(1, b"v1"), field(2, b"ConfigMap")].concat();
-        let body = [b"k8s\0".to_vec(), field(1, &kind), field(2, &raw)].concat();
-        let mut request = Request::new("POST", "/");
-        request.body = body.clone();
-        let read: Value = serde_json::from_slice(&translated(&request).unwrap().body).unwrap();
+        let mut request = body(b"ConfigMap", &raw);
         let wanted = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "b"}});
-        assert_eq!(read, wanted);
-        for end in 0..body.len() {
-            request.body.truncate(body.len() - end);
+        assert_eq!(read(&request).unwrap(), wanted);
+        for _ in 0..request.body.len() {
+            request.body.pop();
             drop(translated(&request));
         }
+    }
+
+    #[test]
+    fn a_volume_has_its_source_beside_its_name() {
+        let source = field(1, &field(1, b"/"));
+        let volume = [field(1, b"root"), field(2, &source)].concat();
+        let raw = field(2, &field(1, &volume));
+        let volumes = read(&body(b"Pod", &raw)).unwrap()["spec"]["volumes"].take();
+        assert_eq!(
+            volumes,
+            json!([{"name": "root", "hostPath": {"path": "/"}}])
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_dropped() {
+        let meta = field(1, &[field(1, b"c"), field(4, b"")].concat());
+        let status = |said: &[u8]| [meta.clone(), field(3, &field(1, said))].concat();
+        assert!(read(&body(b"Pod", &status(b""))).is_some());
+        assert!(read(&body(b"Pod", &status(b"Running"))).is_none());
     }
 }
