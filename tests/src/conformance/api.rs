@@ -73,9 +73,10 @@ impl Api {
         if resource.starts_with('/') {
             return resource.to_owned();
         }
-        let dotted = resource.split('/').next().unwrap_or_default().contains('.');
+        let first = resource.split('/').next().unwrap_or_default();
+        let grouped = first.contains('.') || first == "policy";
         let mut parts = resource.splitn(3, '/');
-        let (root, rest) = match (dotted, parts.next(), parts.next(), parts.next()) {
+        let (root, rest) = match (grouped, parts.next(), parts.next(), parts.next()) {
             (true, Some(group), Some(version), Some(rest)) => {
                 (format!("/apis/{group}/{version}"), rest)
             }

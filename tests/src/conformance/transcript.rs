@@ -123,6 +123,9 @@ fn unify(value: &mut Value) {
         if cell.as_str().is_some_and(is_seconds) {
             *cell = "<age>".into();
         }
+        if cell.as_str().is_some_and(is_time) {
+            *cell = "<time>".into();
+        }
     }
     // What is for people only.
     let columns = fields
@@ -169,6 +172,10 @@ fn is_seconds(word: &str) -> bool {
     !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit())
 }
 
+fn is_time(word: &str) -> bool {
+    word.parse::<berth_core::ids::Timestamp>().is_ok()
+}
+
 fn is_revision(word: &str) -> bool {
     word.len() >= 3 && word.chars().all(|c| c.is_ascii_digit())
 }
@@ -183,12 +190,12 @@ mod tests {
         transcript.event(&json!({
             "metadata": {"namespace": "case-1", "uid": "x", "resourceVersion": "", "name": "a"},
             "message": "uid 01234567-89ab-cdef-0123-456789abcdef at 4711, 42",
-            "cells": ["a", "1/1", "12s", "s", 0],
+            "cells": ["a", "1/1", "12s", "s", 0, "2026-01-01T00:00:00Z"],
         }));
         let wanted = json!({"event": {
             "metadata": {"namespace": "<namespace>", "uid": "<uid>", "resourceVersion": "", "name": "a"},
             "message": "uid <uid> at <revision>, 42",
-            "cells": ["a", "1/1", "<age>", "s", 0],
+            "cells": ["a", "1/1", "<age>", "s", 0, "<time>"],
         }});
         assert_eq!(transcript.lines(), [wanted]);
     }

@@ -122,13 +122,18 @@ fn check(write: &Write<'_>, applied: &Value) -> Result<(), ApplyError> {
 /// The new object of a create, replace or patch, with `managedFields` brought up to date.
 ///
 /// `new` is the whole object, with its defaults. Its own `managedFields` count if it has any (one
-/// empty entry takes everything from everybody), otherwise those of the live object.
+/// empty entry takes everything from everybody), otherwise those of the live object. What had none
+/// when it was made is not followed until it is applied.
 pub fn update(write: &Write<'_>, live: Option<&Value>, mut new: Value) -> Value {
     let mut managers = managed::read(&new);
     if managers.is_empty() && !has_entries(&new) {
         managers = live.map(managed::read).unwrap_or_default();
     }
+    let unfollowed = managers.is_empty() && !has_entries(&new);
     new = bare(&new);
+    if unfollowed && live.is_some() {
+        return new;
+    }
     let me = write.manager(Operation::Update);
     let old = live.map_or_else(|| Value::Object(Map::new()), bare);
     let changes = compare(write.shape(), Some(&old), Some(&new));
@@ -186,8 +191,10 @@ fn owners(write: &Write<'_>, live: &Value) -> Managers {
         subresource: None,
         ..*write
     };
+    let nothing = Value::Object(Map::new());
+    let there = compare(write.shape(), Some(&nothing), Some(&bare(live)));
     let owned = Owned {
-        fields: fieldset_of(&bare(live), write.shape()),
+        fields: there.written().difference(&managed::unowned()),
         version: write.api_version.to_owned(),
         time: Some(write.now.to_owned()),
     };

@@ -1,5 +1,6 @@
 //! What the real server refuses of an object, in its words.
 
+mod budget;
 mod claim;
 mod container;
 mod definition;
@@ -37,8 +38,14 @@ fn own(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<Cause> {
         "leases.coordination.k8s.io" => lease::faults(object),
         "persistentvolumeclaims" => claim::faults(object, old),
         "priorityclasses.scheduling.k8s.io" => rbac::class_faults(object, old),
+        "poddisruptionbudgets.policy" => budget::faults(object),
+        "roles.rbac.authorization.k8s.io" | "clusterroles.rbac.authorization.k8s.io" => {
+            rbac::role_faults(kind, object)
+        }
         "rolebindings.rbac.authorization.k8s.io"
-        | "clusterrolebindings.rbac.authorization.k8s.io" => rbac::binding_faults(object, old),
+        | "clusterrolebindings.rbac.authorization.k8s.io" => {
+            rbac::binding_faults(kind, object, old)
+        }
         "customresourcedefinitions.apiextensions.k8s.io" => definition::faults(object),
         _ => custom(kind, object, old.is_some()),
     }

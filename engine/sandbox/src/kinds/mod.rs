@@ -13,9 +13,8 @@ use std::sync::Arc;
 use berth_openapi::{Resource, Shape, facts};
 use serde_json::Value;
 
-/// The resources that are served; all others answer 501. What they ask of others is done, but for
-/// what no node and no network is there to do: network policies, ingresses, storage classes,
-/// endpoints.
+/// The resources that are served; all others answer 501: what would only be kept (network policies,
+/// ingresses, volumes, endpoints) is refused.
 const SERVED: &[(&str, &[&str])] = &[
     (
         "",
@@ -25,13 +24,11 @@ const SERVED: &[(&str, &[&str])] = &[
             "namespaces",
             "nodes",
             "persistentvolumeclaims",
-            "persistentvolumes",
             "pods",
             "resourcequotas",
             "secrets",
             "serviceaccounts",
             "services",
-            "endpoints",
         ],
     ),
     ("events.k8s.io", &["events"]),
@@ -52,10 +49,7 @@ const SERVED: &[(&str, &[&str])] = &[
         &["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
     ),
     ("authentication.k8s.io", &["selfsubjectreviews"]),
-    ("storage.k8s.io", &["storageclasses"]),
-    ("discovery.k8s.io", &["endpointslices"]),
     ("policy", &["poddisruptionbudgets"]),
-    ("networking.k8s.io", &["networkpolicies", "ingresses"]),
 ];
 
 /// Subresources that are not simulated, whatever the facts say.
@@ -146,12 +140,7 @@ impl Kind {
 
     /// Whether a replacement of what is not there makes it.
     pub(crate) fn replaces_nothing(&self) -> bool {
-        let lenient = [
-            "endpoints",
-            "events",
-            "leases.coordination.k8s.io",
-            "services",
-        ];
+        let lenient = ["events", "leases.coordination.k8s.io", "services"];
         lenient.contains(&&*self.storage) || self.group == "rbac.authorization.k8s.io"
     }
 

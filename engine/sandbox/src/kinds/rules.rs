@@ -17,6 +17,8 @@ pub(crate) fn defaults(kind: &Kind, object: &mut Value, old: Option<&Value>) {
         "secrets" => secret(object),
         "customresourcedefinitions.apiextensions.k8s.io" => crd::defaults(object),
         "persistentvolumeclaims" => default(object, &["spec", "volumeMode"], "Filesystem"),
+        "rolebindings.rbac.authorization.k8s.io"
+        | "clusterrolebindings.rbac.authorization.k8s.io" => binding(object),
         "namespaces" => {
             let named = name(object).to_owned();
             set(
@@ -75,11 +77,20 @@ pub(crate) fn has_generation(kind: &Kind) -> bool {
         "customresourcedefinitions.apiextensions.k8s.io",
         "poddisruptionbudgets.policy",
         "priorityclasses.scheduling.k8s.io",
-        "networkpolicies.networking.k8s.io",
-        "ingresses.networking.k8s.io",
-        "endpointslices.discovery.k8s.io",
     ];
     kind.custom.is_some() || counted.contains(&&*kind.storage)
+}
+
+/// What names a role or a person is of one group, unless it says another one.
+fn binding(binding: &mut Value) {
+    const GROUP: &str = "rbac.authorization.k8s.io";
+    default(binding, &["roleRef", "apiGroup"], GROUP);
+    let subjects = binding.get_mut("subjects").and_then(Value::as_array_mut);
+    for subject in subjects.into_iter().flatten() {
+        if subject["kind"] != "ServiceAccount" {
+            default(subject, &["apiGroup"], GROUP);
+        }
+    }
 }
 
 fn secret(secret: &mut Value) {

@@ -97,7 +97,10 @@ impl Rendering {
                 let mut table = table(kind);
                 table["metadata"] = meta;
                 let rows = objects.map(|object| row(kind, object, include, now_ms));
-                table["rows"] = rows.collect();
+                let rows: Vec<Value> = rows.collect();
+                if !(rows.is_empty() && columns::is_bare(kind)) {
+                    table["rows"] = rows.into();
+                }
                 table.to_string()
             }
         }
@@ -166,7 +169,7 @@ fn table(kind: &Kind) -> Value {
     });
     json!({
         "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {},
-        "columnDefinitions": definitions.collect::<Vec<_>>(), "rows": [],
+        "columnDefinitions": definitions.collect::<Vec<_>>(), "rows": null,
     })
 }
 

@@ -13,7 +13,6 @@ const USED: &[(&str, &[&str])] = &[
     ("/apis/rbac.authorization.k8s.io/v1", &["clusterroles", "roles", "rolebindings"]),
     ("/apis/apiextensions.k8s.io/v1", &["customresourcedefinitions", "customresourcedefinitions/status"]),
     ("/apis/policy/v1", &["poddisruptionbudgets"]),
-    ("/apis/networking.k8s.io/v1", &["networkpolicies"]),
 ];
 
 pub async fn versions(api: Api) {

@@ -42,6 +42,7 @@ cases! {
     access: accounts roles classes;
     eviction: budgets refusals;
     kubectl: apply managers waits describes;
+    served: all discovered accounts roles clusterroles rolebindings clusterrolebindings budgets index document;
     kinds: events new_events leases secrets services claims reviews;
 }
 

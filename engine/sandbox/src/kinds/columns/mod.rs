@@ -78,18 +78,38 @@ fn headings(kind: &Kind) -> &'static [&'static str] {
             "+VolumeMode",
         ],
         "resourcequotas" => &["Name", "Request", "Limit", "Age"],
+        "poddisruptionbudgets.policy" => &[
+            "Name",
+            "Min Available",
+            "Max Unavailable",
+            "Allowed Disruptions",
+            "Age",
+        ],
         "priorityclasses.scheduling.k8s.io" => {
             &["Name", "Value", "Global-Default", "Age", "PreemptionPolicy"]
         }
         "leases.coordination.k8s.io" => &["Name", "Holder", "Age"],
         "customresourcedefinitions.apiextensions.k8s.io" => &["Name", "Created At"],
         "rolebindings.rbac.authorization.k8s.io"
-        | "clusterrolebindings.rbac.authorization.k8s.io" => &["Name", "Role", "Age"],
+        | "clusterrolebindings.rbac.authorization.k8s.io" => &[
+            "Name",
+            "Role",
+            "Age",
+            "+Users",
+            "+Groups",
+            "+ServiceAccounts",
+        ],
         "roles.rbac.authorization.k8s.io" | "clusterroles.rbac.authorization.k8s.io" => {
             &["Name", "Created At"]
         }
         _ => &["Name", "Age"],
     }
+}
+
+/// Whether a table without rows has none at all, as those have that the real server prints by no rule
+/// of their own.
+pub(crate) fn is_bare(kind: &Kind) -> bool {
+    headings(kind).contains(&"Created At")
 }
 
 /// The columns of a kind's table.
@@ -116,9 +136,15 @@ fn column(heading: &str) -> Column {
     let (name, priority) = heading
         .strip_prefix('+')
         .map_or((heading, 0), |name| (name, 1));
+    let kind = match name {
+        "Value" | "Allowed Disruptions" => "integer",
+        "Global-Default" => "boolean",
+        "Created At" => "date",
+        _ => "string",
+    };
     Column {
         name: name.to_owned(),
-        kind: "string".to_owned(),
+        kind: kind.to_owned(),
         priority,
     }
 }
@@ -159,6 +185,7 @@ pub(crate) fn cells(kind: &Kind, object: &Value, now_ms: i64) -> Vec<Value> {
             others::quota(object, "limits."),
             age(),
         ],
+        "poddisruptionbudgets.policy" => others::budget(object, age()),
         "priorityclasses.scheduling.k8s.io" => vec![
             named,
             object["value"].to_string(),
@@ -177,14 +204,7 @@ pub(crate) fn cells(kind: &Kind, object: &Value, now_ms: i64) -> Vec<Value> {
             vec![named, plain(&["metadata", "creationTimestamp"])]
         }
         "rolebindings.rbac.authorization.k8s.io"
-        | "clusterrolebindings.rbac.authorization.k8s.io" => {
-            let role = format!(
-                "{}/{}",
-                text(object, &["roleRef", "kind"]),
-                text(object, &["roleRef", "name"])
-            );
-            vec![named, role, age()]
-        }
+        | "clusterrolebindings.rbac.authorization.k8s.io" => others::binding(object, age()),
         _ => vec![named, age()],
     };
     let cells = headings(kind).iter().zip(cells);
@@ -194,7 +214,9 @@ pub(crate) fn cells(kind: &Kind, object: &Value, now_ms: i64) -> Vec<Value> {
 /// A cell as a number or a truth value, where the real server has it so.
 fn typed(heading: &str, cell: String) -> Value {
     match heading.trim_start_matches('+') {
-        "Data" | "Value" | "Count" => cell.parse::<i64>().unwrap_or_default().into(),
+        "Data" | "Value" | "Count" | "Allowed Disruptions" => {
+            cell.parse::<i64>().unwrap_or_default().into()
+        }
         "Global-Default" => (cell == "true").into(),
         _ => cell.into(),
     }

@@ -130,6 +130,45 @@ pub(super) fn quota(quota: &Value, prefix: &str) -> String {
     wanted.map(entry).collect::<Vec<_>>().join(", ")
 }
 
+pub(super) fn binding(binding: &Value, age: String) -> Vec<String> {
+    let role = |field| text(binding, &["roleRef", field]);
+    let of = |kind: &str| {
+        let subjects = list(binding, &["subjects"]).iter();
+        let subjects = subjects.filter(|subject| subject["kind"] == kind);
+        let named = subjects.map(|subject| {
+            let at = |field| text(subject, &[field]);
+            match kind {
+                "ServiceAccount" => format!("{}/{}", at("namespace"), at("name")),
+                _ => at("name").to_owned(),
+            }
+        });
+        named.collect::<Vec<_>>().join(", ")
+    };
+    vec![
+        name(binding).to_owned(),
+        format!("{}/{}", role("kind"), role("name")),
+        age,
+        of("User"),
+        of("Group"),
+        of("ServiceAccount"),
+    ]
+}
+
+pub(super) fn budget(budget: &Value, age: String) -> Vec<String> {
+    let limit = |field| match at(budget, &["spec", field]) {
+        Some(limit) => plain(limit),
+        None => "N/A".to_owned(),
+    };
+    let allowed = at(budget, &["status", "disruptionsAllowed"]);
+    vec![
+        name(budget).to_owned(),
+        limit("minAvailable"),
+        limit("maxUnavailable"),
+        allowed.map_or_else(|| "0".to_owned(), plain),
+        age,
+    ]
+}
+
 fn plain(value: &Value) -> String {
     value
         .as_str()
