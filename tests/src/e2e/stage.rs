@@ -297,6 +297,35 @@ impl Stage {
             .await;
     }
 
+    /// Waits until the message of an experiment holds all of these words.
+    pub async fn message(&mut self, name: &str, words: &[&str]) {
+        let what = format!("the message of {name} says {words:?}");
+        self.until(&what, |scene| {
+            let message = scene.status.message(name);
+            words.iter().all(|word| message.contains(word))
+        })
+        .await;
+    }
+
+    /// Waits until attempt 2 of an experiment runs and the branch tells that attempt 1 was
+    /// interrupted: that counts against nobody, and each has its one pod a rank.
+    pub async fn interrupted_once(&mut self, name: &str) {
+        self.until("attempt 2 runs, attempt 1 was interrupted", |scene| {
+            let attempts = [(1, "interrupted"), (2, "")];
+            scene.status.state(name) == "Running" && scene.status.attempts(name) == attempts
+        })
+        .await;
+        assert_eq!(self.scene.status.restarts(name), 0);
+        let pods = |number| self.scene.attempt(name, number).len();
+        assert_eq!(pods(1), pods(2), "{}", self.describe());
+        assert_eq!(
+            self.scene.of(name).len(),
+            2 * pods(1),
+            "{}",
+            self.describe()
+        );
+    }
+
     /// Waits until a line of the daemon's log holds all of these words.
     pub async fn said(&mut self, words: &[&str]) {
         let what = format!("the daemon says {words:?}");
