@@ -3,12 +3,14 @@
 //!
 //! A commit of second `t` says of an experiment only pods that were made by `t`, of that experiment,
 //! attempt and rank, on the node that they were bound to; only ends that those pods had by `t`, with
-//! their code; `Running` only if so many pods of the open attempt had begun by `t`; a completed
-//! attempt only if its rank 0 had succeeded by `t`, a failed one only if not all of its pods did. What
-//! was once said of the end of an attempt is never taken back.
+//! their code; that an attempt was placed or started only if its pods were; a completed attempt only
+//! if its rank 0 had succeeded by `t`, a failed one only if not all of its pods did. What was once said
+//! of the end of an attempt is never taken back. What each state of an experiment claims is told in [`states`].
 //!
 //! When the API server dies, KWOK tells the end of a pod once more, with a later time, if the answer to
 //! the first was lost. Such an end counts from the time at which the program was to end.
+
+mod states;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -94,20 +96,16 @@ fn of_file(by: &str, file: &Value, pods: Pods) -> Vec<String> {
             said.into_iter()
                 .map(|lie| format!("attempt {number}: {lie}")),
         );
-        if let Some(lie) = of_end(by, attempt, &of, pods) {
-            lies.push(format!("attempt {number} is {lie}"));
-        }
+        let whole = [of_end(by, attempt, &of, pods), of_times(by, attempt, &of)];
+        lies.extend(
+            whole
+                .into_iter()
+                .flatten()
+                .map(|lie| format!("attempt {number} is {lie}")),
+        );
     }
+    lies.extend(states::lie(by, file, pods.all));
     let status = &file["status"];
-    if status["state"] == "Running" && !is_up(by, file, pods.all) {
-        lies.push("Running, and not all of its pods had begun".to_owned());
-    }
-    if status["state"] == "Completed" {
-        let completed = |(_, attempt): (_, &Value)| attempt["end"]["result"] == "completed";
-        if !attempts(file).any(completed) {
-            lies.push("Completed without an attempt that is".to_owned());
-        }
-    }
     for name in list(&status["pods"]) {
         let was = |pod: &Pod| pod.name == text(name) && made(pod) <= by;
         if !pods.all.iter().any(was) {
@@ -166,6 +164,18 @@ fn of_end(by: &str, attempt: &Value, of: &[&Pod], pods: Pods) -> Option<String> 
     lie.then(|| format!("{}, and {well} of {all} pods ended well", attempt["end"]))
 }
 
+/// That all pods of an attempt were on nodes, or the first one ran, if it was not so.
+fn of_times(by: &str, attempt: &Value, of: &[&Pod]) -> Option<String> {
+    let on_node = |pod: &&&Pod| made(pod) <= by && !pod.node.is_empty();
+    let placed = of.iter().filter(on_node).count() as u64;
+    if !attempt["placed"].is_null() && placed < count(&attempt["pods"]) {
+        return Some(format!("placed, and only {placed} pods were"));
+    }
+    let ran = |pod: &&Pod| began(&pod.object).is_some_and(|began| began <= by);
+    let started = attempt["started"].is_null() || of.iter().any(ran);
+    (!started).then(|| "started, and no pod had begun".to_owned())
+}
+
 impl Pods<'_> {
     /// Whether this end of a pod was so by then.
     fn ended(self, end: &Value, by: &str) -> bool {
@@ -195,18 +205,6 @@ fn due(pod: &Value) -> Option<String> {
     let began: Timestamp = began(pod)?.parse().ok()?;
     let due = began.plus(Duration::from_secs(seconds.parse().ok()?));
     Some(due.to_string())
-}
-
-/// Whether all pods of the open attempt had begun.
-fn is_up(by: &str, file: &Value, pods: &[Pod]) -> bool {
-    let open = attempts(file).filter(|(_, attempt)| attempt["end"].is_null());
-    open.last().is_some_and(|(run, attempt)| {
-        let of = of_attempt(file, run, count(&attempt["number"]), pods);
-        let up = of
-            .iter()
-            .filter(|pod| began(&pod.object).is_some_and(|began| began <= by));
-        up.count() as u64 >= count(&attempt["pods"])
-    })
 }
 
 /// Runs and their attempts, oldest first.
@@ -268,130 +266,4 @@ fn list(value: &Value) -> &[Value] {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::super::scene::Seen;
-    use super::*;
-
-    const MADE: &str = "2026-01-01T00:00:01Z";
-    const BEGAN: &str = "2026-01-01T00:00:03Z";
-    const ENDED: &str = "2026-01-01T00:00:05Z";
-
-    /// Two ranks that ran and succeeded.
-    fn pods() -> Vec<Pod> {
-        let pod = |rank: u64| {
-            let terminated = json!({"exitCode": 0, "startedAt": BEGAN, "finishedAt": ENDED});
-            let object = json!({
-                "metadata": {
-                    "name": format!("a-{rank}"), "uid": format!("uid-{rank}"), "creationTimestamp": MADE,
-                    "labels": {"berth.dev/run": "77", "berth.dev/attempt": "1", "berth.dev/rank": rank.to_string()},
-                    "annotations": {"berth.dev/unit": "Experiment/vision/a", "sandbox.berth.dev/run": "1s"},
-                },
-                "spec": {"nodeName": "node-1"},
-                "status": {"phase": "Succeeded", "containerStatuses": [
-                    {"name": "task", "state": {"terminated": terminated}},
-                ]},
-            });
-            let object = Arc::new(object);
-            Pod::read(&Seen { object, gone: true })
-        };
-        vec![pod(0), pod(1)]
-    }
-
-    /// What is said in the end, all true.
-    fn file() -> Value {
-        let rank = |rank: u64| {
-            let end = json!({"exitCode": 0, "succeeded": true, "finished": ENDED});
-            json!({"rank": rank, "uid": format!("uid-{rank}"), "node": "node-1", "end": end})
-        };
-        let attempt = json!({
-            "number": 1, "pods": 2, "end": {"result": "completed"}, "ranks": [rank(0), rank(1)],
-        });
-        json!({
-            "unit": "Experiment/vision/a",
-            "ledger": {"runs": [{"identity": "7788", "trials": [{"attempts": [attempt]}]}]},
-            "status": {"state": "Completed", "pods": ["a-0", "a-1"]},
-        })
-    }
-
-    /// What is said while they run, all true.
-    fn running() -> Value {
-        let mut file = file();
-        let attempt = &mut file["ledger"]["runs"][0]["trials"][0]["attempts"][0];
-        attempt["end"].take();
-        attempt["ranks"][0]["end"].take();
-        attempt["ranks"][1]["end"].take();
-        file["status"]["state"] = json!("Running");
-        file
-    }
-
-    fn found(by: &str, file: &Value) -> Vec<String> {
-        let pods = pods();
-        let (all, outage) = (&*pods, None);
-        of_file(by, file, Pods { all, outage })
-    }
-
-    #[test]
-    fn the_truth_is_no_lie() {
-        assert_eq!(found(ENDED, &file()), [""; 0]);
-        assert_eq!(found(BEGAN, &running()), [""; 0]);
-    }
-
-    #[test]
-    fn what_is_said_too_early_is_a_lie() {
-        assert_eq!(found(BEGAN, &file()).len(), 3);
-        assert_eq!(found(MADE, &running()).len(), 1);
-        let before = "2026-01-01T00:00:00Z";
-        assert_eq!(found(before, &running()).len(), 5);
-    }
-
-    #[test]
-    fn each_thing_that_never_was_is_a_lie() {
-        let attempt = "/ledger/runs/0/trials/0/attempts/0";
-        let planted = [
-            ("/ranks/0/uid", json!("uid-7")),
-            ("/ranks/0/rank", json!(1)),
-            ("/ranks/1/node", json!("node-2")),
-            ("/ranks/1/end/exitCode", json!(1)),
-            ("/ranks/1/end/succeeded", json!(false)),
-            ("/ranks/1/end/finished", json!(BEGAN)),
-            ("/end/result", json!("failed")),
-            ("/end/result", json!("interrupted")),
-            ("/number", json!(2)),
-        ];
-        for (path, value) in planted {
-            let mut file = file();
-            *file.pointer_mut(&format!("{attempt}{path}")).unwrap() = value;
-            assert!(!found(ENDED, &file).is_empty(), "{path}");
-        }
-        let mut more = running();
-        more["status"]["pods"][1] = json!("a-2");
-        assert_eq!(found(BEGAN, &more).len(), 1);
-    }
-
-    #[test]
-    fn an_end_that_was_told_again_counts_from_when_it_was_due() {
-        let pods = pods();
-        let outage: Timestamp = "2026-01-01T00:00:05Z".parse().unwrap();
-        let told_again = |by| {
-            let mut file = file();
-            for rank in [0, 1] {
-                let path = format!("/ledger/runs/0/trials/0/attempts/0/ranks/{rank}/end/finished");
-                *file.pointer_mut(&path).unwrap() = json!(by);
-            }
-            let (all, outage) = (&*pods, Some(outage));
-            of_file(by, &file, Pods { all, outage })
-        };
-        assert_eq!(told_again("2026-01-01T00:00:04Z"), [""; 0]);
-        assert_eq!(told_again(BEGAN).len(), 3);
-    }
-
-    #[test]
-    fn what_is_taken_back_is_a_lie() {
-        let mut ends = Ends::default();
-        assert_eq!(ends.taken_back(&running()), [""; 0]);
-        assert_eq!(ends.taken_back(&file()), [""; 0]);
-        assert_eq!(ends.taken_back(&running()).len(), 1);
-    }
-}
+mod tests;
