@@ -53,10 +53,7 @@ impl World {
     }
 
     fn judge_birth(&mut self, target: &Target, pod: &Value) {
-        let unseen = || {
-            self.two_may_have_led()
-                || self.went_unseen(label(pod, "berth.dev/experiment"), &target.name)
-        };
+        let unseen = || self.went_unseen(label(pod, "berth.dev/experiment"), &target.name);
         if self.made.contains(&target.name) && !unseen() {
             self.accuse(format!("the pod name {} was used twice", target.name));
         }
@@ -98,7 +95,7 @@ impl World {
                     self.runs.insert((name.clone(), identity), run.to_owned());
                 }
                 let was_over = unit(&name).is_some_and(|unit| self.branch.was_over(&unit, run));
-                if was_over && !self.two_may_have_led() {
+                if was_over {
                     self.accuse(format!("{key}: its run was finished before"));
                 }
             }

@@ -168,6 +168,12 @@ impl Daemon {
         Some(due.millis() - self.skew)
     }
 
+    /// Whether it was elected, and its time is not over.
+    pub fn is_elected(&self, world: &World) -> bool {
+        let role = self.elector.as_ref().map(|it| it.role(self.now(world)));
+        matches!(role, Some(Role::Leader { .. }))
+    }
+
     /// Who writes, as it knows.
     pub fn role(&self, now: Timestamp) -> Role {
         match &self.elector {

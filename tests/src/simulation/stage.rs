@@ -175,6 +175,10 @@ impl Stage {
         for daemon in self.daemons.iter_mut().filter(|daemon| !daemon.asleep) {
             daemon.elect(&mut self.world);
         }
+        let elected = self.daemons.iter().filter(|it| it.is_elected(&self.world));
+        if elected.count() > 1 {
+            self.world.accuse("two lead at once".into());
+        }
     }
 
     pub(super) fn step(&mut self) {

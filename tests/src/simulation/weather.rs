@@ -349,11 +349,13 @@ impl Stage {
                 self.world
                     .say(|| format!("berth {number} does not reach the Lease: {off}"));
             }
-            _ => {
+            // Before there is an anchor nobody can tell that anybody led.
+            _ if anchor(&self.world).is_some() => {
                 let path = "/apis/coordination.k8s.io/v1/namespaces/berth/leases/berth-lab";
                 self.world.admin("DELETE", path, &Value::Null);
                 self.world.lease_deleted = self.world.now;
             }
+            _ => {}
         }
     }
 }

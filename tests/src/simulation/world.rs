@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use berth_cluster::wire::UNKNOWN;
 use berth_core::ids::CommitId;
 use berth_sandbox::{Body, NodePool, Options, Request, Response, Server};
 use serde_json::{Value, json};
@@ -16,6 +17,8 @@ use super::wire::{Target, translate};
 pub const NODES: usize = 12;
 /// How long a renewal of the Lease holds, in milliseconds.
 const LEASE: i64 = 15_000;
+/// Who has a Lease that is free or gone.
+const NOBODY: &str = "nobody";
 
 /// What explains that pods are stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +60,7 @@ pub struct World {
     pub spills: u64,
     /// Who leads is decided by the Lease; otherwise whoever lives does.
     pub elects: bool,
-    /// When somebody deleted the Lease: until it would have run out, two may believe to hold it.
+    /// When somebody deleted the Lease last: whoever held it may not know yet.
     pub lease_deleted: i64,
     /// When each daemon renewed the Lease last.
     renewed: BTreeMap<u64, i64>,
@@ -151,7 +154,9 @@ impl World {
         let after = self.lease_now();
         if before != after {
             let holder = holder(after.as_deref());
-            self.renewed.insert(daemon, self.now);
+            if holder == daemon_name(daemon) {
+                self.renewed.insert(daemon, self.now);
+            }
             if before.as_deref().map(holder_of) != after.as_deref().map(holder_of) {
                 self.say(|| format!("the Lease is {holder}'s"));
             }
@@ -182,30 +187,22 @@ impl World {
         pushed
     }
 
-    /// Whoever writes must hold the Lease, and have renewed it not too long ago.
+    /// Whoever writes must hold the Lease, and have renewed it not too long ago. One whose Lease was
+    /// deleted since may not know it, as long as nobody else has it.
     fn judge_writer(&mut self, daemon: u64, what: &str) {
-        if !self.elects || self.two_may_lead() {
+        if !self.elects {
             return;
         }
         let lease = self.lease_now();
-        let holds = lease.as_deref().map(holder_of) == Some(&daemon_name(daemon));
+        let holder = holder(lease.as_deref());
         let renewed = self.renewed.get(&daemon).copied().unwrap_or(i64::MIN / 2);
+        let is_nobodys = holder == NOBODY || holder == UNKNOWN;
+        let holds = holder == daemon_name(daemon) || (is_nobodys && self.lease_deleted >= renewed);
         if !holds || self.now >= renewed + LEASE {
-            let holder = holder(lease.as_deref());
             self.accuse(format!(
                 "berth {daemon} wrote {what} without the Lease, which is {holder}'s"
             ));
         }
-    }
-
-    /// Somebody deleted the Lease not long ago: who held it may not know yet.
-    pub(super) fn two_may_lead(&self) -> bool {
-        self.now < self.lease_deleted + LEASE
-    }
-
-    /// Two may have led not long ago, and one of them acts upon what it read while both did.
-    pub(super) fn two_may_have_led(&self) -> bool {
-        self.now < self.lease_deleted + 4 * LEASE
     }
 
     fn lease_now(&self) -> Option<Arc<Value>> {
@@ -252,7 +249,7 @@ pub fn daemon_name(number: u64) -> String {
 
 fn holder(lease: Option<&Value>) -> String {
     let holder = lease.map(holder_of).filter(|holder| !holder.is_empty());
-    holder.unwrap_or("nobody").to_owned()
+    holder.unwrap_or(NOBODY).to_owned()
 }
 
 fn holder_of(lease: &Value) -> &str {

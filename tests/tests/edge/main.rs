@@ -25,6 +25,7 @@ async fn all(edge: Edge) {
     objects::events_are_told_once(&edge).await;
     watching::a_watch_tells_what_is_there_and_what_changes(&edge).await;
     own::one_leads(&edge).await;
+    own::a_lease_that_was_deleted_has_to_run_out(&edge).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

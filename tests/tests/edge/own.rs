@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use berth_cluster::lease::{Candidate, Standing};
 use berth_cluster::start::{kept, start};
-use berth_cluster::wire::Elector;
-use berth_core::ids::Name;
-use berth_core::reconciler::{Outcome, What, anchor_name};
+use berth_cluster::wire::{Elector, LASTS, UNKNOWN};
+use berth_core::ids::{Name, Timestamp};
+use berth_core::reconciler::{Outcome, Role, What, anchor_name};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -81,4 +81,51 @@ pub async fn one_leads(edge: &Edge) {
         .raw("GET", &path, "application/json", &Value::Null)
         .await;
     assert_eq!(live["spec"]["holderIdentity"], "", "given up");
+}
+
+/// Somebody deletes the Lease while one leads: neither its renewal nor anybody else gets round it,
+/// until it had run out.
+pub async fn a_lease_that_was_deleted_has_to_run_out(edge: &Edge) {
+    let own = &edge.caller.namespace;
+    let mut elector = Elector::new("deleted", own, "me");
+    let mut at = now();
+    campaign(edge, &mut elector, at).await;
+    assert!(leads(&elector, at), "nobody ever wrote");
+    let anchor = What::Keep {
+        name: anchor_name(&Name::new("deleted").unwrap()),
+        data: Some(BTreeMap::new()),
+        version: None,
+    };
+    assert!(matches!(edge.carry(anchor).await, Outcome::Kept(_)));
+    let path = format!("/apis/coordination.k8s.io/v1/namespaces/{own}/leases/berth-deleted");
+    edge.raw("DELETE", &path, "application/json", &Value::Null)
+        .await;
+    at = elector.due();
+    campaign(edge, &mut elector, at).await;
+    let read = async || {
+        edge.raw("GET", &path, "application/json", &Value::Null)
+            .await
+    };
+    assert_eq!(read().await["spec"]["holderIdentity"], UNKNOWN);
+    assert!(!leads(&elector, at));
+    let free = at.plus(LASTS);
+    while at < free {
+        assert!(!leads(&elector, at), "at {at}, free at {free}");
+        at = elector.due();
+        campaign(edge, &mut elector, at).await;
+    }
+    assert!(leads(&elector, at));
+    assert_eq!(read().await["spec"]["holderIdentity"], "me");
+}
+
+fn leads(elector: &Elector, at: Timestamp) -> bool {
+    matches!(elector.role(at), Role::Leader { .. })
+}
+
+/// All that an election has to say at this time.
+async fn campaign(edge: &Edge, elector: &mut Elector, at: Timestamp) {
+    while let Some(request) = elector.next_request(at).unwrap() {
+        let reply = edge.client.send(request).await.unwrap();
+        elector.answered(at, &reply.answer());
+    }
 }

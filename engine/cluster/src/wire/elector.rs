@@ -8,6 +8,10 @@
 //! judged by how long *we* have seen it unchanged, never by the times written in it.
 //! An identity must be used by one process at a time: whoever finds its own name in the Lease
 //! goes on with it at once. So it does with the Lease of a holder that is proven to have ended.
+//!
+//! A Lease that is missing says nothing: somebody may have deleted it while its holder works on.
+//! Only where there is no anchor yet, nobody ever wrote, and the Lease is made and held at once.
+//! Else it is put back in the name of [`UNKNOWN`], and has to run out as any other.
 
 use std::fmt;
 use std::time::Duration;
@@ -29,6 +33,8 @@ pub const LASTS: Duration = Duration::from_secs(15);
 pub const MARGIN: Duration = Duration::from_secs(1);
 /// How often the holder renews.
 pub const RENEW: Duration = Duration::from_secs(5);
+/// Who holds a Lease that was put back, until it runs out. No process has such a name.
+pub const UNKNOWN: &str = "whoever held it when it was deleted";
 /// How often others look, and how soon a failed renewal is tried again.
 pub const RETRY: Duration = Duration::from_secs(2);
 
@@ -36,9 +42,10 @@ pub const RETRY: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub struct Elector {
     namespace: String,
+    /// The Lease's, and the anchor's.
     name: String,
     identity: String,
-    seen: Option<Seen>,
+    lease: Lease,
     /// We hold it until then, the margin taken off.
     until: Option<Timestamp>,
     /// What was sent last, and when.
@@ -74,9 +81,26 @@ impl fmt::Display for Rival {
     }
 }
 
+/// What is known of the Lease.
+#[derive(Debug, Clone)]
+enum Lease {
+    /// Nothing.
+    Unread,
+    /// It is not there; not known whether it ever was.
+    Missing,
+    /// It is not there, and was never needed: there is no anchor.
+    New,
+    /// It is not there, though this cluster is kept already.
+    Deleted,
+    /// It is there.
+    Seen(Seen),
+}
+
 /// The Lease as it was seen last.
 #[derive(Debug, Clone)]
 struct Seen {
+    /// Which life of it: a PUT without it would make a Lease that was deleted anew.
+    uid: Value,
     version: ResourceVersion,
     holder: String,
     lasts: Duration,
@@ -92,6 +116,7 @@ struct Seen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sent {
     Read,
+    ReadAnchor,
     Write,
     Release,
 }
@@ -103,7 +128,7 @@ impl Elector {
             namespace: namespace.into(),
             name: format!("berth-{cluster}"),
             identity: identity.into(),
-            seen: None,
+            lease: Lease::Unread,
             until: None,
             sent: None,
             due: Timestamp::default(),
@@ -119,7 +144,7 @@ impl Elector {
 
     /// The role at this time.
     pub fn role(&self, now: Timestamp) -> Role {
-        match (self.until, &self.seen) {
+        match (self.until, self.seen()) {
             (Some(until), _) if now < until => Role::Leader { until },
             (_, Some(seen)) if seen.holder != self.identity => Role::Follower {
                 holder: seen.holder.clone(),
@@ -132,10 +157,7 @@ impl Elector {
 
     /// Who else holds the Lease now.
     pub fn rival(&self, now: Timestamp) -> Option<Rival> {
-        let seen = self
-            .seen
-            .as_ref()
-            .filter(|seen| !self.may_take(seen, now))?;
+        let seen = self.seen().filter(|seen| !self.may_take(seen, now))?;
         let text = |value: &Value| value.as_str().unwrap_or("an unknown time").to_owned();
         Some(Rival {
             holder: seen.holder.clone(),
@@ -148,7 +170,9 @@ impl Elector {
 
     /// The process of this identity has certainly ended: its Lease need not run out.
     pub fn departed(&mut self, holder: &str, now: Timestamp) {
-        if let Some(seen) = self.seen.as_mut().filter(|seen| seen.holder == holder) {
+        if let Lease::Seen(seen) = &mut self.lease
+            && seen.holder == holder
+        {
             seen.lasts = Duration::ZERO;
             self.due = now;
         }
@@ -163,16 +187,18 @@ impl Elector {
         }
         // Whatever happens to the request: not again before this.
         self.due = now.plus(RETRY);
-        let write = self
-            .seen
-            .as_ref()
-            .is_some_and(|seen| self.may_take(seen, now));
-        if write {
-            self.sent = Some((Sent::Write, now));
-            return self.write(now, &self.identity, LASTS).map(Some);
-        }
-        self.sent = Some((Sent::Read, now));
-        read(self.lease()).map(Some)
+        let (sent, request) = match &self.lease {
+            Lease::Missing => (Sent::ReadAnchor, read(self.anchor())),
+            Lease::New => (Sent::Write, self.create(now, &self.identity)),
+            Lease::Deleted => (Sent::Write, self.create(now, UNKNOWN)),
+            Lease::Seen(seen) if self.may_take(seen, now) => {
+                let request = self.replace(seen, now, &self.identity, LASTS);
+                (Sent::Write, request)
+            }
+            Lease::Unread | Lease::Seen(_) => (Sent::Read, read(self.own())),
+        };
+        self.sent = Some((sent, now));
+        request.map(Some)
     }
 
     /// A whole answer.
@@ -186,17 +212,25 @@ impl Elector {
         }
         match (sent, answer.status) {
             (Sent::Read, 404) => {
-                self.seen = Some(Seen::nothing(now));
+                self.lease = Lease::Missing;
+                self.due = now;
+            }
+            (Sent::ReadAnchor, 404) => {
+                self.lease = Lease::New;
+                self.due = now;
+            }
+            (Sent::ReadAnchor, 200..=299) => {
+                self.lease = Lease::Deleted;
                 self.due = now;
             }
             (_, 200..=299) => self.saw(now, at, sent, answer),
-            // Somebody else wrote: look who, at once.
+            // Somebody else wrote, or deleted it: look, at once.
             (Sent::Write, 409) => {
-                self.seen = None;
+                self.lease = Lease::Unread;
                 self.due = now;
             }
-            // The Lease was deleted, or its namespace is not there: no reason to hurry.
-            (Sent::Write, 404) => self.seen = None,
+            // Its namespace is not there, or the anchor cannot be read: no reason to hurry.
+            (Sent::Write, 404) | (Sent::ReadAnchor, _) => self.lease = Lease::Unread,
             _ => {}
         }
     }
@@ -204,8 +238,8 @@ impl Elector {
     /// The answer was lost, or the request never left. A write may have been carried out, so the
     /// version that we know may be old: read again.
     pub fn lost(&mut self) {
-        if let Some((Sent::Write, _)) = self.sent.take() {
-            self.seen = None;
+        if let Some((Sent::Write | Sent::ReadAnchor, _)) = self.sent.take() {
+            self.lease = Lease::Unread;
         }
     }
 
@@ -213,16 +247,24 @@ impl Elector {
     /// it no longer from now on, whatever becomes of the request.
     pub fn release(&mut self, now: Timestamp) -> Result<Option<Request<Vec<u8>>>, NotACall> {
         let held = self.until.take().is_some_and(|until| now < until);
-        if !held || self.seen.is_none() {
+        let Some(seen) = self.seen().filter(|_| held) else {
             return Ok(None);
-        }
+        };
+        let request = self.replace(seen, now, "", Duration::from_secs(1));
         self.sent = Some((Sent::Release, now));
-        self.write(now, "", Duration::from_secs(1)).map(Some)
+        request.map(Some)
     }
 
     /// Berth's own namespace, where the Lease is.
     pub fn namespace(&self) -> &str {
         &self.namespace
+    }
+
+    fn seen(&self) -> Option<&Seen> {
+        match &self.lease {
+            Lease::Seen(seen) => Some(seen),
+            _ => None,
+        }
     }
 
     fn may_take(&self, seen: &Seen, now: Timestamp) -> bool {
@@ -232,11 +274,11 @@ impl Elector {
 
     fn saw(&mut self, now: Timestamp, sent_at: Timestamp, sent: Sent, answer: &Answer<'_>) {
         let Some(mut seen) = Seen::read(now, answer.body) else {
-            self.seen = None;
+            self.lease = Lease::Unread;
             return;
         };
-        if let Some(before) = &self.seen
-            && before.holder == seen.holder
+        if let Some(before) = self.seen()
+            && (&before.uid, &before.holder) == (&seen.uid, &seen.holder)
         {
             let same = before.version == seen.version;
             seen.renews = before.renews || !same;
@@ -250,16 +292,20 @@ impl Elector {
             }
             // A read proves nothing about how long we hold it: only our own write does.
             Sent::Read if self.may_take(&seen, now) => self.due = now,
-            Sent::Read => {
+            Sent::Read | Sent::ReadAnchor => {
                 self.until = None;
                 self.due = now.plus(RETRY).min(seen.since.plus(seen.lasts));
             }
             Sent::Write | Sent::Release => self.until = None,
         }
-        self.seen = Some(seen);
+        self.lease = Lease::Seen(seen);
     }
 
-    fn lease(&self) -> Url {
+    fn anchor(&self) -> Url {
+        Url::config_map(&self.namespace, &self.name)
+    }
+
+    fn own(&self) -> Url {
         Url::at(format!("{}/{}", self.leases(), encode(&self.name)))
     }
 
@@ -268,17 +314,40 @@ impl Elector {
         format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases")
     }
 
-    fn write(
+    /// Makes the Lease.
+    fn create(&self, now: Timestamp, holder: &str) -> Result<Request<Vec<u8>>, NotACall> {
+        let mut body = self.body(now, holder, LASTS);
+        body["spec"]["acquireTime"] = body["spec"]["renewTime"].clone();
+        body["spec"]["leaseTransitions"] = json!(1);
+        build("POST", written(Url::at(self.leases())), JSON, &body)
+    }
+
+    /// Puts another state of it in the place of the one that was seen.
+    fn replace(
         &self,
+        seen: &Seen,
         now: Timestamp,
         holder: &str,
         lasts: Duration,
     ) -> Result<Request<Vec<u8>>, NotACall> {
-        let nothing = Seen::nothing(now);
-        let seen = self.seen.as_ref().unwrap_or(&nothing);
         let takes = seen.holder != holder;
-        let time = json!(micro_time(now));
-        let mut body = json!({
+        let mut body = self.body(now, holder, lasts);
+        body["metadata"]["uid"] = seen.uid.clone();
+        body["metadata"]["resourceVersion"] = json!(seen.version.to_string());
+        let spec = &mut body["spec"];
+        let acquired = if takes {
+            &spec["renewTime"]
+        } else {
+            &seen.acquired
+        };
+        spec["acquireTime"] = acquired.clone();
+        let more = u64::from(takes && !holder.is_empty());
+        spec["leaseTransitions"] = json!(seen.transitions + more);
+        build("PUT", written(self.own()), JSON, &body)
+    }
+
+    fn body(&self, now: Timestamp, holder: &str, lasts: Duration) -> Value {
+        json!({
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
             "metadata": {
@@ -289,41 +358,24 @@ impl Elector {
             "spec": {
                 "holderIdentity": holder,
                 "leaseDurationSeconds": lasts.as_secs(),
-                "acquireTime": if takes { &time } else { &seen.acquired },
-                "renewTime": &time,
-                "leaseTransitions": seen.transitions + u64::from(takes && !holder.is_empty()),
+                "renewTime": micro_time(now),
             },
-        });
-        if seen.version == ResourceVersion::default() {
-            return build("POST", written(Url::at(self.leases())), JSON, &body);
-        }
-        body["metadata"]["resourceVersion"] = json!(seen.version.to_string());
-        build("PUT", written(self.lease()), JSON, &body)
+        })
     }
 }
 
 const JSON: &str = "application/json";
 
 impl Seen {
-    /// There is no Lease.
-    fn nothing(now: Timestamp) -> Self {
-        Self {
-            version: ResourceVersion::default(),
-            holder: String::new(),
-            lasts: Duration::ZERO,
-            acquired: json!(micro_time(now)),
-            renewed: Value::Null,
-            transitions: 0,
-            renews: false,
-            since: now,
-        }
-    }
-
     fn read(now: Timestamp, body: &[u8]) -> Option<Self> {
         let body: Value = serde_json::from_slice(body).ok()?;
         let spec = body.get("spec")?;
         let number = |name: &str| spec.get(name).and_then(Value::as_u64);
         Some(Self {
+            uid: body
+                .pointer("/metadata/uid")
+                .filter(|uid| uid.is_string())?
+                .clone(),
             version: body
                 .pointer("/metadata/resourceVersion")?
                 .as_str()?

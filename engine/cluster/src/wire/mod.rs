@@ -23,7 +23,7 @@ mod tests;
 
 pub use call::{Call, Next};
 pub use caller::{Answer, Caller};
-pub use elector::{Elector, LASTS, MARGIN, Rival};
+pub use elector::{Elector, LASTS, MARGIN, Rival, UNKNOWN};
 pub use list::{WATCH_LASTS, WatchFrom, list_request, watch_request};
 pub use redact::redact;
 pub use request::{NotACall, config_map_request, object_request, request};

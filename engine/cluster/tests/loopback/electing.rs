@@ -34,6 +34,9 @@ fn put(lease: &Lease, mut body: Value) -> (StatusCode, Json<Value>) {
     if version(&body) != before {
         return status(StatusCode::CONFLICT);
     }
+    if before.is_none() {
+        body["metadata"]["uid"] = json!("a-life");
+    }
     let next: u64 = before.map_or(1, |text| text.parse::<u64>().unwrap() + 1);
     body["metadata"]["resourceVersion"] = json!(next.to_string());
     *held = Some(body.clone());

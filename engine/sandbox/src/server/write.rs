@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::body::{answer, expect_place, misplaced};
 use super::change;
-use super::part::{Part, keep_identity, preconditions, restrict, same_intent};
+use super::part::{Part, keep_identity, other_uid, preconditions, restrict, same_intent};
 use super::{Call, Server};
 use crate::apply;
 use crate::check;
@@ -116,6 +116,10 @@ impl Server {
         let (object, warnings) = change::decode(call)?;
         expect_place(call, &object)?;
         if call.kind.replaces_nothing() && self.store.get(&call.key()).is_none() {
+            let wanted = text(&object, &["metadata", "uid"]);
+            if !wanted.is_empty() {
+                return Err(other_uid(&call.kind, &nothing_at(&call.key()), wanted));
+            }
             let object = self.insert(call, object, Author::Writer)?;
             return Ok(answer(call, 201, &object, warnings));
         }
@@ -214,6 +218,11 @@ fn stored_version(kind: &Kind) -> String {
         "events.k8s.io" => "v1".to_owned(),
         _ => kind.api_version(),
     }
+}
+
+/// What stands where there is nothing: no life of it, so no uid.
+fn nothing_at(key: &Key) -> Value {
+    json!({"metadata": {"namespace": key.namespace, "name": key.name}})
 }
 
 pub(super) fn key(kind: &Kind, object: &Value) -> Key {

@@ -7,32 +7,44 @@ use http::{Method, Request};
 use proptest::prelude::*;
 
 use super::super::elector::{LASTS, MARGIN, RENEW};
-use super::super::{Answer, Elector};
+use super::super::{Answer, Elector, UNKNOWN};
 use super::*;
 
-/// The one Lease of a server.
+/// The one Lease of a server, and whether there is an anchor.
 #[derive(Default)]
 struct Server {
     lease: Option<Value>,
     version: u64,
+    anchored: bool,
 }
 
 impl Server {
     fn handle(&mut self, request: &Request<Vec<u8>>) -> (u16, Value) {
+        if request.uri().path().ends_with("/configmaps/berth-main") {
+            return if self.anchored {
+                (200, json!({"kind": "ConfigMap"}))
+            } else {
+                (404, status(404, "NotFound", "no"))
+            };
+        }
         match (request.method(), &self.lease) {
             (&Method::GET, Some(lease)) => (200, lease.clone()),
             (&Method::GET, None) => (404, status(404, "NotFound", "no")),
             (&Method::POST, Some(_)) => (409, status(409, "AlreadyExists", "no")),
             (_, held) => {
                 let mut body: Value = serde_json::from_slice(request.body()).unwrap();
-                let version = &body["metadata"]["resourceVersion"];
-                let before = held
-                    .as_ref()
-                    .map(|lease| &lease["metadata"]["resourceVersion"]);
-                if request.method() == Method::PUT && before != Some(version) {
+                let state = |lease: &Value| {
+                    let meta = &lease["metadata"];
+                    (meta["uid"].clone(), meta["resourceVersion"].clone())
+                };
+                let before = held.as_ref().map(state);
+                if request.method() == Method::PUT && before != Some(state(&body)) {
                     return (409, status(409, "Conflict", "no"));
                 }
                 self.version += 1;
+                if request.method() == Method::POST {
+                    body["metadata"]["uid"] = json!(format!("uid-{}", self.version));
+                }
                 body["metadata"]["resourceVersion"] = json!(self.version.to_string());
                 self.lease = Some(body.clone());
                 (200, body)
@@ -94,7 +106,7 @@ impl Side {
                     server.handle(&request);
                 }
             }
-            _ => {
+            8 => {
                 if self.asked.is_none()
                     && self.answer.is_none()
                     && let Some(request) = self.elector.release(now).unwrap()
@@ -102,6 +114,7 @@ impl Side {
                     self.asked = Some(request);
                 }
             }
+            _ => {}
         }
     }
 
@@ -125,9 +138,12 @@ impl Side {
     }
 }
 
-/// Mostly messages that arrive; sometimes a loss, a stray, a release.
+/// Somebody deletes the Lease.
+const DELETED: u8 = 9;
+
+/// Mostly messages that arrive; sometimes a loss, a stray, a release, or the Lease is gone.
 fn happening() -> impl Strategy<Value = u8> {
-    prop_oneof![40 => 0_u8..6, 4 => Just(6), 2 => Just(7), 1 => Just(8)]
+    prop_oneof![40 => 0_u8..6, 4 => Just(6), 2 => Just(7), 1 => Just(8), 1 => Just(DELETED)]
 }
 
 proptest! {
@@ -137,12 +153,15 @@ proptest! {
         ahead in 0_u64..100_000,
         steps in prop::collection::vec((any::<bool>(), 0_u64..4_000, happening()), 1..300),
     ) {
-        let mut server = Server::default();
+        let mut server = Server { anchored: true, ..Server::default() };
         let mut at = Timestamp::from_millis(0);
         let mut one = Side::new("one", Duration::ZERO);
         let mut two = Side::new("two", Duration::from_millis(ahead));
         for (first, pause, what) in steps {
             at = at.plus(Duration::from_millis(pause));
+            if what == DELETED {
+                server.lease = None;
+            }
             let side = if first { &mut one } else { &mut two };
             side.happen(what, at, &mut server);
             prop_assert!(!(one.leads(at) && two.leads(at)), "both lead at {}", at.millis());
@@ -155,7 +174,6 @@ fn the_first_leads_renews_and_is_followed_once_it_falls_silent() {
     let mut server = Server::default();
     let mut one = Side::new("one", Duration::ZERO);
     let mut two = Side::new("two", Duration::from_hours(1));
-    let at = |seconds: u64| Timestamp::default().plus(Duration::from_secs(seconds));
     one.settle(at(0), &mut server);
     two.settle(at(0), &mut server);
     let until = at(0).plus(LASTS.saturating_sub(MARGIN));
@@ -192,7 +210,6 @@ fn the_first_leads_renews_and_is_followed_once_it_falls_silent() {
 fn time_held_is_reckoned_from_before_the_request_was_sent() {
     let mut server = Server::default();
     let mut one = Side::new("one", Duration::ZERO);
-    let at = |seconds: u64| Timestamp::default().plus(Duration::from_secs(seconds));
     one.settle(at(0), &mut server);
     one.happen(0, at(5), &mut server);
     one.happen(5, at(6), &mut server);
@@ -216,7 +233,7 @@ fn a_missing_namespace_is_asked_for_every_two_seconds_not_faster() {
         }
         assert!(!one.leads(now));
     }
-    assert_eq!(requests, 10, "a read and a write every two seconds");
+    assert_eq!(requests, 15, "two reads and a write every two seconds");
 }
 
 #[test]
@@ -240,7 +257,6 @@ fn a_release_lets_the_next_one_in_at_once() {
     let mut server = Server::default();
     let mut one = Side::new("one", Duration::ZERO);
     let mut two = Side::new("two", Duration::ZERO);
-    let at = |seconds: u64| Timestamp::default().plus(Duration::from_secs(seconds));
     one.settle(at(0), &mut server);
     two.settle(at(0), &mut server);
     one.happen(8, at(1), &mut server);
@@ -248,4 +264,62 @@ fn a_release_lets_the_next_one_in_at_once() {
     one.happen(5, at(1), &mut server);
     two.settle(at(2), &mut server);
     assert!(two.leads(at(2)));
+}
+
+/// Seconds after the beginning.
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::default().plus(Duration::from_secs(seconds))
+}
+
+fn holder(server: &Server) -> Option<&str> {
+    server.lease.as_ref()?["spec"]["holderIdentity"].as_str()
+}
+
+#[test]
+fn a_lease_that_somebody_deleted_has_to_run_out_before_anybody_leads() {
+    let mut server = Server::default();
+    let mut one = Side::new("one", Duration::ZERO);
+    let mut two = Side::new("two", Duration::ZERO);
+    one.settle(at(0), &mut server);
+    assert!(one.leads(at(0)), "nobody ever wrote");
+    server.anchored = true;
+    server.lease = None;
+    two.settle(at(1), &mut server);
+    assert_eq!(holder(&server), Some(UNKNOWN));
+    let rival = two.elector.rival(at(1)).unwrap();
+    assert_eq!((&*rival.holder, rival.lapses), (UNKNOWN, at(16)));
+
+    assert!(one.leads(at(4)), "it does not know yet");
+    one.settle(at(5), &mut server);
+    assert!(
+        !one.leads(at(5)),
+        "its renewal is refused, and makes no Lease"
+    );
+    for second in 2..16 {
+        two.settle(at(second), &mut server);
+        assert!(!two.leads(at(second)), "at {second}");
+    }
+    two.settle(at(16), &mut server);
+    assert!(two.leads(at(16)));
+    assert_eq!(holder(&server), Some("two"));
+}
+
+#[test]
+fn a_leader_whose_lease_was_deleted_stops_and_puts_it_back() {
+    let mut server = Server {
+        anchored: true,
+        ..Server::default()
+    };
+    let mut one = Side::new("one", Duration::ZERO);
+    one.settle(at(0), &mut server);
+    assert!(!one.leads(at(0)), "who held it before is not known");
+    one.settle(at(15), &mut server);
+    assert!(one.leads(at(15)));
+    server.lease = None;
+    one.settle(at(20), &mut server);
+    assert!(!one.leads(at(20)));
+    assert_eq!(holder(&server), Some(UNKNOWN));
+    // One that ends meanwhile gives nothing away.
+    assert!(one.elector.release(at(21)).unwrap().is_none());
+    assert_eq!(holder(&server), Some(UNKNOWN));
 }
