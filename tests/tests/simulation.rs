@@ -51,6 +51,7 @@ fn planted_faults_are_found() {
         (Planted::WritesWithoutLease, 60, "without the Lease"),
         (Planted::IgnoredHalt, 60, "is not its own"),
         (Planted::HastyListing, 60, "and not all was seen"),
+        (Planted::HastyNodes, 600, "lives beside"),
         (Planted::ForgottenPast, 60, "its run was finished before"),
         (Planted::AdoptedForeigner, 600, "which is not Berth's"),
     ] {

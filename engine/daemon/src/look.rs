@@ -101,7 +101,7 @@ pub fn offline(desired: Desired, past: Past) -> Result<Reconciler, CommandError>
             nodes
                 .iter()
                 .cloned()
-                .for_each(|node| tell(WatchEvent::Node(node)));
+                .for_each(|node| tell(WatchEvent::Node(node, ResourceVersion(1))));
         }
         tell(WatchEvent::Complete(ResourceVersion(1)));
     }

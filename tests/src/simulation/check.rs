@@ -184,6 +184,22 @@ impl World {
         }
     }
 
+    /// Nothing is told to have ended in times to come.
+    pub(super) fn judge_ends(&mut self, files: &BTreeMap<String, Option<String>>) {
+        let read = |(path, text): (&String, &Option<String>)| {
+            let file = UnitFile::read(path, text.as_ref()?.as_bytes()).ok()?;
+            let runs = file.ledger.runs.iter();
+            let attempts = runs.flat_map(|run| &run.trials);
+            let attempts = attempts.flat_map(|trial| &trial.attempts);
+            let ends = attempts.flat_map(|attempt| &attempt.ranks);
+            let latest = ends.filter_map(|rank| rank.end.as_ref()?.finished).max()?;
+            (latest.millis() > self.now).then(|| format!("{path} tells an end of {latest}"))
+        };
+        for words in files.iter().filter_map(read).collect::<Vec<_>>() {
+            self.accuse(words);
+        }
+    }
+
     fn outcome_is_safe(&self, experiment: &str, uid: &str) -> bool {
         let told = |ledger: &UnitLedger| {
             let trials = ledger.runs.iter().flat_map(|run| &run.trials);

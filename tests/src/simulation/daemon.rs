@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use berth_cluster::wire::{Caller, Elector};
 use berth_core::desired::Loader;
-use berth_core::ids::{CommitId, Name, ObjectKey, Timestamp, UnitId};
+use berth_core::ids::{CommitId, Name, ObjectKey, ResourceVersion, Timestamp, UnitId};
 use berth_core::ledger::Applied;
 use berth_core::observed::Coverage;
 use berth_core::reconciler::{
-    Effect, EffectId, Input, Options, Outcome, Reconciler, Role, WatchKey, What,
+    Effect, EffectId, Input, Options, Outcome, Reconciler, Role, WatchEvent, WatchKey, What,
 };
 use berth_sandbox::Body;
 
@@ -58,6 +58,8 @@ pub struct Daemon {
     pub asleep: bool,
     /// It does not reach the Lease.
     pub cut_off: bool,
+    /// This watch of its lags behind the others.
+    pub late: Option<WatchKey>,
     /// It read a status branch that was not its own; nothing may be written until it reads again.
     pub(super) misled: bool,
     /// Calls under way.
@@ -101,6 +103,7 @@ impl Daemon {
             skew: birth.skew,
             asleep: false,
             cut_off: false,
+            late: None,
             misled: false,
             pending: Vec::new(),
             echoes: Vec::new(),
@@ -264,7 +267,8 @@ impl Daemon {
         let now = self.now(world);
         let mut count = 0;
         for (key, feed) in &mut self.feeds {
-            if !all && random.chance(600) {
+            let lags = self.late.as_ref() == Some(key);
+            if !all && (random.chance(600) || lags) {
                 continue;
             }
             let (mut events, turned) = feed.listen(self.birth.number, world);
@@ -273,6 +277,9 @@ impl Daemon {
                 let late = feed.late.drain(..);
                 let (said, later) = hasten(late.chain(events).collect());
                 (events, feed.late) = (said, later);
+            }
+            if self.birth.planted == Some(Planted::HastyNodes) && *key == WatchKey::Nodes {
+                events.push(WatchEvent::Passed(ResourceVersion(u64::MAX)));
             }
             for event in events {
                 self.reconciler.input(now, Input::Watch(key.clone(), event));

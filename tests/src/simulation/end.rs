@@ -97,7 +97,7 @@ impl Stage {
             self.daemons.swap_remove(index).stop(&mut self.world);
         }
         for daemon in &mut self.daemons {
-            (daemon.asleep, daemon.cut_off) = (false, false);
+            (daemon.asleep, daemon.cut_off, daemon.late) = (false, false, None);
             if !self.world.elects {
                 daemon.skew = 0;
             }

@@ -18,6 +18,8 @@ pub enum Planted {
     IgnoredHalt,
     /// A listing is taken to be complete as soon as it begins.
     HastyListing,
+    /// What the watch of the nodes tells is taken to be newer than all else.
+    HastyNodes,
     /// `berth reanchor` takes a history that was lost for one that never was.
     ForgottenPast,
     /// An object in the way that is somebody else's is taken for Berth's own.

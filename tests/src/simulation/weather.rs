@@ -1,6 +1,7 @@
 //! What may go wrong.
 
 use berth_core::ids::ObjectKind;
+use berth_core::reconciler::WatchKey;
 use berth_sandbox::Denial;
 use serde_json::{Value, json};
 
@@ -18,7 +19,7 @@ const EVICTIONS: u32 = 8;
 impl Stage {
     /// Something goes wrong, or somebody does something.
     pub(super) fn disturb(&mut self, random: &mut Random) {
-        match random.below(26) {
+        match random.below(28) {
             0..3 => self.evict(random),
             3 | 4 => self.lose_node(random),
             5 | 6 => self.bring_nodes_back(),
@@ -46,6 +47,8 @@ impl Stage {
                 self.world.say(|| format!("git away: {away}"));
             }
             24 => self.damage_branch(random),
+            25 => self.replace_node(random),
+            26 => self.delay_nodes(random),
             _ => self.lose_history(random),
         }
     }
@@ -101,11 +104,14 @@ impl Stage {
     }
 
     fn delete_node(&mut self, random: &mut Random) {
+        self.delete_node_named(&format!("node-{}", random.below(NODES)));
+    }
+
+    fn delete_node_named(&mut self, name: &str) {
         if self.deleted_nodes.len() >= SPARE_NODES {
             return;
         }
-        let name = format!("node-{}", random.below(NODES));
-        let Some(node) = self.world.server.object("nodes", "", &name) else {
+        let Some(node) = self.world.server.object("nodes", "", name) else {
             return;
         };
         let mut body = Value::clone(&node);
@@ -113,9 +119,41 @@ impl Stage {
             meta.retain(|key, _| matches!(key.as_str(), "name" | "labels"));
         }
         body["spec"] = json!({});
-        self.deleted_nodes.insert(name.clone(), body);
+        self.deleted_nodes.insert(name.to_owned(), body);
         let path = format!("/api/v1/nodes/{name}");
         self.world.admin("DELETE", &path, &Value::Null);
+    }
+
+    /// A node goes, and once its pods are collected another one of its name comes. Who has heard of
+    /// the one hears late of the other. It is an early one: among equals the scheduler takes the
+    /// first.
+    fn replace_node(&mut self, random: &mut Random) {
+        let name = format!("node-{}", random.below(3));
+        self.delete_node_named(&name);
+        self.world.server.tick(self.world.now);
+        for daemon in self.daemons.iter_mut().filter(|daemon| !daemon.asleep) {
+            daemon.listen(&mut self.world, random, true);
+            daemon.late = Some(WatchKey::Nodes);
+        }
+        if let Some(node) = self.deleted_nodes.remove(&name) {
+            self.world.admin("POST", "/api/v1/nodes", &node);
+        }
+    }
+
+    /// What a daemon hears of the nodes is late, or comes in time again.
+    fn delay_nodes(&mut self, random: &mut Random) {
+        if self.daemons.is_empty() {
+            return;
+        }
+        let index = random.below(self.daemons.len());
+        let daemon = &mut self.daemons[index];
+        daemon.late = match daemon.late {
+            Some(_) => None,
+            None => Some(WatchKey::Nodes),
+        };
+        let (number, late) = (daemon.birth.number, daemon.late.clone());
+        self.world
+            .say(|| format!("berth {number} hears late of {late:?}"));
     }
 
     /// Somebody says that a node that does not answer is out of service.

@@ -180,6 +180,7 @@ impl World {
         });
         if pushed.is_some() {
             self.judge_writer(daemon, "the status branch");
+            self.judge_ends(files);
             if damaged {
                 self.accuse("it pushed to a status branch that was not its own".into());
             }

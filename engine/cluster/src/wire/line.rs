@@ -107,7 +107,10 @@ fn seen(object: &Value, key: &WatchKey, instance: &str) -> Result<WatchEvent, St
             let fact = observed::fact(object, instance).map_err(said)?;
             WatchEvent::Object(Box::new(fact))
         }
-        WatchKey::Nodes => WatchEvent::Node(observed::node(object).map_err(said)?),
+        WatchKey::Nodes => {
+            let node = observed::node(object).map_err(said)?;
+            WatchEvent::Node(node, version(object)?)
+        }
         WatchKey::Occupants => match (place(object)?, observed::occupant(object)) {
             (place, Some(occupant)) => WatchEvent::Occupant(place, occupant),
             (place, None) => WatchEvent::OccupantGone(place),
@@ -121,7 +124,7 @@ fn gone(object: &Value, key: &WatchKey, version: ResourceVersion) -> Result<Watc
             let (namespace, name) = place(object)?;
             WatchEvent::ObjectGone(ObjectKey::new(*kind, &namespace, &name), version)
         }
-        WatchKey::Nodes => WatchEvent::NodeGone(text(object, "/metadata/name")?.into()),
+        WatchKey::Nodes => WatchEvent::NodeGone(text(object, "/metadata/name")?.into(), version),
         WatchKey::Occupants => WatchEvent::OccupantGone(place(object)?),
     })
 }

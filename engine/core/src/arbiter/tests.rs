@@ -42,7 +42,7 @@ fn ask(pods: u32, slots: u32, priority: i64, sequence: u64) -> Ask {
 }
 
 fn node(node: &str, taints: Vec<Taint>) -> WatchEvent {
-    WatchEvent::Node(NodeFact {
+    let node = NodeFact {
         name: node.into(),
         ready: true,
         schedulable: true,
@@ -50,7 +50,8 @@ fn node(node: &str, taints: Vec<Taint>) -> WatchEvent {
         taints,
         labels: vec![("disk".into(), node.into())],
         allocatable: vec![gpus(8)],
-    })
+    };
+    WatchEvent::Node(node, ResourceVersion(1))
 }
 
 /// Two nodes of 8; a foreign pod takes 4 of the first.

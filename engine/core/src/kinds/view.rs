@@ -3,7 +3,7 @@
 use super::{Grant, Recipe};
 use crate::ids::{Name, ObjectKey};
 use crate::ledger::UnitLedger;
-use crate::observed::Fact;
+use crate::observed::{Fact, PodFact};
 
 /// Names an attempt towards the arbiter: run, trial, attempt; as in [`Ask::attempt`](super::Ask).
 pub type AttemptKey = (Box<str>, u32, u32);
@@ -13,7 +13,8 @@ pub type AttemptKey = (Box<str>, u32, u32);
 pub enum NodeState {
     /// It is there and ready.
     Live,
-    /// It was deleted or tainted out-of-service: nothing runs there any more.
+    /// It was deleted or tainted out-of-service after the pod was bound: nothing of it runs any
+    /// more.
     Gone,
     /// It does not answer, or nodes cannot be read: something may still run there.
     Unknown,
@@ -39,8 +40,8 @@ pub struct View<'a> {
     pub unreadable: Option<String>,
     /// What the arbiter said of an attempt; `None` if it was not asked yet.
     pub grant: &'a dyn Fn(&AttemptKey) -> Option<Grant>,
-    /// What is known of a node.
-    pub node: &'a dyn Fn(&str) -> NodeState,
+    /// What is known of the node that a pod is bound to, if it is bound.
+    pub node: &'a dyn Fn(&PodFact) -> Option<NodeState>,
     /// A pod of the unit whose create is not answered, or whose answer was lost: it may exist
     /// though the watch does not show it, of whatever attempt it is.
     pub unheard: Option<&'a ObjectKey>,

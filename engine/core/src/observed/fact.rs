@@ -29,7 +29,7 @@ pub struct Fact {
     pub digest: Option<Digest>,
     /// The commit that it was made or last changed for (annotation `berth.dev/commit`).
     pub commit: Option<CommitId>,
-    /// When it began to go.
+    /// When somebody asked it to go, by the server's clock: not when its grace ends.
     pub deleting: Option<Timestamp>,
     /// It carries the finalizer `berth.dev/outcome`.
     pub finalizer: bool,
@@ -114,6 +114,8 @@ pub struct PodFact {
     pub phase: PodPhase,
     /// The node that it is bound to.
     pub node: Option<Box<str>>,
+    /// The first state of it that is known to be bound: the node was there not long before.
+    pub bound: Option<ResourceVersion>,
     /// Slots that it asks for.
     pub requests: Vec<SlotRequest>,
     /// When the task container started.

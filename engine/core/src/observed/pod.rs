@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::read::{list, time};
 use super::{PodEnd, PodFact, PodPhase, PodRole, SlotRequest, marks};
-use crate::ids::{DigestWriter, Timestamp};
+use crate::ids::{DigestWriter, ResourceVersion, Timestamp};
 
 /// Clocks of kubelets and of the server may differ by so much.
 const SKEW: Duration = Duration::from_secs(30);
@@ -26,8 +26,9 @@ const STOPPED: [&str; 5] = [
 ];
 
 /// Reads what Berth keeps of a pod. Whatever is missing reads as not there yet.
-pub(super) fn read(object: &Value) -> PodFact {
+pub(super) fn read(object: &Value, version: ResourceVersion) -> PodFact {
     let status = &object["status"];
+    let node = object["spec"]["nodeName"].as_str();
     let phase = match status["phase"].as_str() {
         Some("Running") => PodPhase::Running,
         Some("Succeeded") => PodPhase::Succeeded,
@@ -40,7 +41,8 @@ pub(super) fn read(object: &Value) -> PodFact {
     PodFact {
         role: role(&object["metadata"]["labels"]),
         phase,
-        node: object["spec"]["nodeName"].as_str().map(Into::into),
+        node: node.map(Into::into),
+        bound: node.map(|_| version),
         requests: requests(&object["spec"]),
         started: time(&task["state"]["running"]["startedAt"])
             .or_else(|| time(&task["state"]["terminated"]["startedAt"])),

@@ -1,6 +1,7 @@
 //! From a body to a fact. Pure: the edge reads a body, keeps the fact and drops the body.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use berth_openapi::facts;
 use serde_json::Value;
@@ -41,16 +42,24 @@ pub fn fact(object: &Value, instance: &str) -> Result<Fact, Unreadable> {
         ownership: ownership(meta, &key, instance),
         digest: annotation(marks::DIGEST).and_then(|text| text.parse().ok()),
         commit: annotation(marks::COMMIT).and_then(|text| text.parse().ok()),
-        deleting: time(&meta["deletionTimestamp"]),
+        deleting: asked_to_go(meta),
         finalizer: list(&meta["finalizers"]).any(|name| name == marks::FINALIZER),
         hold: annotation(marks::HOLD).is_some(),
         created: time(&meta["creationTimestamp"]).unwrap_or_default(),
         leaves: leaves(object, key.kind),
-        pod: (key.kind == ObjectKind::Pod).then(|| Box::new(pod::read(object))),
+        pod: (key.kind == ObjectKind::Pod).then(|| Box::new(pod::read(object, version))),
         key,
         uid,
         version,
     })
+}
+
+/// When somebody first asked it to go. The server writes when the grace that it has ends, and keeps
+/// both when somebody shortens it (apiserver, `rest.BeforeDelete`).
+fn asked_to_go(meta: &Value) -> Option<Timestamp> {
+    let grace = meta["deletionGracePeriodSeconds"].as_u64().unwrap_or(0);
+    let ends = time(&meta["deletionTimestamp"])?;
+    Some(ends.minus(Duration::from_secs(grace)))
 }
 
 /// Reads only which object this is, which life and which state of it.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::coverage::Stand;
-use super::{Coverage, Fact, NodeFact, Occupant, Ownership, PodRole, SlotRequest, Taken};
+use super::{Coverage, Fact, NodeFact, Occupant, Ownership, PodFact, PodRole, SlotRequest, Taken};
 use crate::ids::{ObjectKey, ObjectKind, ResourceVersion, Timestamp, Uid, UnitId};
 use crate::reconciler::{WatchEvent, WatchKey};
 
@@ -63,6 +63,16 @@ pub struct Observed {
 impl Observed {
     /// Takes in one message of a watch; says who must look again.
     pub fn watch(&mut self, key: &WatchKey, event: WatchEvent) -> Vec<Touched> {
+        if *key != WatchKey::Nodes {
+            return self.take_in(key, event);
+        }
+        let before = self.stand(key).passed;
+        let mut touched = self.take_in(key, event);
+        touched.extend(self.caught_up(before));
+        touched
+    }
+
+    fn take_in(&mut self, key: &WatchKey, event: WatchEvent) -> Vec<Touched> {
         match event {
             WatchEvent::Started => {
                 self.stand(key).begin();
@@ -91,8 +101,10 @@ impl Observed {
                     _ => Vec::new(),
                 }
             }
-            WatchEvent::Node(node) => {
-                let generation = self.stand(key).generation;
+            WatchEvent::Node(node, version) => {
+                let stand = self.stand(key);
+                stand.pass(version);
+                let generation = stand.generation;
                 let name = node.name.clone();
                 let old = self.nodes.insert(name.clone(), (generation, node.clone()));
                 match old {
@@ -100,7 +112,8 @@ impl Observed {
                     _ => self.node_touched(&name),
                 }
             }
-            WatchEvent::NodeGone(name) => {
+            WatchEvent::NodeGone(name, version) => {
+                self.stand(key).pass(version);
                 self.nodes.remove(&name);
                 self.node_touched(&name)
             }
@@ -281,6 +294,15 @@ impl Observed {
         self.nodes.get(name).map(|(_, node)| node)
     }
 
+    /// Whether the view of the nodes is as new as the binding of this pod. What an older one says
+    /// of the node may be about an earlier node of that name: it was deleted, or out of service,
+    /// and is there again. Pods and nodes are kept in one etcd, so that their versions are of one
+    /// count.
+    pub fn nodes_know_of(&self, pod: &PodFact) -> bool {
+        let stand = self.stands.get(&WatchKey::Nodes);
+        stand.is_some_and(|stand| pod.bound.is_some_and(|bound| bound <= stand.passed))
+    }
+
     /// All nodes, by name.
     pub fn nodes(&self) -> impl Iterator<Item = &NodeFact> {
         self.nodes.values().map(|(_, node)| node)
@@ -378,7 +400,7 @@ impl Observed {
             if fact.version <= old.version {
                 return Vec::new();
             }
-            keep_end(old, &mut fact);
+            keep_what_stays(old, &mut fact);
         }
         let old = self.take_out(&fact.key);
         self.index(&fact);
@@ -463,6 +485,23 @@ impl Observed {
         }
     }
 
+    /// The units of pods on nodes that are missing or out of service, whose binding the view of
+    /// the nodes passed just now: before, it told nothing.
+    fn caught_up(&self, before: ResourceVersion) -> Vec<Touched> {
+        let now_known = |fact: &&Fact| {
+            let pod = fact.pod.as_deref();
+            pod.is_some_and(|pod| self.nodes_know_of(pod) && pod.bound > Some(before))
+        };
+        let lost = self.by_node.iter().filter(|(name, _)| {
+            let node = self.node(name);
+            node.is_none_or(|node| node.out_of_service)
+        });
+        lost.flat_map(|(_, units)| units.keys())
+            .filter(|unit| self.of_unit(unit).iter().any(now_known))
+            .map(|unit| Touched::Unit(unit.clone()))
+            .collect()
+    }
+
     fn node_touched(&self, name: &str) -> Vec<Touched> {
         let units = self.by_node.get(name).into_iter().flatten();
         let mut touched: Vec<Touched> =
@@ -482,14 +521,17 @@ struct Placed<'a> {
     requests: &'a [SlotRequest],
 }
 
-/// How a pod ended does not change afterwards: a delete of a finished pod did not stop it.
-fn keep_end(old: &Fact, new: &mut Fact) {
+/// How a pod ended does not change afterwards (a delete of a finished pod did not stop it), nor
+/// since when it is bound.
+fn keep_what_stays(old: &Fact, new: &mut Fact) {
     if old.uid != new.uid {
         return;
     }
-    if let (Some(old), Some(new)) = (&old.pod, &mut new.pod)
-        && old.end.is_some()
-    {
+    let (Some(old), Some(new)) = (&old.pod, &mut new.pod) else {
+        return;
+    };
+    new.bound = old.bound.or(new.bound);
+    if old.end.is_some() {
         new.end.clone_from(&old.end);
         new.phase = old.phase;
     }

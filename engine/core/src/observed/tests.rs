@@ -267,6 +267,23 @@ fn who_asked_it_to_stop() {
     }
 }
 
+/// A pod that has a grace of its own, one that nobody waits for, and a kind without a grace.
+#[test]
+fn when_somebody_asked_it_to_go_is_not_when_its_grace_ends() {
+    let asked = "2026-11-20T08:10:00Z".parse().ok();
+    for (ends, grace, began) in [
+        (json!("2026-11-20T08:10:30Z"), json!(30), asked),
+        (json!("2026-11-20T08:10:00Z"), json!(0), asked),
+        (json!("2026-11-20T08:10:00Z"), Value::Null, asked),
+        (Value::Null, Value::Null, None),
+    ] {
+        let mut body = pod("a", "1", 1);
+        body["metadata"]["deletionTimestamp"] = ends;
+        body["metadata"]["deletionGracePeriodSeconds"] = grace;
+        assert_eq!(fact(&body, "here").unwrap().deleting, began);
+    }
+}
+
 #[test]
 fn the_last_words_are_the_end_of_what_the_program_said() {
     let long = format!("first {}\nlast\u{1b}[31m line\n", "x".repeat(2000));
@@ -309,4 +326,61 @@ fn a_pod_takes_the_most_that_it_ever_needs_at_once() {
         occupant(&json!({"spec": spec, "status": {"phase": "Failed"}})),
         None
     );
+}
+
+/// A pod that is bound to the node `n`.
+fn bound(name: &str, uid: &str, version: u64) -> WatchEvent {
+    let mut pod = pod(name, uid, version);
+    pod["spec"]["nodeName"] = json!("n");
+    WatchEvent::Object(Box::new(fact(&pod, "here").unwrap()))
+}
+
+fn node_of(version: u64) -> WatchEvent {
+    let object = json!({"metadata": {"name": "n"}});
+    WatchEvent::Node(super::node(&object).unwrap(), ResourceVersion(version))
+}
+
+fn known(observed: &Observed) -> bool {
+    let fact = observed.get(&key("a")).unwrap();
+    observed.nodes_know_of(fact.pod.as_ref().unwrap())
+}
+
+#[test]
+fn what_the_nodes_tell_counts_for_a_pod_once_they_have_passed_its_binding() {
+    let unit = Touched::Unit("Experiment/vision/resnet50".parse().unwrap());
+    let gone = |version| WatchEvent::NodeGone("n".into(), ResourceVersion(version));
+    let mut observed = listed(vec![told("a", "1", 3)], 5);
+    let nodes = WatchKey::Nodes;
+    observed.watch(&nodes, WatchEvent::Started);
+    observed.watch(&nodes, node_of(4));
+    observed.watch(&nodes, complete(5));
+    // The node goes at 7 and is there again at 8; the pod is bound to the second one at 9.
+    observed.watch(&watch(), bound("a", "1", 9));
+    assert!(!known(&observed));
+    observed.watch(&watch(), bound("a", "1", 12));
+    observed.watch(&nodes, gone(7));
+    assert!(!known(&observed), "that was the first one");
+    observed.watch(&nodes, node_of(8));
+    assert!(!known(&observed));
+    // It is the binding that counts, not what became of the pod since.
+    assert!(observed.watch(&nodes, gone(10)).contains(&unit));
+    assert!(known(&observed));
+}
+
+#[test]
+fn once_the_nodes_pass_a_binding_whoever_waited_for_it_looks_again() {
+    let unit = Touched::Unit("Experiment/vision/resnet50".parse().unwrap());
+    let passed = |version| WatchEvent::Passed(ResourceVersion(version));
+    let mut observed = listed(vec![bound("a", "1", 9)], 9);
+    let nodes = WatchKey::Nodes;
+    observed.watch(&nodes, WatchEvent::Started);
+    observed.watch(&nodes, complete(5));
+    assert_eq!(observed.watch(&nodes, passed(8)), []);
+    assert!(!known(&observed));
+    assert_eq!(observed.watch(&nodes, passed(9)), [unit]);
+    assert!(known(&observed));
+    assert_eq!(observed.watch(&nodes, passed(20)), [], "it knew");
+    // Another pod of that name is bound anew.
+    observed.watch(&watch(), bound("a", "2", 30));
+    assert!(!known(&observed));
 }

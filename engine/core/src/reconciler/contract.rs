@@ -27,9 +27,9 @@ pub enum WatchEvent {
     /// An object went away.
     ObjectGone(ObjectKey, ResourceVersion),
     /// A node as it is now.
-    Node(NodeFact),
+    Node(NodeFact, ResourceVersion),
     /// A node went away.
-    NodeGone(Box<str>),
+    NodeGone(Box<str>, ResourceVersion),
     /// A foreign pod that takes slots, by namespace and name.
     Occupant((Box<str>, Box<str>), Occupant),
     /// It went away or ended.

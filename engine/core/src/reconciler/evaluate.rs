@@ -7,7 +7,7 @@ use super::{ServerWords, What};
 use crate::ids::{ObjectKey, ObjectKind, Timestamp, UnitId};
 use crate::kinds::{self, AttemptKey, NodeState, Recipe, View, Want};
 use crate::ledger::{Known, UnitLedger, UnitStatus};
-use crate::observed::{Coverage, Fact, Observed};
+use crate::observed::{Coverage, Fact, Observed, PodFact};
 use crate::reconciler::WatchKey;
 
 /// A kind that never comes to rest is stopped after so many rounds; the next event goes on.
@@ -100,7 +100,7 @@ impl Reconciler {
             complete: self.sees(namespace),
             unreadable: namespace.and_then(|own| self.unreadable(own)),
             grant: &|attempt: &AttemptKey| grants.and_then(|all| all.get(attempt)).cloned(),
-            node: &|name: &str| node_state(&self.observed, name),
+            node: &|pod: &PodFact| node_state(&self.observed, pod),
             unheard: self.observed.unheard(id),
             refused: &|key: &ObjectKey| self.retries.get(key).and_then(|retry| retry.words.clone()),
             made,
@@ -277,12 +277,14 @@ pub(super) fn sentence(words: &ServerWords) -> String {
     )
 }
 
-fn node_state(observed: &Observed, name: &str) -> NodeState {
+fn node_state(observed: &Observed, pod: &PodFact) -> Option<NodeState> {
+    let name = pod.node.as_deref()?;
     let complete = *observed.coverage(&WatchKey::Nodes) == Coverage::Complete;
-    match observed.node(name) {
-        Some(node) if node.out_of_service => NodeState::Gone,
-        Some(node) if node.ready && complete => NodeState::Live,
-        None if complete => NodeState::Gone,
+    let knows = observed.nodes_know_of(pod);
+    Some(match observed.node(name) {
+        Some(node) if node.out_of_service && knows => NodeState::Gone,
+        Some(node) if node.ready && !node.out_of_service && complete => NodeState::Live,
+        None if complete && knows => NodeState::Gone,
         _ => NodeState::Unknown,
-    }
+    })
 }

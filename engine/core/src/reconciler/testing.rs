@@ -135,7 +135,7 @@ pub fn see_all(reconciler: &mut Reconciler, now: Timestamp) {
     for watch in reconciler.watches() {
         let mut events = vec![WatchEvent::Started];
         if watch == WatchKey::Nodes {
-            events.push(WatchEvent::Node(node.clone()));
+            events.push(WatchEvent::Node(node.clone(), ResourceVersion(7)));
         }
         events.push(WatchEvent::Complete(ResourceVersion(7)));
         for event in events {

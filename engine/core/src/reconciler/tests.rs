@@ -124,6 +124,11 @@ impl World {
     /// Until nothing is to be done.
     fn settle(&mut self) {
         self.listed();
+        self.rest();
+    }
+
+    /// The same, and nothing is listed anew.
+    fn rest(&mut self) {
         for _ in 0..100 {
             if !self.turn() && self.reconciler.due().is_none_or(|due| due > self.now) {
                 return;
@@ -216,14 +221,24 @@ impl World {
 
     /// Somebody changes an object, and the watch tells.
     fn change(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Json)) {
+        self.change_alone(key, change);
+        self.settle();
+    }
+
+    /// The same, and no other watch has passed that.
+    fn change_alone(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Json)) {
         self.version += 1;
         let object = self.objects.get_mut(key).unwrap();
         change(object);
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
         let event = seen(object);
         let watch = WatchKey::Ours(key.kind, key.namespace.clone());
+        self.tell(watch, event);
+    }
+
+    fn tell(&mut self, watch: WatchKey, event: WatchEvent) {
         self.reconciler.input(self.now, Input::Watch(watch, event));
-        self.settle();
+        self.rest();
     }
 
     fn of(&self, kind: ObjectKind) -> Vec<ObjectKey> {
@@ -248,7 +263,7 @@ fn seen(object: &Json) -> WatchEvent {
 }
 
 fn node(name: &str) -> WatchEvent {
-    WatchEvent::Node(NodeFact {
+    let node = NodeFact {
         name: name.into(),
         ready: true,
         schedulable: true,
@@ -259,7 +274,8 @@ fn node(name: &str) -> WatchEvent {
             resource: "nvidia.com/gpu".into(),
             millis: 8000,
         }],
-    })
+    };
+    WatchEvent::Node(node, ResourceVersion(1))
 }
 
 fn runs_on(name: &str) -> impl FnOnce(&mut Json) + '_ {
@@ -417,4 +433,28 @@ fn whoever_wins_the_lease_back_lists_again_first() {
         "{:?}",
         world.done
     );
+}
+
+/// A node is deleted and made again, and a pod is bound to the new one. The watch of the pods tells
+/// so before that of the nodes tells anything: the news that the old node went stops nothing.
+#[test]
+fn a_node_that_went_before_the_pod_came_stops_nothing() {
+    let mut repository = Repository::new();
+    repository.put("a.yaml", &experiment("a", GANG));
+    let mut world = World::new(&repository.load().unwrap());
+    let gone = WatchEvent::NodeGone("n1".into(), ResourceVersion(world.version));
+    for (pod, node) in world.of(ObjectKind::Pod).iter().zip(["n1", "n2"]) {
+        world.change_alone(pod, runs_on(node));
+    }
+    assert_eq!(world.status().0, "Running");
+    world.done.clear();
+    world.tell(WatchKey::Nodes, gone);
+    assert_eq!(world.done, [] as [&str; 0]);
+    assert_eq!(world.status().0, "Running");
+    let version = ResourceVersion(world.version);
+
+    // No new one came: the node went after all, and the gang is started again.
+    let passed = WatchEvent::Passed(version);
+    world.tell(WatchKey::Nodes, passed);
+    assert!(!world.done.is_empty());
 }

@@ -74,7 +74,7 @@ mod tests {
                     millis: gpus * 1000,
                 }],
             };
-            observed.watch(&WatchKey::Nodes, WatchEvent::Node(node));
+            observed.watch(&WatchKey::Nodes, WatchEvent::Node(node, ResourceVersion(1)));
         }
         let complete = WatchEvent::Complete(ResourceVersion(1));
         observed.watch(&WatchKey::Nodes, complete);

@@ -111,7 +111,7 @@ pub fn begun(options: Options, desired: &Arc<Desired>, pods: usize) -> Fallible<
         reconciler.input(now, Input::Watch(key.clone(), WatchEvent::Started));
         if key == WatchKey::Nodes {
             for number in 0..pods.div_ceil(8) {
-                let node = WatchEvent::Node(node(number));
+                let node = WatchEvent::Node(node(number), ResourceVersion(1));
                 reconciler.input(now, Input::Watch(key.clone(), node));
             }
         }

@@ -33,7 +33,7 @@ pub fn absorb(
             .into_iter()
             .flatten()
             .min();
-        observe(attempt, live, view, last_words);
+        observe(attempt, live, view, last_words, now);
     }
     mark_placed(ledger, pods, now);
     if view.complete {
@@ -145,7 +145,7 @@ fn attempt_of<'a>(
     &mut trial.attempts[index]
 }
 
-fn observe(attempt: &mut Attempt, live: &LivePod, view: &View, last_words: bool) {
+fn observe(attempt: &mut Attempt, live: &LivePod, view: &View, last_words: bool, now: Timestamp) {
     let found = attempt.ranks.iter().position(|record| live.is_in(record));
     let index = found.unwrap_or_else(|| {
         let rank = live.role.rank;
@@ -165,7 +165,7 @@ fn observe(attempt: &mut Attempt, live: &LivePod, view: &View, last_words: bool)
         at
     });
     let record = &mut attempt.ranks[index];
-    if let Some(end) = outcome(live, view)
+    if let Some(end) = outcome(live, view, now)
         && record.end.as_ref().is_none_or(|old| is_better(&end, old))
     {
         record.end = Some(PodEnd {
@@ -178,8 +178,9 @@ fn observe(attempt: &mut Attempt, live: &LivePod, view: &View, last_words: bool)
 }
 
 /// How a pod ended; `None` while it may still run. A pod that goes and that no kubelet will ever
-/// report on has ended too: the server keeps it only for our finalizer.
-fn outcome(live: &LivePod, view: &View) -> Option<PodEnd> {
+/// report on has ended too: the server keeps it only for our finalizer. When is not known: it is
+/// told as the time at which it was asked to go, which by our clock is not to come.
+fn outcome(live: &LivePod, view: &View, now: Timestamp) -> Option<PodEnd> {
     let never = |reason: &str| PodEnd {
         exit_code: None,
         reason: reason.to_owned(),
@@ -187,15 +188,15 @@ fn outcome(live: &LivePod, view: &View) -> Option<PodEnd> {
         marker: false,
         succeeded: false,
         last_words: None,
-        finished: live.fact.deleting,
+        finished: live.fact.deleting.map(|asked| asked.min(now)),
     };
     if live.pod.end.is_some() {
         return live.pod.end.clone();
     }
     live.fact.deleting?;
-    match &live.pod.node {
+    match live.place(view) {
         None => Some(never("Deleted")),
-        Some(node) if (view.node)(node) == NodeState::Gone => Some(never("NodeLost")),
+        Some((_, NodeState::Gone)) => Some(never("NodeLost")),
         Some(_) => None,
     }
 }

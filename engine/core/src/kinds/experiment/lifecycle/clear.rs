@@ -23,8 +23,7 @@ pub fn blocked(
 
 fn still_there(live: &LivePod, view: &View, on_lost_node: OnLostNode) -> Option<String> {
     let name = &live.fact.key.name;
-    let node = live.pod.node.as_deref();
-    match node.map(|node| (node, (view.node)(node))) {
+    match live.place(view) {
         Some((_, NodeState::Gone)) => None,
         Some((_, NodeState::Unknown)) if on_lost_node == OnLostNode::Overlap => None,
         Some((node, NodeState::Unknown)) => Some(format!(

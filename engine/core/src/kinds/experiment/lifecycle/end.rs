@@ -188,8 +188,7 @@ fn first_disturbance(
 /// Why a live pod will not end well, if so.
 fn lost(live: &LivePod, view: &View) -> Option<String> {
     let name = &live.fact.key.name;
-    let node = live.pod.node.as_deref();
-    match node.map(|node| (node, (view.node)(node))) {
+    match live.place(view) {
         Some((node, NodeState::Gone)) => Some(format!("the node {node} of pod {name} is gone")),
         Some((node, NodeState::Unknown)) if live.fact.deleting.is_some() => {
             Some(format!("the node {node} of pod {name} does not answer"))
@@ -209,8 +208,8 @@ fn only_going(attempt: &Attempt, pods: &[LivePod], view: &View) -> bool {
     let dead = pods
         .iter()
         .filter(|live| !has_ended(live, attempt))
-        .filter_map(|live| Some((live, live.pod.node.as_deref()?)))
-        .any(|(live, node)| match (view.node)(node) {
+        .filter_map(|live| Some((live, live.place(view)?)))
+        .any(|(live, (_, node))| match node {
             NodeState::Live => false,
             NodeState::Gone => true,
             NodeState::Unknown => live.fact.deleting.is_some(),

@@ -15,7 +15,7 @@ pub use end::{End, stopped, verdict};
 pub use rules::{MOST_INTERRUPTIONS, Rules, backoff};
 pub use trim::trim;
 
-use crate::kinds::View;
+use crate::kinds::{NodeState, View};
 use crate::ledger::{Attempt, RankRecord, Run, UnitLedger};
 use crate::observed::{Fact, PodEnd, PodFact, PodRole};
 
@@ -46,6 +46,11 @@ pub fn live_pods<'a>(view: &View<'a>) -> Vec<LivePod<'a>> {
 }
 
 impl LivePod<'_> {
+    /// The node that it is bound to, and what is known of it.
+    pub fn place(&self, view: &View) -> Option<(&str, NodeState)> {
+        Some((self.pod.node.as_deref()?, (view.node)(self.pod)?))
+    }
+
     /// Whether this is a pod of that attempt.
     pub fn is_of(&self, run: &Run, trial: u32, attempt: u32) -> bool {
         (self.role.trial, self.role.attempt) == (trial, attempt)

@@ -1,5 +1,7 @@
 //! The daemon dies and starts again.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::World;
@@ -118,10 +120,13 @@ fn a_late_report_takes_the_place_of_a_presumed_end() {
     world.settle().run().settle();
     world.edit(&json!({"state": "paused"}));
     world.settle();
+    // The server's clock is ahead of ours.
+    world.fact(0).deleting = Some(world.now.plus(Duration::from_secs(20)));
     world.nodes.insert("node-0".into(), NodeState::Gone);
     world.step();
     let recorded = |world: &World| world.attempt().ranks[0].end.clone().unwrap();
     assert_eq!(recorded(&world).reason, "NodeLost");
+    assert_eq!(recorded(&world).finished, Some(world.now), "not in future");
     world.exit(0, 137).step();
     assert_eq!(recorded(&world).exit_code, Some(137));
 }

@@ -82,7 +82,10 @@ impl World {
             let waits = Grant::Waiting("8 of 64 slots are free".into());
             Some(if self.granted { Grant::Granted } else { waits })
         };
-        let node = |name: &str| self.nodes.get(name).copied().unwrap_or(NodeState::Live);
+        let node = |pod: &PodFact| {
+            let state = self.nodes.get(pod.node.as_deref()?).copied();
+            Some(state.unwrap_or(NodeState::Live))
+        };
         let refused = |_: &ObjectKey| self.refused.clone();
         let view = View {
             instance: "i",
@@ -211,6 +214,7 @@ impl World {
                 role: Some(role),
                 phase: PodPhase::Pending,
                 node: None,
+                bound: None,
                 requests: request.into_iter().collect(),
                 started: None,
                 end: None,
