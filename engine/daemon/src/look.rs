@@ -1,6 +1,6 @@
 //! A reconciler that is fed once and carries nothing out, for `plan`, `check` and `drift`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -172,6 +172,7 @@ fn imagined(ledger: &Ledger, cluster: &Name, uid: &str, offline: bool) -> Option
         identity,
         status: None,
         next: None,
+        namespaces: BTreeSet::new(),
         uid: Uid("plan".into()),
         version: ResourceVersion(1),
     })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use berth_core::ids::{Name, ObjectKind, UnitId};
+use berth_core::ids::{Name, ObjectKey, ObjectKind, UnitId};
 use berth_core::ledger::{UnitFile, UnitLedger};
 use berth_core::reconciler::What;
 use serde_json::Value;
@@ -100,15 +100,16 @@ impl World {
                 }
             }
             What::Delete { key, .. } if key.kind == ObjectKind::Pod => {
-                self.judge_delete(&key.name, wanted);
+                self.judge_delete(key, wanted);
             }
             _ => {}
         }
     }
 
     /// A whole and healthy attempt of what its document still says is never stopped.
-    fn judge_delete(&mut self, name: &str, wanted: &BTreeMap<String, Experiment>) {
-        let Some(pod) = self.server.object("pods", "vision", name) else {
+    fn judge_delete(&mut self, key: &ObjectKey, wanted: &BTreeMap<String, Experiment>) {
+        let name = &*key.name;
+        let Some(pod) = self.server.object("pods", &key.namespace, name) else {
             return;
         };
         let of = |pod: &Value, what: &str| label(pod, what).to_owned();

@@ -20,7 +20,7 @@ use super::pending::Pending;
 use super::planted::Planted;
 use super::random::Random;
 use super::repository::Repository;
-use super::rules::Rules;
+use super::rules::{QUEUE_NAMESPACES, Rules};
 use super::wire::answer;
 use super::world::{World, daemon_name};
 
@@ -344,7 +344,7 @@ fn changes_work(what: &What) -> bool {
     else {
         return false;
     };
-    &*key.namespace == "vision"
+    QUEUE_NAMESPACES.contains(&&*key.namespace)
 }
 
 /// The cluster's name.

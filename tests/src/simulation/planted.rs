@@ -54,11 +54,12 @@ fn rename(body: &mut Value) {
     else {
         return;
     };
-    let name = body["metadata"]["name"].as_str().unwrap_or_default();
+    let text = |field: &str| body["metadata"][field].as_str().unwrap_or_default();
+    let (namespace, name) = (text("namespace").to_owned(), text("name"));
     let end = format!("-{trial}-{attempt}-{rank}");
     if let Some(start) = name.strip_suffix(&end) {
         let name = format!("{start}-{trial}-1-{rank}");
         body["metadata"]["name"] = name.as_str().into();
-        body["metadata"]["annotations"]["berth.dev/id"] = format!("Pod vision/{name}").into();
+        body["metadata"]["annotations"]["berth.dev/id"] = format!("Pod {namespace}/{name}").into();
     }
 }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use super::random::Random;
 
+/// Where the pods of the queue may be.
+pub const QUEUE_NAMESPACES: [&str; 2] = ["vision", "vision-2"];
+
 /// Whether a document can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Health {
@@ -23,6 +26,7 @@ pub struct Rules {
     cluster: Health,
     queue: Health,
     queue_state: &'static str,
+    namespace: &'static str,
     quota: u32,
     gang_timeout: &'static str,
     layer: u32,
@@ -41,13 +45,14 @@ impl Rules {
 
     /// Somebody changes one of them.
     pub fn change(&mut self, random: &mut Random) {
-        match random.below(10) {
+        match random.below(11) {
             0..3 => self.layer += 1,
             3 => self.suspended = !self.suspended,
             4 => self.cluster = Self::next(self.cluster, random),
             5 => self.queue = Self::next(self.queue, random),
             6 | 7 => self.queue_state = ["active", "hold", "drain"][random.below(3)],
-            8 => self.quota = [16, 24, 96][random.below(3)],
+            8 => self.namespace = QUEUE_NAMESPACES[random.below(2)],
+            9 => self.quota = [16, 24, 96][random.below(3)],
             _ => self.gang_timeout = ["5s", "1m", "10m"][random.below(3)],
         }
     }
@@ -64,6 +69,7 @@ impl Rules {
     pub fn settle(&mut self) {
         *self = Self {
             layer: self.layer,
+            namespace: self.namespace,
             ..Self::default()
         };
     }
@@ -103,8 +109,8 @@ impl Rules {
     fn queue_document(&self) -> String {
         format!(
             "apiVersion: berth.dev/v1alpha1\nkind: Queue\nmetadata: {{name: vision}}\nspec:\n  \
-             cluster: lab\n  namespace: vision\n  quota: {}\n  state: {}\n  gangTimeout: {}\n",
-            self.quota, self.queue_state, self.gang_timeout
+             cluster: lab\n  namespace: {}\n  quota: {}\n  state: {}\n  gangTimeout: {}\n",
+            self.namespace, self.quota, self.queue_state, self.gang_timeout
         )
     }
 
@@ -125,6 +131,7 @@ impl Default for Rules {
             cluster: Health::Sound,
             queue: Health::Sound,
             queue_state: "active",
+            namespace: QUEUE_NAMESPACES[0],
             quota: 96,
             gang_timeout: "10m",
             layer: 0,
@@ -137,8 +144,14 @@ impl fmt::Display for Rules {
         let state = if self.suspended { ", suspended" } else { "" };
         write!(
             f,
-            "cluster {:?}{state}; queue {:?}, {}, quota {}, gangTimeout {}; layer {}",
-            self.cluster, self.queue, self.queue_state, self.quota, self.gang_timeout, self.layer
+            "cluster {:?}{state}; queue {:?} in {}, {}, quota {}, gangTimeout {}; layer {}",
+            self.cluster,
+            self.queue,
+            self.namespace,
+            self.queue_state,
+            self.quota,
+            self.gang_timeout,
+            self.layer
         )
     }
 }

@@ -1,5 +1,7 @@
 //! What may go wrong.
 
+use std::sync::Arc;
+
 use berth_core::ids::ObjectKind;
 use berth_core::reconciler::WatchKey;
 use berth_sandbox::Denial;
@@ -8,6 +10,7 @@ use serde_json::{Value, json};
 use super::branch::Damage;
 use super::pending::anchor;
 use super::random::Random;
+use super::rules::QUEUE_NAMESPACES;
 use super::stage::Stage;
 use super::world::{NODES, World, label, name_of};
 
@@ -19,7 +22,7 @@ const EVICTIONS: u32 = 8;
 impl Stage {
     /// Something goes wrong, or somebody does something.
     pub(super) fn disturb(&mut self, random: &mut Random) {
-        match random.below(28) {
+        match random.below(30) {
             0..3 => self.evict(random),
             3 | 4 => self.lose_node(random),
             5 | 6 => self.bring_nodes_back(),
@@ -47,33 +50,31 @@ impl Stage {
                 self.world.say(|| format!("git away: {away}"));
             }
             24 => self.damage_branch(random),
-            25 => self.replace_node(random),
-            26 => self.delay_nodes(random),
+            25..28 => self.replace_node(random),
+            28 => self.delay_nodes(random),
             _ => self.lose_history(random),
         }
     }
 
-    fn own_pods(&self) -> Vec<String> {
-        let pods = self.world.pods();
-        let ours = pods
-            .iter()
-            .filter(|pod| !label(pod, "berth.dev/instance").is_empty());
-        ours.map(|pod| name_of(pod).to_owned()).collect()
+    fn own(&self, resource: &str) -> Vec<Arc<Value>> {
+        let mut objects = self.world.server.objects(resource);
+        objects.retain(|object| !label(object, "berth.dev/instance").is_empty());
+        objects
     }
 
     fn evict(&mut self, random: &mut Random) {
-        let pods = self.own_pods();
-        let Some(name) = random.one_of(&pods).filter(|_| self.evictions < EVICTIONS) else {
+        let pods = self.own("pods");
+        let Some(pod) = random.one_of(&pods).filter(|_| self.evictions < EVICTIONS) else {
             return;
         };
         self.evictions += 1;
-        let path = pod_path(name);
+        let path = path_of("pods", pod);
         if random.chance(500) {
             self.world.admin("DELETE", &path, &Value::Null);
         } else {
             let body = json!({
                 "apiVersion": "policy/v1", "kind": "Eviction",
-                "metadata": {"name": name, "namespace": "vision"},
+                "metadata": {"name": name_of(pod), "namespace": pod["metadata"]["namespace"]},
             });
             self.world.admin("POST", &format!("{path}/eviction"), &body);
         }
@@ -199,7 +200,7 @@ impl Stage {
                 body["spec"] = json!({"clusterIP": "None", "ports": [{"port": 80}]});
             }
         }
-        let path = format!("/api/v1/namespaces/vision/{}", key.kind.plural());
+        let path = format!("/api/v1/namespaces/{}/{}", key.namespace, key.kind.plural());
         if self.world.admin("POST", &path, &body).status == 201 {
             self.blockers.push(format!("{path}/{}", key.name));
         }
@@ -213,15 +214,7 @@ impl Stage {
 
     /// Somebody changes or deletes what is Berth's.
     fn meddle(&mut self, random: &mut Random) {
-        let ours = |resource: &str| {
-            let objects = self.world.server.objects(resource);
-            let mut ours = objects.into_iter();
-            let one = ours.find(|one| !label(one, "berth.dev/instance").is_empty())?;
-            Some(format!(
-                "/api/v1/namespaces/vision/{resource}/{}",
-                name_of(&one)
-            ))
-        };
+        let ours = |resource: &str| Some(path_of(resource, self.own(resource).first()?));
         let (pod, service) = (ours("pods"), ours("services"));
         if let Some(pod) = pod {
             let annotations = json!({"meddled": "yes", "berth.dev/hyperparameters": "{}"});
@@ -252,17 +245,15 @@ impl Stage {
 
     /// Somebody takes the finalizer off a pod.
     fn free_pod(&mut self, random: &mut Random) {
-        let pods = self.own_pods();
-        let Some(name) = random.one_of(&pods) else {
+        let pods = self.own("pods");
+        let Some(pod) = random.one_of(&pods) else {
             return;
         };
-        if let Some(pod) = self.world.server.object("pods", "vision", name) {
-            let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
-            let freed = &mut self.world.truth.freed;
-            freed.insert(uid.to_owned(), name.clone());
-        }
+        let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
+        let freed = &mut self.world.truth.freed;
+        freed.insert(uid.to_owned(), name_of(pod).to_owned());
         let none = json!({"metadata": {"finalizers": null}});
-        self.world.admin("PATCH", &pod_path(name), &none);
+        self.world.admin("PATCH", &path_of("pods", pod), &none);
     }
 
     fn toggle_garbage_collection(&mut self) {
@@ -314,7 +305,7 @@ impl Stage {
             denied.push(Denial {
                 verb: verbs[random.below(4)].into(),
                 resource: ["pods", "services"][random.below(2)].into(),
-                namespace: Some("vision".into()),
+                namespace: Some(QUEUE_NAMESPACES[random.below(2)].into()),
             });
         } else {
             denied.clear();
@@ -398,6 +389,8 @@ impl Stage {
     }
 }
 
-fn pod_path(name: &str) -> String {
-    format!("/api/v1/namespaces/vision/pods/{name}")
+fn path_of(resource: &str, object: &Value) -> String {
+    let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
+    let name = name_of(object);
+    format!("/api/v1/namespaces/{namespace}/{resource}/{name}")
 }

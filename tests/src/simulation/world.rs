@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::branch::Branch;
 use super::experiment::Experiment;
+use super::rules::QUEUE_NAMESPACES;
 use super::truth::Truth;
 use super::wire::{Target, translate};
 
@@ -95,7 +96,7 @@ impl World {
             renewed: BTreeMap::new(),
             trace: traced.then(Vec::new),
         };
-        for name in ["berth", "vision"] {
+        for name in ["berth"].into_iter().chain(QUEUE_NAMESPACES) {
             let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
             world.admin("POST", "/api/v1/namespaces", &body);
         }

@@ -1,6 +1,6 @@
 //! What stands in the cluster itself: the anchor and the spill, as `ConfigMap` data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Anchor, Identity};
 use crate::ids::{CommitId, Name, ResourceVersion, Uid};
@@ -22,11 +22,17 @@ pub struct InvalidAnchor(&'static str);
 
 impl Anchor {
     /// The data that says this.
-    pub fn data(identity: &Identity, status: Option<CommitId>) -> BTreeMap<String, String> {
+    pub fn data(
+        identity: &Identity,
+        status: Option<CommitId>,
+        namespaces: &BTreeSet<String>,
+    ) -> BTreeMap<String, String> {
+        let names: Vec<&str> = namespaces.iter().map(String::as_str).collect();
         let mut data = BTreeMap::from([
             ("cluster".to_owned(), identity.cluster.to_string()),
             ("instance".to_owned(), identity.instance.clone()),
             ("clusterUid".to_owned(), identity.cluster_uid.clone()),
+            ("namespaces".to_owned(), names.join(" ")),
         ]);
         if let Some(commit) = status {
             data.insert("status".into(), commit.to_string());
@@ -40,8 +46,9 @@ impl Anchor {
         identity: &Identity,
         status: CommitId,
         next: CommitId,
+        namespaces: &BTreeSet<String>,
     ) -> BTreeMap<String, String> {
-        let mut data = Self::data(identity, Some(status));
+        let mut data = Self::data(identity, Some(status), namespaces);
         data.insert("next".into(), next.to_string());
         data
     }
@@ -75,6 +82,12 @@ impl Anchor {
             identity,
             status: commit("status")?,
             next: commit("next")?,
+            // One that an older version wrote names none.
+            namespaces: data
+                .get("namespaces")
+                .into_iter()
+                .flat_map(|names| names.split_whitespace().map(str::to_owned))
+                .collect(),
             uid,
             version,
         })
@@ -94,19 +107,26 @@ mod tests {
         };
         let commit = CommitId::from_bytes([3; 20]);
         let (uid, version) = (Uid("x".into()), ResourceVersion(4));
-        for status in [None, Some(commit)] {
-            let data = Anchor::data(&identity, status);
+        let none = BTreeSet::new();
+        let two = BTreeSet::from(["vision".to_owned(), "speech".to_owned()]);
+        for (status, namespaces) in [(None, &none), (Some(commit), &two)] {
+            let data = Anchor::data(&identity, status, namespaces);
             let read = Anchor::read(&data, uid.clone(), version).unwrap();
             assert_eq!((read.identity, read.status), (identity.clone(), status));
+            assert_eq!(&read.namespaces, namespaces);
         }
+        let mut old = Anchor::data(&identity, None, &two);
+        old.remove("namespaces");
+        let read = Anchor::read(&old, uid.clone(), version).unwrap();
+        assert_eq!(read.namespaces, none);
         for key in ["cluster", "instance", "clusterUid"] {
-            let mut data = Anchor::data(&identity, None);
+            let mut data = Anchor::data(&identity, None, &none);
             data.remove(key);
             let error = Anchor::read(&data, uid.clone(), version).unwrap_err();
             assert_eq!(error, InvalidAnchor(key));
         }
         for key in ["status", "next"] {
-            let mut data = Anchor::data(&identity, Some(commit));
+            let mut data = Anchor::data(&identity, Some(commit), &none);
             data.insert(key.into(), "main".into());
             assert!(Anchor::read(&data, uid.clone(), version).is_err());
         }
@@ -120,12 +140,18 @@ mod tests {
             cluster_uid: "u".into(),
         };
         let commit = |number| CommitId::from_bytes([number; 20]);
+        let none = BTreeSet::new();
         let read = |data: &BTreeMap<String, String>| {
             Anchor::read(data, Uid("x".into()), ResourceVersion(4)).unwrap()
         };
-        let between = read(&Anchor::data_between(&identity, commit(1), commit(2)));
-        let after = read(&Anchor::data(&identity, Some(commit(2))));
-        let first = read(&Anchor::data(&identity, None));
+        let between = read(&Anchor::data_between(
+            &identity,
+            commit(1),
+            commit(2),
+            &none,
+        ));
+        let after = read(&Anchor::data(&identity, Some(commit(2)), &none));
+        let first = read(&Anchor::data(&identity, None, &none));
         // What the branch holds, and whether it is the one.
         let cases: [(&[u8], bool, bool); 5] = [
             (&[1], true, false),

@@ -32,7 +32,11 @@ impl Reconciler {
             Flight::Tell => {}
             Flight::Record(batch) => self.recorded(now, batch, outcome),
             Flight::Reload => self.reload_failed(now, &outcome),
-            Flight::Anchor { status, first } => self.anchor_answered(now, status, first, outcome),
+            Flight::Anchor {
+                status,
+                namespaces,
+                first,
+            } => self.anchor_answered(now, (status, namespaces), first, outcome),
             Flight::Spill(units) => self.spill_answered(now, units, outcome),
             Flight::SpillGone => self.spill_gone(now, outcome),
         }

@@ -38,6 +38,8 @@ pub(super) struct Book {
     pub anchor: Option<ResourceVersion>,
     /// The status commit that the anchor names.
     pub anchored: Option<CommitId>,
+    /// The namespaces that it names: nothing is made in any other.
+    pub named: BTreeSet<String>,
     /// What was pushed since: each tip with its units and their revision, oldest first.
     pub unanchored: Vec<(CommitId, BTreeMap<UnitId, u64>)>,
     /// Whether `berth reanchor` doubts runs.
@@ -52,9 +54,10 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// Whether the anchor is to name the tip, and does not.
+    /// Whether the anchor is to name the tip or a namespace, and does not.
     pub fn is_behind(&self) -> bool {
-        self.doubts == Doubts::None && self.anchored != self.tip
+        let names_all = self.progress.namespaces.is_subset(&self.named);
+        self.doubts == Doubts::None && !(names_all && self.anchored == self.tip)
     }
 }
 

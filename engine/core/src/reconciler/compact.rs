@@ -3,6 +3,8 @@
 //! The anchor names both commits before the new one is pushed, and the new one alone once it is: a
 //! process that dies in between leaves an anchor that fits either way.
 
+use std::collections::BTreeSet;
+
 use super::identity::{Place, settle};
 use super::{Anchor, Identity, What, anchor_name};
 use crate::ids::{CommitId, Name, ResourceVersion};
@@ -14,6 +16,7 @@ pub struct Compaction {
     cluster: Name,
     identity: Identity,
     anchor: ResourceVersion,
+    namespaces: BTreeSet<String>,
     base: CommitId,
 }
 
@@ -39,6 +42,7 @@ impl Compaction {
                 cluster: cluster.clone(),
                 identity,
                 anchor: anchor.version,
+                namespaces: anchor.namespaces,
                 base,
             }),
             _ => Err(format!(
@@ -63,14 +67,15 @@ impl Compaction {
     /// First: the anchor names the root commit beside the tip.
     pub fn announce(&self, root: CommitId) -> What {
         self.keep(
-            Anchor::data_between(&self.identity, self.base, root),
+            Anchor::data_between(&self.identity, self.base, root, &self.namespaces),
             self.anchor,
         )
     }
 
     /// Last, once the root commit is pushed: the anchor, now of this version, names it alone.
     pub fn settle(&self, root: CommitId, anchor: ResourceVersion) -> What {
-        self.keep(Anchor::data(&self.identity, Some(root)), anchor)
+        let data = Anchor::data(&self.identity, Some(root), &self.namespaces);
+        self.keep(data, anchor)
     }
 
     fn keep(
@@ -104,6 +109,7 @@ mod tests {
             identity: identity(instance),
             status: Some(tip),
             next: None,
+            namespaces: BTreeSet::new(),
             uid: Uid("u".into()),
             version: ResourceVersion(4),
         };

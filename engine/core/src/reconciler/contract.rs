@@ -1,6 +1,6 @@
 //! What the edges feed in and carry out. The edges decide nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::ids::{CommitId, Digest, Name, ObjectKey, ResourceVersion, Timestamp, Uid, UnitId};
@@ -78,6 +78,9 @@ pub struct Anchor {
     pub status: Option<CommitId>,
     /// The root commit that a compaction is about to put, or has put, in its place.
     pub next: Option<CommitId>,
+    /// The namespaces in which anything may have been made: what a daemon made and could not record
+    /// is found there.
+    pub namespaces: BTreeSet<String>,
     /// Its uid and version, for preconditions.
     pub uid: Uid,
     /// Its version.

@@ -171,6 +171,10 @@ impl Reconciler {
         if !self.options.plan && !recipe.after.iter().all(there) {
             return None;
         }
+        // Nobody would find it, if it could not be recorded.
+        if !self.options.plan && !self.book.named.contains(&*recipe.key.namespace) {
+            return None;
+        }
         let body = self.body_of(id, recipe, None, None)?;
         self.observed.create_given(&recipe.key, id);
         let why = format!("{id} should have it and it does not exist");

@@ -1,6 +1,6 @@
 //! What was given out and is not answered yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::EffectId;
 use crate::ids::{CommitId, Digest, ObjectKey, ResourceVersion, Uid, UnitId};
@@ -28,6 +28,7 @@ pub(super) enum Flight {
     Reload,
     Anchor {
         status: Option<CommitId>,
+        namespaces: BTreeSet<String>,
         first: bool,
     },
     Spill(BTreeMap<UnitId, u64>),

@@ -157,6 +157,15 @@ impl Reconciler {
                 self.outside.looks = 0;
                 self.identity = settled.identity;
                 self.book.anchor = place.anchor.as_ref().map(|anchor| anchor.version);
+                let named = place
+                    .anchor
+                    .as_ref()
+                    .map(|anchor| anchor.namespaces.clone());
+                self.book.named = named.unwrap_or_default();
+                self.book
+                    .progress
+                    .namespaces
+                    .extend(self.book.named.iter().cloned());
                 self.book.anchored = place.anchor.and_then(|anchor| anchor.status);
                 (self.outside.accepted, self.outside.overtaken) = (true, false);
                 if settled.unproven {
@@ -214,9 +223,11 @@ impl Reconciler {
             instance: place.fresh_instance.clone(),
             cluster_uid: place.cluster_uid.clone(),
         };
-        let data = Anchor::data(&identity, None);
+        let namespaces = self.book.progress.namespaces.clone();
+        let data = Anchor::data(&identity, None, &namespaces);
         let id = self.flights.start(Flight::Anchor {
             status: None,
+            namespaces,
             first: true,
         });
         Some(super::Effect {
@@ -298,6 +309,8 @@ pub(super) fn settle(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::ids::{CommitId, Name, Uid};
 
@@ -316,6 +329,7 @@ mod tests {
                 identity,
                 status: pushed.then(|| CommitId::from_bytes([1; 20])),
                 next: None,
+                namespaces: BTreeSet::new(),
                 uid: Uid("u".into()),
                 version: ResourceVersion(1),
             }),

@@ -1,6 +1,6 @@
 //! The status branch and the anchor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::book::{Doubts, Unseen};
@@ -315,15 +315,16 @@ impl Reconciler {
     /// The anchor names the last pushed commit.
     pub(super) fn anchor(&mut self, now: Timestamp) -> Option<Effect> {
         let identity = self.identity.clone()?;
-        let behind = self.book.tip.is_some() && self.book.is_behind();
+        let behind = self.book.is_behind() && !self.options.plan;
         let under_way = self.flights.any(|one| matches!(one, Flight::Anchor { .. }));
         if !behind || under_way || now < self.book.anchor_not_before {
             return None;
         }
-        let status = self.book.tip;
-        let data = Anchor::data(&identity, status);
+        let (status, namespaces) = (self.book.tip, self.book.progress.namespaces.clone());
+        let data = Anchor::data(&identity, status, &namespaces);
         let id = self.flights.start(Flight::Anchor {
             status,
+            namespaces,
             first: false,
         });
         let what = What::Keep {
@@ -334,7 +335,7 @@ impl Reconciler {
         Some(Effect {
             id,
             unit: None,
-            why: "the anchor names the last pushed status commit".into(),
+            why: "the anchor names the last pushed status commit and all namespaces".into(),
             what,
         })
     }
@@ -342,12 +343,17 @@ impl Reconciler {
     pub(super) fn anchor_answered(
         &mut self,
         now: Timestamp,
-        status: Option<CommitId>,
+        (status, namespaces): (Option<CommitId>, BTreeSet<String>),
         first: bool,
         outcome: Outcome,
     ) {
         match outcome {
             Outcome::Kept(version) => {
+                if self.book.named != namespaces {
+                    // What waited for that can be made now.
+                    self.todo.extend(self.units.keys().cloned());
+                    self.book.named = namespaces;
+                }
                 self.book.anchor = Some(version);
                 self.book.anchor_tries = 0;
                 self.anchored(status);

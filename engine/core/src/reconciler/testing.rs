@@ -1,6 +1,6 @@
 //! A reconciler with a snapshot of one experiment, and what it reads outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,6 +98,7 @@ pub fn outside(
         identity,
         status: anchored,
         next: None,
+        namespaces: BTreeSet::from(["vision".to_owned()]),
         uid: Uid("u".into()),
         version: ResourceVersion(1),
     };

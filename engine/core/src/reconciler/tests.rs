@@ -1,6 +1,6 @@
 //! A reconciler on a cluster that does what it is told: what is held, and what an upgrade changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,6 +79,7 @@ impl World {
             identity,
             status: tip,
             next: None,
+            namespaces: BTreeSet::from(["vision".to_owned()]),
             uid: Uid("anchor".into()),
             version: ResourceVersion(1),
         };

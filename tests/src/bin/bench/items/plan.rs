@@ -1,6 +1,6 @@
 //! A plan: a fresh reconciler, fed once, stepped once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -85,6 +85,7 @@ pub fn begun(options: Options, desired: &Arc<Desired>, pods: usize) -> Fallible<
         identity,
         status: None,
         next: None,
+        namespaces: BTreeSet::new(),
         uid: Uid("plan".into()),
         version: ResourceVersion(1),
     };
