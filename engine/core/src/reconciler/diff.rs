@@ -283,7 +283,9 @@ impl Reconciler {
         if ended && fact.finalizer && !durable {
             return Ok(None);
         }
-        if unwanted_alive && !self.suspended() && self.observed_completely(key) {
+        // Its Service is not wanted while the pods of an attempt that was never kept are unseen: all of
+        // the namespace has to be seen, not only what is of the same kind.
+        if unwanted_alive && !self.suspended() && self.observed.complete_in(&key.namespace) {
             self.may_delete(id, fact)?;
             let why = format!("{id} should not have it");
             let what = What::Delete {
@@ -321,11 +323,6 @@ impl Reconciler {
             Some(guard) if prunes => guard.check(id),
             _ => Ok(()),
         }
-    }
-
-    fn observed_completely(&self, key: &ObjectKey) -> bool {
-        let watch = super::WatchKey::Ours(key.kind, key.namespace.clone());
-        *self.observed.coverage(&watch) == crate::observed::Coverage::Complete
     }
 
     fn body_of(

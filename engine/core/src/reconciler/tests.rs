@@ -53,13 +53,18 @@ impl World {
 
     /// A daemon begins on what there is.
     fn start(&mut self, desired: &Desired) {
+        self.begin(desired);
+        self.settle();
+    }
+
+    /// A daemon begins and has seen nothing yet.
+    fn begin(&mut self, desired: &Desired) {
         self.reconciler = Reconciler::new(Options::new(Name::new("lab").unwrap()));
         self.done.clear();
         for input in [self.leads(), Input::Snapshot(Arc::new(desired.clone()))] {
             self.reconciler.input(self.now, input);
         }
         self.read_outside();
-        self.settle();
     }
 
     fn leads(&self) -> Input {
@@ -101,8 +106,11 @@ impl World {
     }
 
     fn listed(&mut self) {
-        let watches = self.reconciler.watches();
-        for key in watches {
+        self.list(|_| true);
+    }
+
+    fn list(&mut self, which: impl Fn(&WatchKey) -> bool) {
+        for key in self.reconciler.watches().into_iter().filter(which) {
             let mut events = vec![WatchEvent::Started];
             match &key {
                 WatchKey::Nodes => events.extend(self.nodes.iter().map(|name| node(name))),
@@ -458,4 +466,21 @@ fn a_node_that_went_before_the_pod_came_stops_nothing() {
     let passed = WatchEvent::Passed(version);
     world.tell(WatchKey::Nodes, passed);
     assert!(!world.done.is_empty());
+}
+
+/// A daemon that died before it kept anything of a launch: the next one finds it by its pods.
+#[test]
+fn a_launch_that_was_never_kept_loses_nothing() {
+    let mut repository = Repository::new();
+    repository.put("a.yaml", &experiment("a", GANG));
+    let desired = repository.load().unwrap();
+    let mut world = World::new(&desired);
+    world.branch.clear();
+    world.commits = 0;
+    // Its Service is seen before its pods are.
+    world.begin(&desired);
+    world.list(|watch| !matches!(watch, WatchKey::Ours(ObjectKind::Pod, _)));
+    world.rest();
+    world.settle();
+    assert_eq!(world.done, [] as [&str; 0]);
 }
