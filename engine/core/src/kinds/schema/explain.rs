@@ -166,7 +166,9 @@ impl<'a> Found<'a> {
         );
         let finding = Diagnostic::error(Code::WrongType, self.node.place, cause);
         match &self.node.value {
-            object::Value::Number(_) | object::Value::Bool(_) if names.contains(&"string") => {
+            object::Value::Number(_) | object::Value::Bool(_)
+                if names.contains(&"string") && self.quotes_would_do() =>
+            {
                 finding.help("quote it")
             }
             object::Value::String(text) if text.parse::<f64>().is_ok() => {
@@ -234,6 +236,18 @@ impl<'a> Found<'a> {
             Some(words) => finding.help(format!("{words}{}", self.examples())),
             None => finding,
         }
+    }
+
+    /// Whether the value as text would be right, as far as its own rule says.
+    fn quotes_would_do(&self) -> bool {
+        let text = match self.node.to_json() {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let rule = self
+            .rule
+            .and_then(|rule| jsonschema::validator_for(rule).ok());
+        rule.is_none_or(|rule| rule.is_valid(&Value::String(text)))
     }
 
     fn out_of_range(&self, limit: &str) -> Diagnostic {

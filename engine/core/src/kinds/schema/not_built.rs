@@ -72,7 +72,7 @@ pub(super) const FIELDS: &[(&str, &str, &str)] = &[
     (
         "StatusRules",
         "remote",
-        "a second repository for the status branch is not built yet",
+        "a second repository for the status branch is not part of the document; give it to the daemon as `--status-remote`",
     ),
     (
         "QueueSpec",

@@ -59,6 +59,11 @@ fn schema_faults_say_what_to_write() {
          For example 90s, 15m, 2h, 1d",
     );
     one(
+        "  maxRuntime: 90\n",
+        "B0206 7:15 `spec.maxRuntime` is a number, it must be text | A length of time, 1s at least: a whole number and `s`, `m`, `h` or `d`. \
+         For example 90s, 15m, 2h, 1d",
+    );
+    one(
         "  startDeadline: 0s\n",
         "B0207 7:18 `spec.startDeadline` cannot be `0s` | A length of time, 1s at least: a whole number and `s`, `m`, `h` or `d`. \
          For example 90s, 15m, 2h, 1d",

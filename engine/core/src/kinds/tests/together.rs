@@ -322,7 +322,8 @@ fn a_faulty_cluster_hides_nothing_that_does_not_hang_on_the_fault() {
             with("  images: {cpu: 1, gpu: x}\n"),
             without("c-"),
         ),
-        ("the slot", with("  slotResource: gpu\n"), without("e-")),
+        // A known accelerator is told whatever the slot is.
+        ("the slot", with("  slotResource: gpu\n"), without("none")),
     ];
     for (what, cluster, expected) in cases {
         let found = self::found(&with_faults(Some(&cluster), QUEUE));
@@ -342,7 +343,11 @@ fn no_cluster_hides_nothing_that_needs_none() {
         let found = self::found(&repository);
         assert_eq!(found[0], " B0503");
         // The cluster may pull images with the Secret, so it may be allowed.
-        let own = ["d-queue.yaml B0302", "f-claim.yaml B0404"];
+        let own = [
+            "d-queue.yaml B0302",
+            "e-device.yaml B0402",
+            "f-claim.yaml B0404",
+        ];
         let read = found[1..].iter();
         let read: Vec<&String> = read.filter(|it| !it.starts_with("cluster.yaml")).collect();
         assert_eq!(read, own);
@@ -356,5 +361,43 @@ fn no_cluster_hides_nothing_that_needs_none() {
         let codes: Vec<Code> = told.iter().map(|it| it.code).collect();
         assert!(codes.contains(&Code::NoCluster), "{codes:?}");
         assert!(codes.contains(&Code::NotAllowedByQueue), "{codes:?}");
+    }
+}
+
+/// No accelerator goes past the slots, whatever the slots of the cluster are.
+#[test]
+fn accelerators_are_had_by_slots_alone() {
+    let kinds = [
+        "slotType: cuda",
+        "slotType: rocm",
+        "slotType: cpu, slotResourceRequests: {cpu: 1}",
+        "slotType: cuda, slotResource: nvidia.com/mig-1g.5gb",
+    ];
+    for slots in kinds {
+        let mut repository = Repository::new();
+        let cluster = format!(
+            "apiVersion: berth.dev/v1alpha1\nkind: Cluster\nmetadata: {{name: lab}}\nspec: {{namespace: berth, \
+             podDefaults: standard, maxSlotsPerPod: 8, images: {{cpu: c, gpu: g}}, {slots}}}\n"
+        );
+        repository.put("cluster.yaml", &cluster);
+        let side = |resource: &str| {
+            let side =
+                format!("{{name: side, image: i, resources: {{limits: {{{resource}: 1}}}}}}");
+            format!("  image: x\n  pod: {{spec: {{initContainers: [{side}]}}}}\n")
+        };
+        repository.put("fine.yaml", &experiment("fine", &side("rdma/hca")));
+        assert_eq!(
+            shown(&repository.validate().findings),
+            [] as [&str; 0],
+            "{slots}"
+        );
+        for resource in ["nvidia.com/gpu", "nvidia.com/mig-2g.10gb", "amd.com/gpu"] {
+            repository.put("past.yaml", &experiment("past", &side(resource)));
+            let found = shown(&repository.validate().findings);
+            assert!(
+                found.len() == 1 && found[0].contains("B0402") && found[0].contains(resource),
+                "{slots}: {found:?}"
+            );
+        }
     }
 }

@@ -6,6 +6,9 @@ use crate::kinds::cluster::SlotType;
 use crate::kinds::experiment::{Experiment, size};
 use crate::object::Node;
 
+/// How the resources of device plugins begin whose devices are slots of some cluster.
+const ACCELERATORS: [&str; 2] = ["nvidia.com/", "amd.com/"];
+
 const SLOTS: &[&str] = &["spec", "resources", "slotsPerTrial"];
 
 /// The slots split into whole pods and fit the quota.
@@ -65,14 +68,14 @@ pub(super) fn image(document: &Experiment, scope: &Scope) -> Option<Diagnostic> 
     })
 }
 
-/// Slots are asked for by `slotsPerTrial`, as the quota counts them.
+/// Slots are asked for by `slotsPerTrial`, as the quota counts them, and so is every accelerator: what
+/// a pod took beside its slots, the quota would not count.
 pub(super) fn slot_resource(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
     let cluster = &scope.cluster.spec;
-    if cluster.slot_type == SlotType::Cpu {
-        return Vec::new();
-    }
-    let Some(slot) = size::request(1, cluster) else {
-        return Vec::new();
+    let slot = size::request(1, cluster).filter(|_| cluster.slot_type != SlotType::Cpu);
+    let counts = |name: &str| {
+        slot.as_ref().is_some_and(|slot| *slot.resource == *name)
+            || ACCELERATORS.iter().any(|vendor| name.starts_with(vendor))
     };
     let spec = document.pod().and_then(|pod| pod.get("spec"));
     let containers = ["containers", "initContainers"]
@@ -89,7 +92,7 @@ pub(super) fn slot_resource(document: &Experiment, scope: &Scope) -> Vec<Diagnos
         });
     amounts
         .flat_map(Node::entries)
-        .filter(|(key, _)| *key.name == *slot.resource)
+        .filter(|(key, _)| counts(&key.name))
         .map(|(key, _)| {
             let cause = format!(
                 "`{}` is the resource of a slot, which Berth sets itself",
