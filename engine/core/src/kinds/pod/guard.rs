@@ -13,6 +13,8 @@ pub(super) enum Rule {
     Account,
     /// It shows the pod's service account to the pod.
     Token,
+    /// Its value names a priority class: the scheduler takes pods of others away for it.
+    PriorityClass,
     /// Its value names a Secret.
     Secret,
     /// Its value names a claim.
@@ -74,6 +76,7 @@ const fn closed(
 pub(super) const GUARDS: &[Guard] = &[
     closed("PodSpec", &[
         ("serviceAccountName", Rule::Account),
+        ("priorityClassName", Rule::PriorityClass),
         ("automountServiceAccountToken", Rule::Token),
         ("hostNetwork", Rule::Host),
         ("hostPID", Rule::Host),
@@ -83,7 +86,7 @@ pub(super) const GUARDS: &[Guard] = &[
         "activeDeadlineSeconds", "affinity", "containers", "dnsConfig", "dnsPolicy", "enableServiceLinks",
         "ephemeralContainers", "hostAliases", "hostUsers", "hostname", "hostnameOverride", "imagePullSecrets",
         "initContainers", "nodeName", "nodeSelector", "os", "overhead", "preemptionPolicy", "priority",
-        "priorityClassName", "readinessGates", "resources", "restartPolicy", "runtimeClassName",
+        "readinessGates", "resources", "restartPolicy", "runtimeClassName",
         "schedulerName", "schedulingGates", "schedulingGroup", "securityContext", "serviceAccount",
         "setHostnameAsFQDN", "shareProcessNamespace", "subdomain", "terminationGracePeriodSeconds",
         "tolerations", "topologySpreadConstraints", "volumes",
@@ -189,6 +192,7 @@ impl Rule {
     pub const fn allow(self) -> &'static str {
         match self {
             Self::Account | Self::Token => "serviceAccounts",
+            Self::PriorityClass => "priorityClasses",
             Self::Secret => "secrets",
             Self::Claim => "claims",
             Self::HostPath => "hostPaths",

@@ -208,6 +208,7 @@ impl Walk {
         let items = |kind: &str| spec.get(kind).map_or(&[][..], Node::items);
         for container in items("containers").iter().chain(items("initContainers")) {
             self.amounts(container);
+            self.label(container, "a container");
         }
         for container in items("initContainers") {
             self.sidecar_twin(container, items("containers"));
@@ -285,6 +286,8 @@ impl Walk {
 
     fn volumes(&mut self, spec: &Node) {
         for volume in spec.get("volumes").map_or(&[][..], Node::items) {
+            self.label(volume, "a volume");
+            self.source(volume);
             if let Some(name) = volume
                 .get("name")
                 .filter(|name| name.as_str().is_some_and(|it| it.starts_with("berth-")))
@@ -298,12 +301,55 @@ impl Walk {
         }
     }
 
+    /// Containers and volumes are named by labels of DNS (RFC 1123).
+    fn label(&mut self, item: &Node, what: &str) {
+        let name = item.get("name");
+        let said = name.and_then(|node| Some((node, node.as_str()?)));
+        if let Some((node, text)) = said.filter(|(_, text)| !is_label(text)) {
+            let cause = format!("`{text}` is no name for {what}");
+            let help =
+                "it has letters in lower case, digits and `-`, at most 63, no `-` at its ends";
+            self.findings
+                .push(Diagnostic::error(Code::InvalidName, node.place, cause).help(help));
+        }
+    }
+
+    /// A volume is of one kind.
+    fn source(&mut self, volume: &Node) {
+        let said = volume
+            .entries()
+            .iter()
+            .filter(|(key, node)| node.value != Value::Null && !is_directive(key))
+            .filter(|(key, _)| &*key.name != "name");
+        if let [(first, _), (second, _), ..] = said.collect::<Vec<_>>()[..] {
+            let cause = format!(
+                "a volume is `{}` or `{}`, not both",
+                first.name, second.name
+            );
+            self.findings.push(
+                Diagnostic::error(Code::DuplicateKey, second.place, cause)
+                    .related(first.place, "the other kind")
+                    .help("make it two volumes"),
+            );
+        }
+    }
+
     fn metadata(&mut self, metadata: &Node) {
         for map in ["labels", "annotations"] {
             let entries = metadata.get(map).map_or(&[][..], Node::entries);
             self.findings.extend(marks::check(map, entries));
         }
     }
+}
+
+/// A label of DNS, as RFC 1123 has it.
+fn is_label(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = text.as_bytes();
+    let ends = [bytes.first(), bytes.last()];
+    (1..=63).contains(&bytes.len())
+        && bytes.iter().all(|b| plain(*b) || *b == b'-')
+        && ends.into_iter().flatten().all(|b| plain(*b))
 }
 
 fn is_flag(text: &str) -> bool {

@@ -61,6 +61,11 @@ pub(super) const OWNED: &[(Part, &str, &str)] = &[
         "ephemeralContainers",
         "leave it out: `kubectl debug` adds them to a running pod",
     ),
+    (
+        Part::Spec,
+        "priority",
+        "use `resources.priority` for the order within the queue; the server sets it from `priorityClassName`",
+    ),
     (Part::Spec, "serviceAccount", "use `serviceAccountName`"),
     (Part::Task, "image", "use `spec.image`"),
     (Part::Task, "command", "use `spec.entrypoint`"),

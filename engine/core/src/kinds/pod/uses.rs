@@ -9,6 +9,7 @@ use crate::object::{Key, Node, Place, Value};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::kinds) enum Use {
     ServiceAccount(String),
+    PriorityClass(String),
     Secret(String),
     Claim(String),
     HostPath(String),
@@ -98,6 +99,7 @@ impl<'a> Walk<'a> {
             }
             (_, Value::Null | Value::Bool(false)) => None,
             (Rule::Account, _) => text.map(Use::ServiceAccount),
+            (Rule::PriorityClass, _) => text.map(Use::PriorityClass),
             (Rule::Secret, _) => text.map(Use::Secret),
             (Rule::Claim, _) => text.map(Use::Claim),
             (Rule::HostPath, _) => text.map(Use::HostPath),

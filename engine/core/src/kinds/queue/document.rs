@@ -88,6 +88,9 @@ pub struct Allow {
     /// Names of service accounts.
     #[serde(default)]
     pub service_accounts: Vec<String>,
+    /// Names of priority classes: the scheduler takes pods of others away for those of a higher one.
+    #[serde(default)]
+    pub priority_classes: Vec<String>,
     /// Names of Secrets: as variables, volumes or pull secrets.
     #[serde(default)]
     pub secrets: Vec<String>,

@@ -19,6 +19,10 @@ const USES: &[(&str, &str)] = &[
         "serviceAccounts: [default]",
     ),
     (
+        "pod: {spec: {priorityClassName: system-node-critical}}",
+        "priorityClasses: [system-node-critical]",
+    ),
+    (
         "pod: {spec: {securityContext: {seccompProfile: {type: Unconfined}}}}",
         "privileged: true",
     ),

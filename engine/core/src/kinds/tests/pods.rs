@@ -47,6 +47,7 @@ fn reserved_pod_fields_are_refused_with_their_line() {
             "spec: {containers: [{name: task, env: [{name: PET_NNODES, value: x}]}]}",
             "B0402 7:55 the variable `PET_NNODES`",
         ),
+        ("spec: {priority: 3}", "B0402 7:16 `spec.pod.spec.priority`"),
         (
             "spec: {containers: [{name: task, resources: {limits: {nvidia.com/gpu: 1}}}]}",
             "B0402 7:63 `nvidia.com/gpu`",
@@ -98,13 +99,13 @@ fn pod_fields_that_kubernetes_does_not_know_are_refused() {
         ),
         ("spec: {nodeSelector: {a: 1}}", "B0206 7:34", "quote it"),
         (
-            "spec: {priority: high}",
-            "B0206 7:26",
-            "`kubectl explain pod.spec.priority` describes it",
+            "spec: {terminationGracePeriodSeconds: long}",
+            "B0206 7:47",
+            "`kubectl explain pod.spec.terminationGracePeriodSeconds` describes it",
         ),
         (
-            "spec: {priority: \"1\"}",
-            "B0206 7:26",
+            "spec: {terminationGracePeriodSeconds: \"1\"}",
+            "B0206 7:47",
             "take the quotes off",
         ),
         (
@@ -364,5 +365,40 @@ fn a_limit_below_the_request_of_a_lower_layer_is_refused() {
     assert!(
         found[0].contains("a request of 64Gi of `memory` is above the limit of 512Mi"),
         "{found:?}"
+    );
+}
+
+#[test]
+fn containers_and_volumes_have_names_and_kinds_that_a_server_takes() {
+    let long = format!("containers: [{{name: {}, image: i}}]", "a".repeat(64));
+    for (spec, words) in [
+        (
+            "containers: [{name: SIDE_, image: i}]",
+            "B0208 7:36 `SIDE_` is no name for a container",
+        ),
+        (
+            "initContainers: [{name: -up, image: i}]",
+            "`-up` is no name for a container",
+        ),
+        (long.as_str(), "is no name for a container"),
+        (
+            "volumes: [{name: W_, emptyDir: {}}]",
+            "`W_` is no name for a volume",
+        ),
+        (
+            "volumes: [{name: w, emptyDir: {}, configMap: {name: c}}]",
+            "a volume is `emptyDir` or `configMap`, not both",
+        ),
+    ] {
+        let found = of_experiment(&format!("  pod: {{spec: {{{spec}}}}}\n"));
+        assert!(
+            found.len() == 1 && found[0].contains(words),
+            "{spec}: {found:?}"
+        );
+    }
+    let fine = "containers: [{name: 0-side, image: i}], volumes: [{name: w, emptyDir: {}, configMap: null}]";
+    assert_eq!(
+        of_experiment(&format!("  pod: {{spec: {{{fine}}}}}\n")),
+        [] as [&str; 0]
     );
 }

@@ -57,6 +57,11 @@ fn refuse(queue: &Queue, one: &Use, place: Place) -> Option<Diagnostic> {
             format!("the service account `{name}`"),
             format!("add `{name}` to `allow.serviceAccounts`"),
         ),
+        Use::PriorityClass(name) => (
+            allow.priority_classes.contains(name),
+            format!("the priority class `{name}`"),
+            format!("add `{name}` to `allow.priorityClasses`"),
+        ),
         Use::Secret(name) => (
             allow.secrets.contains(name),
             format!("the Secret `{name}`"),
