@@ -463,3 +463,22 @@ fn a_check_fails_for_an_invalid_document_only() {
         assert_eq!(told["plan"].is_object(), valid);
     }
 }
+
+/// What a document says reaches no terminal as something that it obeys.
+#[test]
+fn control_characters_are_shown_by_signs() {
+    for hostile in [
+        "\u{1b}[31m",
+        "\u{9b}31m",
+        "\u{9d}0;title\u{9c}",
+        "\u{202e}x",
+    ] {
+        let image = format!("spec:\n  image: \"{hostile}\"");
+        let root = folder(|text| text.replace("spec:", &image));
+        let run = berth_in(root.path(), &["validate"]);
+        assert_eq!(run.code, Some(1), "{}", run.err);
+        assert!(run.out.contains("image"), "{}", run.out);
+        let obeyed = |one: &char| one.is_control() && *one != '\n' || *one == '\u{202e}';
+        assert_eq!(run.out.chars().find(obeyed), None, "{:?}", run.out);
+    }
+}
