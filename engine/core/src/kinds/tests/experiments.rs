@@ -283,3 +283,31 @@ fn all_annotations_of_a_pod_fit_into_it() {
     // One that a layer above takes away counts no more.
     assert_eq!(shown(&of(100_000, ", q: null")), [] as [&str; 0]);
 }
+
+#[test]
+fn what_no_program_can_be_given_is_refused() {
+    let large = "x".repeat(128 * 1024);
+    let half = "x".repeat(70 * 1024);
+    let variable = format!("  environment: {{variables: {{A: {large}}}}}\n");
+    let twice = experiment("a", &format!("  hyperparameters: {{a: {half}}}\n"))
+        .replace("train.py", "$(hp.a)$(hp.a)");
+    for (text, words) in [
+        (
+            experiment("a", &variable),
+            "B0102 7:32 a variable of 131074 bytes",
+        ),
+        (twice, "B0102 6:24 an argument of 143360 bytes"),
+    ] {
+        let found = shown(&findings("a.yaml", &text)).join(" ");
+        assert!(
+            found.starts_with(words),
+            "{}",
+            &found[..found.len().min(300)]
+        );
+        assert_eq!(found.matches("B0").count(), 1);
+    }
+    assert_eq!(
+        of_experiment(&format!("  environment: {{variables: {{A: {half}}}}}\n")),
+        [] as [&str; 0]
+    );
+}

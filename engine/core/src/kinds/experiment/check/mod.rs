@@ -3,6 +3,7 @@
 mod allow;
 mod amounts;
 mod annotations;
+mod exec;
 mod memory;
 mod named;
 mod program;
@@ -21,6 +22,7 @@ pub(in crate::kinds) fn alone(document: &Experiment) -> Vec<Diagnostic> {
         .pod()
         .map_or_else(Vec::new, |layer| pod::check(layer, "spec.pod"));
     findings.extend(program::entrypoint(document));
+    findings.extend(exec::check(document));
     findings.extend(program::hyperparameters(document));
     findings.extend(annotations::hyperparameters(document));
     findings.extend(program::variables(document));
