@@ -160,7 +160,14 @@ impl Failure {
         Self::new(406, "NotAcceptable", words)
     }
 
-    /// A kind or a feature that the sandbox does not simulate.
+    /// A kind that the sandbox does not simulate: not found, as of a server that does not serve it, so
+    /// that clients go on without it.
+    pub(crate) fn not_served(what: &str) -> Self {
+        let words = format!("the sandbox does not simulate {what}");
+        Self::new(404, "NotFound", words)
+    }
+
+    /// A feature that the sandbox does not simulate.
     pub(crate) fn not_simulated(what: &str) -> Self {
         Self::new(
             501,

@@ -153,6 +153,9 @@ async fn tables_and_descriptions(on: On) {
     ];
     kubectl.says("describe pod hello", &words).await;
     kubectl
+        .says("describe namespace default", &["Name:", "Active"])
+        .await;
+    kubectl
         .says("describe pods --selector app=hello", &["app=hello"])
         .await;
     kubectl

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use berth_openapi::{Resource, Shape, facts};
 use serde_json::Value;
 
-/// The resources that are served; all others answer 501: what would only be kept (network policies,
+/// The resources that are served; all others answer 404: what would only be kept (network policies,
 /// ingresses, volumes, endpoints) is refused.
 const SERVED: &[(&str, &[&str])] = &[
     (

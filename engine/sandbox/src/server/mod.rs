@@ -350,7 +350,7 @@ fn verb(request: &Request, named: bool) -> Option<&'static str> {
 fn unserved(group: &str, version: &str, plural: &str) -> Failure {
     match berth_openapi::facts().resource(group, version, plural) {
         Some(resource) => {
-            Failure::not_simulated(&format!("{} ({})", resource.plural, resource.api_version()))
+            Failure::not_served(&format!("{} ({})", resource.plural, resource.api_version()))
         }
         None => Failure::no_such_path(),
     }

@@ -65,8 +65,8 @@ fn refusals_in_the_words_of_the_real_server() {
     assert_eq!(
         words(&other),
         (
-            501,
-            "NotImplemented",
+            404,
+            "NotFound",
             "the sandbox does not simulate deployments (apps/v1)"
         )
     );
