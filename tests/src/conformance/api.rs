@@ -196,6 +196,15 @@ impl Api {
         }
     }
 
+    /// Waits until this would be forbidden; nothing is made meanwhile.
+    pub async fn until_forbidden(&self, resource: &str, object: &Value) {
+        let (end, dry) = (Instant::now() + PATIENCE, format!("{resource}?dryRun=All"));
+        while self.silent("POST", &dry, JSON, Some(object)).await.status != 403 {
+            assert!(Instant::now() < end, "{resource} may still be made");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// Waits until an object is gone.
     pub async fn until_gone(&self, resource: &str) {
         self.until(resource, |answer| answer.status == 404).await;

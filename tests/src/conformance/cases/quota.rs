@@ -8,8 +8,12 @@ const JSON: &str = "application/json";
 async fn quota(api: &Api, hard: Value) {
     let object = json!({"metadata": {"name": "team"}, "spec": {"hard": hard}});
     api.silent("POST", "resourcequotas", JSON, Some(&object)).await.expect(201);
-    // Nothing is admitted against a quota that was not yet counted.
+    // What is admitted is held against the counted quota that the server's own watch has seen; until
+    // it has, all goes through.
     api.until("resourcequotas/team", |answer| answer.body["status"]["used"].is_object()).await;
+    let mut much = gpus("much", 100);
+    much["spec"]["containers"][0]["resources"]["limits"]["cpu"] = "100".into();
+    api.until_forbidden("pods", &much).await;
 }
 
 fn gpus(name: &str, count: u32) -> Value {

@@ -306,7 +306,8 @@ impl Walk {
         let name = item.get("name");
         let said = name.and_then(|node| Some((node, node.as_str()?)));
         if let Some((node, text)) = said.filter(|(_, text)| !is_label(text)) {
-            let cause = format!("`{text}` is no name for {what}");
+            let shown: String = text.chars().take(80).collect();
+            let cause = format!("`{shown}` is no name for {what}");
             let help =
                 "it has letters in lower case, digits and `-`, at most 63, no `-` at its ends";
             self.findings
