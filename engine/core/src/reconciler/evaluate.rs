@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::state::{Reconciler, remember};
 use super::{ServerWords, What};
-use crate::ids::{ObjectKey, ObjectKind, Timestamp, UnitId};
-use crate::kinds::{self, AttemptKey, NodeState, Recipe, View, Want};
+use crate::ids::{DocumentKind, ObjectKey, ObjectKind, Timestamp, UnitId};
+use crate::kinds::{self, AttemptKey, Document, NodeState, Recipe, View, Want};
 use crate::ledger::{Known, UnitLedger, UnitStatus};
 use crate::observed::{Coverage, Fact, Observed, PodFact};
 use crate::reconciler::WatchKey;
@@ -156,11 +156,21 @@ impl Reconciler {
     }
 
     /// All namespaces that Berth uses or used are seen. One that cannot be read stops only what
-    /// stands in it.
+    /// stands in it, if it is another queue's; one that no queue has any more may have been this one's.
     pub(super) fn sees(&self, namespace: Option<&str>) -> bool {
-        self.book.progress.namespaces.iter().all(|one| {
-            self.observed.complete_in(one)
-                || (namespace.is_some_and(|own| own != one) && self.unreadable(one).is_some())
+        let others = |one: &str| {
+            let own = namespace.is_none_or(|own| own == one);
+            !own && self.unreadable(one).is_some() && self.is_of_a_queue(one)
+        };
+        let mut all = self.book.progress.namespaces.iter();
+        all.all(|one| self.observed.complete_in(one) || others(one))
+    }
+
+    fn is_of_a_queue(&self, namespace: &str) -> bool {
+        let desired = self.desired.iter();
+        let mut queues = desired.flat_map(|desired| desired.units_of(DocumentKind::Queue));
+        queues.any(|unit| {
+            matches!(&unit.document, Document::Queue(queue) if queue.spec.namespace.as_str() == namespace)
         })
     }
 
