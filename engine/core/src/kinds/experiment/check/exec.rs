@@ -1,5 +1,6 @@
 //! What the kernel hands to a program is bounded.
 
+use super::program::words;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::kinds::experiment::hyperparameters::substitute;
 use crate::kinds::experiment::{Experiment, Variable};
@@ -11,11 +12,6 @@ const LARGEST: usize = 128 * 1024;
 
 /// No argument, with its hyperparameters, and no variable is larger than a program can be given.
 pub(super) fn check(document: &Experiment) -> Vec<Diagnostic> {
-    let entrypoint = document.at(&["spec", "entrypoint"]);
-    let words = entrypoint.map_or(&[][..], |node| match node.items() {
-        [] => std::slice::from_ref(node),
-        items => items,
-    });
     let argument = |word: &Node| {
         let text = substitute(word.as_str()?, &document.spec.hyperparameters);
         too_large("an argument", text.len(), word.place)
@@ -28,7 +24,7 @@ pub(super) fn check(document: &Experiment) -> Vec<Diagnostic> {
         too_large("a variable", name.len() + 1 + text.len(), place)
     };
     let variables = document.spec.environment.variables.iter();
-    let words = words.iter().filter_map(argument);
+    let words = words(document).iter().filter_map(argument);
     words.chain(variables.filter_map(variable)).collect()
 }
 

@@ -11,18 +11,19 @@ use crate::kinds::experiment::hyperparameters::{self, Leaf, lookup, references};
 use crate::kinds::pod::{is_own_variable, marks, own_variable, task_of};
 use crate::object::{Key, Node, Place, Value};
 
+/// The arguments of the entrypoint, or its one line.
+pub(super) fn words(document: &Experiment) -> &[Node] {
+    let entrypoint = document.at(&["spec", "entrypoint"]);
+    entrypoint.map_or(&[][..], |node| match node.items() {
+        [] => std::slice::from_ref(node),
+        items => items,
+    })
+}
+
 /// `$(hp.PATH)` names a hyperparameter.
 pub(super) fn entrypoint(document: &Experiment) -> Vec<Diagnostic> {
-    let Some(node) = document.at(&["spec", "entrypoint"]) else {
-        return Vec::new();
-    };
-    let words = if node.items().is_empty() {
-        std::slice::from_ref(node)
-    } else {
-        node.items()
-    };
     let mut findings = Vec::new();
-    for word in words {
+    for word in words(document) {
         for path in references(word.as_str().unwrap_or_default()) {
             match lookup(&document.spec.hyperparameters, path) {
                 None => findings.push(unknown(document, path, word.place)),
