@@ -12,15 +12,19 @@ fn role(pods: u32, slots: u32, rank: u32) -> PodRole {
     }
 }
 
-fn pod(repository: &Repository, role: &PodRole) -> Json {
-    let (document, scope) = (repository.document(), repository.scope());
-    let subject = Subject {
-        document: &document,
-        scope: &scope,
+fn subject<'a>(document: &'a Experiment, scope: &'a Scope) -> Subject<'a> {
+    Subject {
+        document,
+        scope,
         namespace: scope.namespace(),
         run: "1a2b3c4d",
         trial: 1,
-    };
+    }
+}
+
+fn pod(repository: &Repository, role: &PodRole) -> Json {
+    let (document, scope) = (repository.document(), repository.scope());
+    let subject = subject(&document, &scope);
     subject.pod(role).to_json()
 }
 
@@ -106,13 +110,7 @@ fn ranks_differ_only_in_what_is_set() {
         (changed(&with(&gang, &sidecar)), 4),
     ] {
         let (document, scope) = (repository.document(), repository.scope());
-        let subject = Subject {
-            document: &document,
-            scope: &scope,
-            namespace: scope.namespace(),
-            run: "1a2b3c4d",
-            trial: 1,
-        };
+        let subject = subject(&document, &scope);
         for from in 0..pods {
             for to in 0..pods {
                 let mut body = pod(&repository, &role(pods, 8, from));
@@ -139,13 +137,7 @@ fn a_pod_is_what_the_server_accepts() {
     }
     let repository = changed(&json!({"resources": {"slotsPerTrial": 16, "shmSize": "8Gi"}}));
     let (document, scope) = (repository.document(), repository.scope());
-    let subject = Subject {
-        document: &document,
-        scope: &scope,
-        namespace: scope.namespace(),
-        run: "1a2b3c4d",
-        trial: 1,
-    };
+    let subject = subject(&document, &scope);
     check(&subject.pod(&role(2, 8, 0)), pod_shape(), "pod");
     let service = berth_openapi::facts().type_named("io.k8s.api.core.v1.Service");
     let body = Node::engine(&subject.service(1));
@@ -280,13 +272,7 @@ fn layers_go_over_each_other() {
 fn every_field_is_explained() {
     let repository = changed(&json!({"environment": {"variables": {"A": "document"}}}));
     let (document, scope) = (repository.document(), repository.scope());
-    let subject = Subject {
-        document: &document,
-        scope: &scope,
-        namespace: scope.namespace(),
-        run: "1a2b3c4d",
-        trial: 1,
-    };
+    let subject = subject(&document, &scope);
     let layer = |under: &str| subject.explain(&role(1, 1, 0), under)[0].layer.clone();
     assert_eq!(layer("spec.tolerations"), "PodDefaults/default gpu");
     assert_eq!(
@@ -363,13 +349,7 @@ fn digests_name_the_layer_that_changed() {
 fn the_service_selects_one_attempt() {
     let repository = Repository::default();
     let (document, scope) = (repository.document(), repository.scope());
-    let subject = Subject {
-        document: &document,
-        scope: &scope,
-        namespace: scope.namespace(),
-        run: "1a2b3c4d",
-        trial: 1,
-    };
+    let subject = subject(&document, &scope);
     let service = subject.service(2);
     let labels = pod(&repository, &role(2, 1, 0))["metadata"]["labels"].clone();
     for (name, value) in service["spec"]["selector"].as_object().unwrap() {
