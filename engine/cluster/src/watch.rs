@@ -135,7 +135,12 @@ async fn once(
         };
         let (events, pause) = watcher.ended(&Ended::Refused(reply.answer()));
         let said = crate::wire::words(&reply.answer()).message;
-        tracing::warn!(watch = ?key, status = reply.status, said, "the server refuses the watch");
+        // Without an event the view stays as it is, such as while the server starts.
+        if events.is_empty() {
+            tracing::debug!(watch = ?key, status = reply.status, said, "the server has no watch yet");
+        } else {
+            tracing::warn!(watch = ?key, status = reply.status, said, "the server refuses the watch");
+        }
         tell(sender, watcher, events).await?;
         return Ok(pause);
     }

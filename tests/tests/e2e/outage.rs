@@ -104,7 +104,8 @@ fn never_went_back(stage: &Stage) {
             let name = name(number);
             let told = then.state(&name);
             let now = order.iter().position(|known| *known == told);
-            let now = now.unwrap_or_else(|| panic!("{name} was {told} in {commit}"));
+            let words = then.message(&name);
+            let now = now.unwrap_or_else(|| panic!("{name} was {told} in {commit}: {words}"));
             assert!(now >= *before, "{name} went back to {told} in {commit}");
             *before = now;
         }

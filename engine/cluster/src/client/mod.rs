@@ -72,6 +72,10 @@ impl Client {
             401 => Err(ConnectError::Unauthorized {
                 server: self.server.clone(),
             }),
+            403 => Err(ConnectError::Forbidden {
+                server: self.server.clone(),
+                said: words(&reply.answer()).message,
+            }),
             _ => Err(self.not_ready("its version", &reply)),
         }
     }
@@ -99,7 +103,8 @@ impl Client {
             }
         };
         loop {
-            // A second request only reads: what the first one did is answered by then.
+            // What an earlier request did is answered by then: a later one only reads, or repeats what
+            // was forbidden.
             if !may_send() {
                 return Outcome::too_late();
             }

@@ -6,10 +6,11 @@ use http::Request;
 use serde_json::Value;
 
 use super::outcome::{self, living};
-use super::{Answer, Caller, NotACall, request};
+use super::{Answer, Caller, NotACall, ready, request};
 
 /// A call that is under way. Most take one request; a create that finds the name taken, and a dry
-/// run, also read the live object.
+/// run, also read the live object. What is forbidden is asked once more, after the server said that
+/// it is ready.
 ///
 /// ```text
 /// let (mut call, mut request) = Call::new(&caller, now, &effect)?;
@@ -24,13 +25,18 @@ use super::{Answer, Caller, NotACall, request};
 #[derive(Debug)]
 pub struct Call<'a> {
     caller: &'a Caller,
-    what: &'a What,
+    effect: &'a Effect,
+    now: Timestamp,
     stage: Stage,
 }
 
 #[derive(Debug)]
 enum Stage {
     First,
+    /// It is forbidden: is the server ready?
+    Ready,
+    /// It was forbidden by a server that is ready by now: and again?
+    Again,
     /// The name is taken: by whom?
     Taken,
     /// The server said what the object would become: what is it now?
@@ -59,7 +65,8 @@ impl<'a> Call<'a> {
     ) -> Result<(Self, Request<Vec<u8>>), NotACall> {
         let call = Self {
             caller,
-            what: &effect.what,
+            effect,
+            now,
             stage: Stage::First,
         };
         Ok((call, request::request(caller, now, effect)?))
@@ -68,7 +75,9 @@ impl<'a> Call<'a> {
     /// What follows from a whole answer.
     pub fn answered(self, answer: &Answer<'_>) -> Next<'a> {
         match &self.stage {
-            Stage::First => self.first(answer),
+            Stage::First if answer.status == 403 => self.ask(Stage::Ready, ready::ready_request()),
+            Stage::First | Stage::Again => self.whole(answer),
+            Stage::Ready => self.ready(answer),
             Stage::Taken => Next::Outcome(self.taken(answer)),
             Stage::Would(would) => Next::Outcome(self.compared(would, answer)),
         }
@@ -85,15 +94,24 @@ impl<'a> Call<'a> {
 
     /// Whether the request that is under way changes nothing.
     pub(super) fn reads(&self) -> bool {
-        !matches!(self.stage, Stage::First)
+        !matches!(self.stage, Stage::First | Stage::Again)
             || matches!(
-                self.what,
+                self.effect.what,
                 What::Apply { dry_run: true, .. } | What::Inspect { .. }
             )
     }
 
-    fn first(self, answer: &Answer<'_>) -> Next<'a> {
-        match self.what {
+    fn ready(self, answer: &Answer<'_>) -> Next<'a> {
+        if ready::is_ready(answer) {
+            let request = request::request(self.caller, self.now, self.effect);
+            self.ask(Stage::Again, request)
+        } else {
+            Next::Outcome(Outcome::Unreachable(ready::not_ready(answer)))
+        }
+    }
+
+    fn whole(self, answer: &Answer<'_>) -> Next<'a> {
+        match &self.effect.what {
             What::Create { key, .. } if answer.status == 409 => {
                 self.ask(Stage::Taken, request::object_request(key))
             }
@@ -106,7 +124,7 @@ impl<'a> Call<'a> {
             What::Inspect { key, body } if answer.is_success() => {
                 Next::Outcome(self.inspected(key, body, answer))
             }
-            _ => Next::Outcome(outcome::outcome(self.what, self.caller, answer, &self)),
+            what => Next::Outcome(outcome::outcome(what, self.caller, answer, &self)),
         }
     }
 
@@ -130,7 +148,7 @@ impl<'a> Call<'a> {
 
     /// Who has the name. If it went away between the two requests, the next try finds it free.
     fn taken(&self, answer: &Answer<'_>) -> Outcome {
-        let What::Create { key, .. } = self.what else {
+        let What::Create { key, .. } = &self.effect.what else {
             return Outcome::Conflict;
         };
         match answer.status {
@@ -139,17 +157,17 @@ impl<'a> Call<'a> {
                 Ok(fact) => Outcome::Exists(fact),
                 Err(why) => self.lost(why),
             },
-            _ => outcome::outcome(self.what, self.caller, answer, self),
+            _ => outcome::outcome(&self.effect.what, self.caller, answer, self),
         }
     }
 
     /// What differs between live and would-be. Both must be of one state of the object.
     fn compared(&self, would: &Value, answer: &Answer<'_>) -> Outcome {
-        let What::Apply { key, .. } = self.what else {
+        let What::Apply { key, .. } = &self.effect.what else {
             return Outcome::Conflict;
         };
         if !answer.is_success() {
-            return outcome::outcome(self.what, self.caller, answer, self);
+            return outcome::outcome(&self.effect.what, self.caller, answer, self);
         }
         let Ok(live) = serde_json::from_slice::<Value>(answer.body) else {
             return self.lost("the answer is not JSON");

@@ -12,6 +12,7 @@ mod lean;
 mod line;
 mod list;
 mod outcome;
+mod ready;
 mod redact;
 mod request;
 mod status;

@@ -14,6 +14,7 @@ use super::{Answer, Call, Caller, keep};
 /// | status | outcome |
 /// |---|---|
 /// | 2xx | Done, Kept |
+/// | 403 | Refused, if a server that is ready says it again: see [`Call`] |
 /// | 401 | Unreachable: nothing was done, and it is nobody's document's fault |
 /// | 404 of the object itself | Absent (a Keep that deletes: Done) |
 /// | 408, 5xx | Unknown: it may have been carried out; a dry run: Unreachable |

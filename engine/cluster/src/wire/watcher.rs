@@ -18,6 +18,7 @@ use http::Request;
 
 use super::line::{self, Line};
 use super::list::{WatchFrom, list_request, watch_request};
+use super::ready::{is_ready, ready_request};
 use super::status::{pause, words};
 use super::{Answer, NotACall};
 
@@ -29,6 +30,7 @@ pub struct Watcher {
     state: State,
     /// The server has no streaming lists.
     paged: bool,
+    doubt: Doubt,
     /// Attempts in a row that told nothing.
     failures: u32,
     /// Something was told since the last request.
@@ -42,6 +44,16 @@ enum State {
     Initial { started: bool },
     Paging { next: Option<String> },
     Live(ResourceVersion),
+}
+
+/// Of a server that forbids the watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    None,
+    /// Is it ready?
+    Asking,
+    /// It is ready: does it forbid it still?
+    Answered,
 }
 
 /// What a watcher wants sent.
@@ -71,6 +83,7 @@ impl Watcher {
             instance: instance.into(),
             state: State::Begin,
             paged: false,
+            doubt: Doubt::None,
             failures: 0,
             told: false,
             seed,
@@ -86,6 +99,12 @@ impl Watcher {
     /// [`Self::ended`]; after a page that is not the last, and after the last, comes this again.
     pub fn next_request(&mut self) -> Result<Wish, NotACall> {
         self.told = false;
+        if self.doubt == Doubt::Asking {
+            return Ok(Wish {
+                request: ready_request()?,
+                streams: false,
+            });
+        }
         if self.state == State::Begin {
             self.state = if self.paged {
                 State::Paging { next: None }
@@ -139,8 +158,12 @@ impl Watcher {
         }
     }
 
-    /// One page of a list.
+    /// One page of a list, or that the server is ready.
     pub fn page(&mut self, body: &[u8]) -> Vec<WatchEvent> {
+        if self.doubt == Doubt::Asking {
+            self.doubt = Doubt::Answered;
+            return Vec::new();
+        }
         let page = match line::page(body, &self.key, &self.instance) {
             Ok(page) => page,
             Err(why) => return self.unreadable(why),
@@ -178,6 +201,21 @@ impl Watcher {
     }
 
     fn refused(&mut self, answer: &Answer<'_>) -> (Vec<WatchEvent>, Duration) {
+        match (self.doubt, answer.status) {
+            (Doubt::None, 403) => {
+                self.doubt = Doubt::Asking;
+                return (Vec::new(), Duration::ZERO);
+            }
+            (Doubt::Asking, _) if is_ready(answer) => {
+                self.doubt = Doubt::Answered;
+                return (Vec::new(), Duration::ZERO);
+            }
+            (Doubt::Asking, _) => {
+                let told = pause(answer).unwrap_or_default();
+                return (Vec::new(), self.back_off().max(told));
+            }
+            (Doubt::None | Doubt::Answered, _) => self.doubt = Doubt::None,
+        }
         let listing = matches!(self.state, State::Initial { .. });
         match answer.status {
             // "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
@@ -237,6 +275,7 @@ impl Watcher {
     fn progress(&mut self) {
         self.told = true;
         self.failures = 0;
+        self.doubt = Doubt::None;
     }
 
     /// What is there cannot be known: begin again.

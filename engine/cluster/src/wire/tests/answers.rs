@@ -111,6 +111,53 @@ fn what_a_create_comes_to() {
 }
 
 #[test]
+fn what_is_forbidden_is_believed_of_a_server_that_is_ready() {
+    let denied = || {
+        (
+            403,
+            status(403, "Forbidden", "pods is forbidden: User \"b\" cannot"),
+        )
+    };
+    let (ready, no_page) = ((200, json!("ok")), (404, absent()));
+    let (not_ready, closed) = ((500, broken()), (403, status(403, "Forbidden", "")));
+    let words = "what it forbids says nothing";
+    check(vec![
+        (
+            create(),
+            vec![denied(), ready.clone(), denied()],
+            "refused",
+            "cannot",
+        ),
+        (
+            create(),
+            vec![denied(), no_page, denied()],
+            "refused",
+            "cannot",
+        ),
+        (
+            create(),
+            vec![denied(), ready.clone(), (201, pod("5"))],
+            "done",
+            "5",
+        ),
+        (
+            create(),
+            vec![denied(), ready.clone(), (500, broken())],
+            "unknown",
+            "etcd is away",
+        ),
+        (
+            create(),
+            vec![denied(), ready, (409, conflict()), (200, pod("4"))],
+            "exists",
+            "4",
+        ),
+        (create(), vec![denied(), not_ready], "unreachable", words),
+        (create(), vec![denied(), closed], "unreachable", words),
+    ]);
+}
+
+#[test]
 fn what_an_apply_comes_to() {
     let mut other_life = status(422, "Invalid", "metadata.uid: field is immutable");
     other_life["details"] =

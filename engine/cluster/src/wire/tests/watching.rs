@@ -182,9 +182,55 @@ fn what_cannot_be_read_makes_the_view_unreadable_not_smaller() {
     nameless["metadata"]["resourceVersion"] = json!("opaque");
     let told = lines(&mut w, &[event("ADDED", &nameless)]);
     assert_eq!(told, ["unreadable", "break"]);
-    let (events, pause) = refuse(&mut w, 403, "Forbidden");
+    let (events, pause) = refuse(&mut w, 404, "NotFound");
     assert_eq!(events, ["unreadable"]);
     assert!(pause >= Duration::from_secs(5), "{pause:?}");
+}
+
+/// A server that has just started and is at version 5.
+fn restarted() -> Watcher {
+    let mut w = watcher();
+    uri(&mut w);
+    lines(&mut w, &[bookmark("5", true)]);
+    w.ended(&Ended::Closed);
+    assert!(uri(&mut w).ends_with("&resourceVersion=5"));
+    let (events, pause) = refuse(&mut w, 403, "Forbidden");
+    assert!(events.is_empty() && pause.is_zero());
+    assert_eq!(uri(&mut w), "/readyz");
+    w
+}
+
+#[test]
+fn what_a_server_forbids_before_it_is_ready_says_nothing() {
+    let mut w = restarted();
+    for code in [403, 500] {
+        let (events, pause) = refuse(&mut w, code, "");
+        assert!(events.is_empty() && !pause.is_zero(), "{code}");
+        assert_eq!(uri(&mut w), "/readyz");
+    }
+    assert!(w.page(b"ok").is_empty());
+    assert!(uri(&mut w).ends_with("&resourceVersion=5"));
+    assert_eq!(lines(&mut w, &[bookmark("7", false)]), ["passed 7"]);
+}
+
+#[test]
+fn what_a_server_that_is_ready_forbids_again_is_unreadable() {
+    for without_page in [false, true] {
+        let mut w = restarted();
+        if without_page {
+            let (events, pause) = refuse(&mut w, 404, "NotFound");
+            assert!(events.is_empty() && pause.is_zero());
+        } else {
+            assert!(w.page(b"ok").is_empty());
+        }
+        assert!(uri(&mut w).ends_with("&resourceVersion=5"));
+        let (events, pause) = refuse(&mut w, 403, "Forbidden");
+        assert_eq!(events, ["unreadable"]);
+        assert!(pause >= Duration::from_secs(5), "{pause:?}");
+        uri(&mut w);
+        refuse(&mut w, 403, "Forbidden");
+        assert_eq!(uri(&mut w), "/readyz");
+    }
 }
 
 #[test]
