@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use berth_core::ids::{Name, ObjectKey, ObjectKind, UnitId};
-use berth_core::ledger::{UnitFile, UnitLedger};
+use berth_core::ledger::{Attempt, AttemptEnd, Run, UnitFile, UnitLedger};
 use berth_core::reconciler::What;
 use serde_json::Value;
 
@@ -185,20 +185,45 @@ impl World {
         }
     }
 
-    /// Nothing is told to have ended in times to come.
+    /// Nothing is told to have ended in times to come, and no attempt to have stopped that runs on.
     pub(super) fn judge_ends(&mut self, files: &BTreeMap<String, Option<String>>) {
-        let read = |(path, text): (&String, &Option<String>)| {
-            let file = UnitFile::read(path, text.as_ref()?.as_bytes()).ok()?;
-            let runs = file.ledger.runs.iter();
-            let attempts = runs.flat_map(|run| &run.trials);
-            let attempts = attempts.flat_map(|trial| &trial.attempts);
-            let ends = attempts.flat_map(|attempt| &attempt.ranks);
-            let latest = ends.filter_map(|rank| rank.end.as_ref()?.finished).max()?;
-            (latest.millis() > self.now).then(|| format!("{path} tells an end of {latest}"))
-        };
-        for words in files.iter().filter_map(read).collect::<Vec<_>>() {
+        let mut wrong = Vec::new();
+        for (path, text) in files {
+            let file = text
+                .as_ref()
+                .map(|text| UnitFile::read(path, text.as_bytes()));
+            let Some(Ok(file)) = file else { continue };
+            for (run, attempt) in attempts(&file.ledger) {
+                let ends = attempt.ranks.iter().filter_map(|rank| rank.end.as_ref());
+                let future = ends
+                    .filter_map(|end| end.finished)
+                    .find(|at| at.millis() > self.now);
+                wrong.extend(future.map(|at| format!("{path} tells an end of {at}")));
+                let stopped = attempt.end.as_ref().is_some_and(is_stop);
+                let runs_on = stopped
+                    .then(|| self.runs_on(&file.unit, run, attempt))
+                    .flatten();
+                wrong.extend(runs_on.map(|pod| format!("{path} tells that {pod} stopped")));
+            }
+        }
+        for words in wrong {
             self.accuse(words);
         }
+    }
+
+    /// A pod of the attempt that runs, and that nobody asked to go.
+    fn runs_on(&self, unit: &UnitId, run: &Run, attempt: &Attempt) -> Option<String> {
+        let number = attempt.number.to_string();
+        let its = |pod: &&Value| {
+            label(pod, "berth.dev/experiment") == unit.name.as_str()
+                && label(pod, "berth.dev/run") == run.identity.short()
+                && label(pod, "berth.dev/attempt") == number
+        };
+        let alive =
+            |pod: &&Value| self.may_run(pod) && pod["metadata"]["deletionTimestamp"].is_null();
+        let pods = self.pods();
+        let pod = pods.iter().map(|pod| &**pod).filter(its).find(alive)?;
+        Some(pod["metadata"]["name"].as_str()?.to_owned())
     }
 
     fn outcome_is_safe(&self, experiment: &str, uid: &str) -> bool {
@@ -225,6 +250,18 @@ impl World {
             .find(|file| file.unit == unit)
             .map(|file| file.ledger)
     }
+}
+
+fn attempts(ledger: &UnitLedger) -> impl Iterator<Item = (&Run, &Attempt)> {
+    ledger.runs.iter().flat_map(|run| {
+        let trials = run.trials.iter().flat_map(|trial| &trial.attempts);
+        trials.map(move |attempt| (run, attempt))
+    })
+}
+
+/// Whether a document stopped it.
+fn is_stop(end: &AttemptEnd) -> bool {
+    ["paused", "canceled", "its document was removed"].contains(&&*end.reason)
 }
 
 /// The unit of an experiment of the one queue.

@@ -4,8 +4,9 @@
 //! A commit of second `t` says of an experiment only pods that were made by `t`, of that experiment,
 //! attempt and rank, on the node that they were bound to; only ends that those pods had by `t`, with
 //! their code; that an attempt was placed or started only if its pods were; a completed attempt only
-//! if its rank 0 had succeeded by `t`, a failed one only if not all of its pods did. What was once said
-//! of the end of an attempt is never taken back. What each state of an experiment claims is told in [`states`].
+//! if its rank 0 had succeeded by `t`, a failed one only if not all of its pods did, one that a document
+//! stopped only if none of its pods ran on unasked. What was once said of the end of an attempt is
+//! never taken back. What each state of an experiment claims is told in [`states`].
 //!
 //! When the API server dies, KWOK tells the end of a pod once more, with a later time, if the answer to
 //! the first was lost. Such an end counts from the time at which the program was to end.
@@ -96,7 +97,11 @@ fn of_file(by: &str, file: &Value, pods: Pods) -> Vec<String> {
             said.into_iter()
                 .map(|lie| format!("attempt {number}: {lie}")),
         );
-        let whole = [of_end(by, attempt, &of, pods), of_times(by, attempt, &of)];
+        let whole = [
+            of_end(by, attempt, &of, pods),
+            of_stop(by, attempt, &of),
+            of_times(by, attempt, &of),
+        ];
         lies.extend(
             whole
                 .into_iter()
@@ -162,6 +167,39 @@ fn of_end(by: &str, attempt: &Value, of: &[&Pod], pods: Pods) -> Option<String> 
         _ => false,
     };
     lie.then(|| format!("{}, and {well} of {all} pods ended well", attempt["end"]))
+}
+
+/// The reasons of attempts that a document stopped.
+const STOPS: [&str; 3] = ["paused", "canceled", "its document was removed"];
+
+/// What is said of an attempt that a document stopped, if one of its pods ran on.
+fn of_stop(by: &str, attempt: &Value, of: &[&Pod]) -> Option<String> {
+    let end = &attempt["end"];
+    if !STOPS.contains(&text(&end["reason"])) {
+        return None;
+    }
+    let pod = of.iter().find(|pod| runs_on(by, pod))?;
+    let (name, when) = (&pod.name, asked(pod));
+    Some(format!(
+        "{end}, and {name} ran on (asked to stop: {when:?})"
+    ))
+}
+
+/// Whether a pod was there before, had not ended, and nobody had asked it to stop.
+fn runs_on(by: &str, pod: &Pod) -> bool {
+    let ended = |end: &Arc<Value>| text(&terminated(end)["finishedAt"]) <= by;
+    let over = pod.ends.iter().any(ended) || (pod.gone && pod.ends.is_empty());
+    made(pod) < by && !over && asked(pod).is_none_or(|asked| &*asked > by)
+}
+
+/// When somebody asked it to stop: the server keeps it when a kubelet shortens the grace to nothing
+/// (apiserver, `rest.BeforeDelete`).
+fn asked(pod: &Pod) -> Option<String> {
+    let meta = &pod.object["metadata"];
+    let until: Timestamp = text(&meta["deletionTimestamp"]).parse().ok()?;
+    let grace = i64::try_from(count(&meta["deletionGracePeriodSeconds"])).ok()?;
+    let asked = Timestamp::from_millis(until.millis() - grace * 1000);
+    Some(asked.to_string())
 }
 
 /// That all pods of an attempt were on nodes, or the first one ran, if it was not so.

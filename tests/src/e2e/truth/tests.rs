@@ -5,6 +5,8 @@ use super::*;
 
 const MADE: &str = "2026-01-01T00:00:01Z";
 const BEGAN: &str = "2026-01-01T00:00:03Z";
+/// Some of them were asked to stop then.
+const ASKED: &str = "2026-01-01T00:00:04Z";
 const ENDED: &str = "2026-01-01T00:00:05Z";
 
 /// Two ranks that ran and succeeded.
@@ -186,6 +188,21 @@ fn a_lie_in_each_state_is_found() {
     waits["status"]["pods"] = json!([]);
     assert_eq!(found(MADE, &waits), [""; 0]);
     assert_eq!(found(BEGAN, &waits).len(), 1);
+}
+
+#[test]
+fn what_a_document_stopped_did_not_run_on() {
+    let mut file = running();
+    let attempt = &mut file["ledger"]["runs"][0]["trials"][0]["attempts"][0];
+    attempt["end"] = json!({"result": "interrupted", "reason": "paused"});
+    file["status"]["state"] = json!("Pausing");
+    let said = |pods: &[Pod], by| {
+        let (all, outage) = (pods, None);
+        of_file(by, &file, Pods { all, outage })
+    };
+    assert_eq!(said(&stopped(), ASKED), [""; 0]);
+    assert_eq!(said(&stopped(), BEGAN).len(), 1);
+    assert_eq!(said(&pods(), ASKED).len(), 1);
 }
 
 #[test]

@@ -62,7 +62,8 @@ pub fn verdict(
     deadline(attempt, pods, rules, now)
 }
 
-/// As [`verdict`] of an attempt that is to stop: it has ended once all its pods are going.
+/// As [`verdict`] of an attempt that is to stop: it has ended once all its pods are going. What is
+/// not seen may run, or have ended well.
 pub fn stopped(
     attempt: &Attempt,
     pods: &[LivePod],
@@ -75,7 +76,7 @@ pub fn stopped(
     let runs_on = |live: &LivePod| live.fact.deleting.is_none() && !has_ended(live, attempt);
     match own {
         Some(end) => Some(end),
-        None if pods.iter().any(runs_on) => None,
+        None if !view.complete || view.unheard.is_some() || pods.iter().any(runs_on) => None,
         None => Some(End::new(EndKind::Stopped, reason)),
     }
 }

@@ -102,6 +102,32 @@ fn a_replaced_run_that_was_not_kept_is_known_by_its_pods() {
     );
 }
 
+/// It finished while nobody looked, and its document asks for something else meanwhile: what is not
+/// seen yet has not stopped.
+#[test]
+fn a_stop_is_told_of_pods_that_are_seen() {
+    let asks = [Some("paused"), Some("canceled"), None];
+    for ask in asks {
+        let mut world = World::new(&json!({}));
+        world.settle().run().settle();
+        match ask {
+            Some(state) => world.edit(&json!({"state": state})),
+            None => world.withdrawn = true,
+        }
+        let unseen = std::mem::take(&mut world.pods);
+        world.complete = false;
+        world.settle();
+        assert_eq!(world.attempt().end, None, "{ask:?}");
+        (world.unheard, world.complete) = (unseen.keys().next().cloned(), true);
+        world.settle();
+        assert_eq!(world.attempt().end, None, "{ask:?}");
+        (world.unheard, world.pods) = (None, unseen);
+        world.exit(0, 0).settle();
+        let end = world.attempt().end.clone().unwrap();
+        assert_eq!(end.result, AttemptResult::Completed, "{ask:?}: {end:?}");
+    }
+}
+
 #[test]
 fn a_document_and_a_ledger_that_are_both_gone_leave_their_outcomes() {
     let mut world = World::gang(&json!({}));
