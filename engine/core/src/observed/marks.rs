@@ -22,6 +22,8 @@ pub const RUN: &str = "berth.dev/run";
 pub const TRIAL: &str = "berth.dev/trial";
 /// Label: attempt, counted from 1.
 pub const ATTEMPT: &str = "berth.dev/attempt";
+/// Label of the pods of a gang: the headless Service by which they find each other.
+pub const SERVICE: &str = "berth.dev/service";
 /// Label: rank, counted from 0.
 pub const RANK: &str = "berth.dev/rank";
 /// A termination message that begins so says that the program did all it had to.

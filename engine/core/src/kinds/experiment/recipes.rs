@@ -132,7 +132,7 @@ fn converged(
     }
 }
 
-/// A pod that is there and stays as it is. It is never made, so it needs no body.
+/// An object that is there and stays as it is. It is never made, so it needs no body.
 pub fn keep(fact: &Fact) -> Recipe {
     Recipe {
         key: fact.key.clone(),

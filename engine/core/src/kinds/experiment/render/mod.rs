@@ -87,24 +87,19 @@ impl Subject<'_> {
         explain(&self.pod(role), pod_shape(), &sources, under)
     }
 
-    /// The headless Service by which the pods of one attempt find each other.
+    /// The headless Service by which the pods of one attempt find each other. It selects by one
+    /// label: the scheduler and the controllers match each pod against all Services of its namespace.
     pub fn service(&self, attempt: u32) -> Json {
+        let key = self.names().service(attempt);
         let mut labels = self.labels(None);
         labels.insert(marks::ATTEMPT.into(), attempt.to_string());
-        let key = self.names().service(attempt);
         json!({
             "apiVersion": "v1", "kind": "Service",
             "metadata": {"name": key.name, "namespace": key.namespace, "labels": labels},
             "spec": {
                 "clusterIP": "None",
                 "publishNotReadyAddresses": true,
-                "selector": {
-                    "berth.dev/queue": self.document.spec.queue.as_str(),
-                    "berth.dev/experiment": self.document.name().as_str(),
-                    marks::RUN: self.run,
-                    marks::TRIAL: self.trial.to_string(),
-                    marks::ATTEMPT: attempt.to_string(),
-                },
+                "selector": {marks::SERVICE: key.name},
             },
         })
     }
@@ -128,6 +123,10 @@ impl Subject<'_> {
         .collect();
         labels.insert(marks::TRIAL.into(), self.trial.to_string());
         if let Some(role) = role {
+            if role.pods > 1 {
+                let service = self.names().service(role.attempt).name;
+                labels.insert(marks::SERVICE.into(), service.to_string());
+            }
             labels.insert(marks::ATTEMPT.into(), role.attempt.to_string());
             labels.insert(marks::RANK.into(), role.rank.to_string());
         }

@@ -53,7 +53,8 @@ fn a_gang_pod_has_what_its_program_needs() {
     assert_eq!(pod["metadata"]["finalizers"], json!(["berth.dev/outcome"]));
     let labels = json!({"team": "vision", "berth.dev/kind": "Experiment", "berth.dev/queue": "vision",
         "berth.dev/experiment": "resnet", "berth.dev/run": "1a2b3c4d", "berth.dev/trial": "1",
-        "berth.dev/attempt": "2", "berth.dev/rank": "1", "app.kubernetes.io/name": "experiment",
+        "berth.dev/attempt": "2", "berth.dev/rank": "1",
+        "berth.dev/service": "resnet-1a2b3c4d-1-2", "app.kubernetes.io/name": "experiment",
         "app.kubernetes.io/instance": "resnet", "app.kubernetes.io/component": "trial",
         "app.kubernetes.io/part-of": "vision", "app.kubernetes.io/managed-by": "berth"});
     assert_eq!(pod["metadata"]["labels"], labels);
@@ -355,7 +356,8 @@ fn the_service_selects_one_attempt() {
     for (name, value) in service["spec"]["selector"].as_object().unwrap() {
         assert_eq!(&labels[name], value);
     }
-    assert_eq!(service["spec"]["selector"]["berth.dev/attempt"], "2");
+    let selector = json!({"berth.dev/service": "resnet-1a2b3c4d-1-2"});
+    assert_eq!(service["spec"]["selector"], selector);
     assert_eq!(
         (
             &service["spec"]["clusterIP"],

@@ -5,8 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::World;
-use crate::kinds::NodeState;
+use crate::ids::{Digest, ObjectKind};
+use crate::kinds::{NodeState, Upkeep};
 use crate::ledger::{AttemptResult, RunState};
+use crate::observed::Fact;
 
 #[test]
 fn an_attempt_that_was_not_kept_is_found_again_by_its_pods() {
@@ -100,6 +102,37 @@ fn a_replaced_run_that_was_not_kept_is_known_by_its_pods() {
         world.live().contains(&"2.0".to_owned()),
         "and no name is used twice"
     );
+}
+
+/// The pods of an attempt and their Service are of one version.
+#[test]
+fn the_service_that_another_version_made_stays_until_its_attempt_ends() {
+    let mut world = World::gang(&json!({}));
+    world.settle().run().settle();
+    let service = |world: &World| {
+        let want = world.look();
+        let mut objects = want.objects.into_iter();
+        objects.find(|it| it.key.kind == ObjectKind::Service)
+    };
+    let ours = service(&world).unwrap();
+    let theirs = Digest::from_bytes([7; 32]);
+    for (digest, deleting, upkeep, wanted) in [
+        (ours.digest, None, Upkeep::Converged, ours.digest),
+        (theirs, None, Upkeep::Frozen, theirs),
+        (theirs, Some(world.now), Upkeep::Converged, ours.digest),
+    ] {
+        world.services = vec![Fact {
+            key: ours.key.clone(),
+            digest: Some(digest),
+            deleting,
+            pod: None,
+            ..world.fact(0).clone()
+        }];
+        let kept = service(&world).unwrap();
+        assert_eq!((kept.upkeep, kept.digest), (upkeep, wanted));
+    }
+    world.exit(0, 1).settle();
+    assert_eq!(service(&world).map(|it| it.key), None);
 }
 
 /// It finished while nobody looked, and its document asks for something else meanwhile: what is not

@@ -20,6 +20,8 @@ pub struct World {
     pub durable: Option<UnitLedger>,
     pub pods: BTreeMap<ObjectKey, Fact>,
     pub objects: BTreeSet<ObjectKey>,
+    /// What the server shows of them.
+    pub services: Vec<Fact>,
     pub nodes: BTreeMap<String, NodeState>,
     /// Every pod that was ever made.
     pub made: Vec<String>,
@@ -49,6 +51,7 @@ impl World {
             durable: None,
             pods: BTreeMap::new(),
             objects: BTreeSet::new(),
+            services: Vec::new(),
             nodes: BTreeMap::new(),
             made: Vec::new(),
             complete: true,
@@ -77,7 +80,7 @@ impl World {
 
     /// What is wanted now, without doing it.
     pub fn look(&self) -> Want {
-        let objects: Vec<&Fact> = self.pods.values().collect();
+        let objects: Vec<&Fact> = self.pods.values().chain(&self.services).collect();
         let grant = |_: &AttemptKey| {
             let waits = Grant::Waiting("8 of 64 slots are free".into());
             Some(if self.granted { Grant::Granted } else { waits })

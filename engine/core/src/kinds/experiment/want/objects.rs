@@ -57,6 +57,7 @@ impl Machine<'_> {
         };
         let kitchen = self.kitchen(attempt);
         let service = kitchen.service(self.view.made);
+        let service = service.map(|recipe| self.as_it_was_made(recipe));
         let after: Vec<_> = service.iter().map(|it| it.key.clone()).collect();
         objects.extend(service);
         let is_own = |live: &&LivePod| {
@@ -69,6 +70,17 @@ impl Machine<'_> {
             (0..attempt.pods).filter(|rank| !attempt.ranks.iter().any(|it| it.rank == *rank));
         if self.view.complete {
             objects.extend(unseen.map(|rank| kitchen.pod(rank, after.clone())));
+        }
+    }
+
+    /// A Service that another version of Berth made for this attempt stays: it selects the pods that
+    /// this version made with it. All else that a Service says is of its attempt and never changes.
+    fn as_it_was_made(&self, recipe: Recipe) -> Recipe {
+        let mut live = self.view.objects.iter();
+        let live = live.find(|fact| fact.key == recipe.key && fact.deleting.is_none());
+        match live {
+            Some(fact) if fact.digest != Some(recipe.digest) => keep(fact),
+            _ => recipe,
         }
     }
 }
