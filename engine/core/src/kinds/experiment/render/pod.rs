@@ -9,6 +9,7 @@ use crate::kinds::experiment::{Entrypoint, Experiment, hyperparameters, size};
 use crate::object::{Node, Place, Value, merge};
 use crate::observed::marks::{FINALIZER, HYPERPARAMETERS, TASK};
 
+const SPREAD: &str = "topologySpreadConstraints";
 /// The folder that the program works in.
 const WORK: &str = "/run/berth/work";
 /// The volumes that Berth adds.
@@ -28,6 +29,9 @@ fn merged(subject: &Subject) -> Node {
 pub fn pod(subject: &Subject, role: &PodRole) -> Node {
     let mut pod = merge(&merged(subject), &engine(subject, role), pod_shape());
     if let Some(spec) = field_mut(&mut pod, "spec") {
+        if role.pods > 1 {
+            not_spread(spec);
+        }
         sidecars_beside_the_task(spec);
         image::rewrite_all(spec, &subject.scope.cluster.spec.registry_rewrites);
     }
@@ -68,6 +72,19 @@ fn engine(subject: &Subject, role: &PodRole) -> Node {
     let mut metadata = Node::engine(&metadata);
     set(&mut metadata, "annotations", annotations(subject.document));
     map([("metadata", metadata), ("spec", spec)])
+}
+
+/// The pods that a Service selects are replicas to the scheduler, which spreads them over nodes and
+/// zones (`PodTopologySpread`, the default constraints) by counting them on all nodes, for each pod
+/// anew. Ranks that talk to each other are no replicas. Constraints of a pod replace the default
+/// ones, and this one counts no pods, as it has no selector.
+fn not_spread(spec: &mut Node) {
+    if field_mut(spec, SPREAD).is_none() {
+        let none = json!([{
+            "maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
+        }]);
+        set(spec, SPREAD, Node::engine(&none));
+    }
 }
 
 /// What the program reads as its file of hyperparameters, so that a pod needs no other object.

@@ -347,6 +347,25 @@ fn digests_name_the_layer_that_changed() {
 }
 
 #[test]
+fn a_gang_is_spread_only_if_somebody_asks() {
+    let spread = |pods, layer: &Json| {
+        let pod = pod(&changed(layer), &role(pods, 8, 0));
+        pod["spec"]["topologySpreadConstraints"].clone()
+    };
+    let none = json!([{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway"}]);
+    let gang = json!({"resources": {"slotsPerTrial": 16}});
+    assert_eq!(spread(2, &gang), none);
+    assert_eq!(spread(1, &json!({})), Json::Null);
+    let zones = json!([{"maxSkew": 2, "topologyKey": "topology.kubernetes.io/zone",
+        "whenUnsatisfiable": "ScheduleAnyway"}]);
+    for own in [zones, json!([])] {
+        let asked = json!({"pod": {"spec": {"topologySpreadConstraints": own}}});
+        assert_eq!(spread(2, &with(&gang, &asked)), own);
+    }
+}
+
+#[test]
 fn the_service_selects_one_attempt() {
     let repository = Repository::default();
     let (document, scope) = (repository.document(), repository.scope());
