@@ -103,8 +103,10 @@ impl Reconciler {
         if let Some(old) = &old {
             self.dirty.extend(old.frozen().keys().cloned());
         }
-        // What stood still goes on: also that of documents that are gone.
-        if old.is_none() || was_suspended != self.suspended() {
+        // What stood still goes on: also that of documents that are gone. A namespace that a queue
+        // has or has no more is one that all wait for, or do not.
+        let moved = |old: &Arc<Desired>| namespaces(old) != namespaces(desired);
+        if old.as_ref().is_none_or(moved) || was_suspended != self.suspended() {
             self.dirty.extend(self.units.keys().cloned());
         }
         self.doubt();
@@ -158,11 +160,8 @@ impl Reconciler {
         let Some(desired) = &self.desired else {
             return;
         };
-        for unit in desired.units_of(DocumentKind::Queue) {
-            if let Document::Queue(queue) = &unit.document {
-                let namespace = queue.spec.namespace.to_string();
-                self.book.general |= self.book.progress.namespaces.insert(namespace);
-            }
+        for namespace in namespaces(desired) {
+            self.book.general |= self.book.progress.namespaces.insert(namespace.to_owned());
         }
         if !self.outside.accepted {
             return;
@@ -269,6 +268,17 @@ impl Reconciler {
         self.capacity_moved = true;
         self.follow(now);
     }
+}
+
+/// The namespaces of all queues.
+pub(super) fn namespaces(desired: &Desired) -> BTreeSet<&str> {
+    let queues = desired.units_of(DocumentKind::Queue);
+    queues
+        .filter_map(|unit| match &unit.document {
+            Document::Queue(queue) => Some(queue.spec.namespace.as_str()),
+            _ => None,
+        })
+        .collect()
 }
 
 fn spilled(data: &BTreeMap<String, String>) -> BTreeMap<UnitId, u64> {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::absorb::namespaces;
 use super::state::{Reconciler, remember};
 use super::{ServerWords, What};
-use crate::ids::{DocumentKind, ObjectKey, ObjectKind, Timestamp, UnitId};
-use crate::kinds::{self, AttemptKey, Document, NodeState, Recipe, View, Want};
+use crate::ids::{ObjectKey, ObjectKind, Timestamp, UnitId};
+use crate::kinds::{self, AttemptKey, NodeState, Recipe, View, Want};
 use crate::ledger::{Known, UnitLedger, UnitStatus};
 use crate::observed::{Coverage, Fact, Observed, PodFact};
 use crate::reconciler::WatchKey;
@@ -167,11 +168,8 @@ impl Reconciler {
     }
 
     fn is_of_a_queue(&self, namespace: &str) -> bool {
-        let desired = self.desired.iter();
-        let mut queues = desired.flat_map(|desired| desired.units_of(DocumentKind::Queue));
-        queues.any(|unit| {
-            matches!(&unit.document, Document::Queue(queue) if queue.spec.namespace.as_str() == namespace)
-        })
+        let desired = self.desired.as_ref();
+        desired.is_some_and(|desired| namespaces(desired).contains(namespace))
     }
 
     /// What of a namespace the server does not let us see, and why; all of it at once.
