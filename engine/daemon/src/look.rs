@@ -202,6 +202,7 @@ fn homes(unit: &Unit, document: &Experiment) -> Vec<NodeFact> {
         namespace: unit.scope.namespace(),
         run: &run,
         trial: 1,
+        checkpoints: None,
     };
     let role = PodRole {
         attempt: 1,

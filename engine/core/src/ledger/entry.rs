@@ -95,6 +95,10 @@ pub struct Trial {
     /// Interruptions in a row, uncounted, capped.
     #[serde(default)]
     pub interruptions: u32,
+    /// The prefix of `BERTH_CHECKPOINT_URI`, since the first attempt that had one: the next one finds
+    /// what the last one left, whatever the documents say by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoints: Option<String>,
     /// The last attempts, oldest first; older ones are dropped.
     pub attempts: Vec<Attempt>,
 }

@@ -46,6 +46,7 @@ impl Chosen<'_> {
             namespace: self.unit.scope.namespace(),
             run: &self.run,
             trial: 1,
+            checkpoints: None,
         }
     }
 

@@ -29,6 +29,8 @@ pub struct Kitchen {
     pub run: String,
     /// Counted from 1.
     pub trial: u32,
+    /// Where the checkpoints of the trial are.
+    pub checkpoints: Option<String>,
     /// Counted from 1.
     pub attempt: u32,
     /// How many pods the attempt has.
@@ -53,6 +55,7 @@ impl Kitchen {
             namespace: &self.namespace,
             run: &self.run,
             trial: self.trial,
+            checkpoints: self.checkpoints.as_deref(),
         }
     }
 

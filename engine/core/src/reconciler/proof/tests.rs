@@ -65,6 +65,7 @@ fn run(number: u8, ranks: Vec<RankRecord>) -> Run {
             number: 1,
             restarts: 0,
             interruptions: 0,
+            checkpoints: None,
             attempts: vec![attempt],
         }],
     }

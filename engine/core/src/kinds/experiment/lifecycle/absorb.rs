@@ -106,6 +106,7 @@ fn trial_of(run: &mut Run, number: u32) -> &mut Trial {
                 number,
                 restarts: 0,
                 interruptions: 0,
+                checkpoints: None,
                 attempts: Vec::new(),
             },
         );

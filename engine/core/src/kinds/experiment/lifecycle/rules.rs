@@ -72,6 +72,7 @@ mod tests {
             number: 1,
             restarts,
             interruptions,
+            checkpoints: None,
             attempts: Vec::new(),
         };
         let seconds = |trial: &Trial, result| backoff(trial, result).as_secs();

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::build::{at, list, map, text};
 use super::{HPARAMS_FILE, PodRole, Subject, rank};
+use crate::desired::Scope;
 use crate::kinds::cluster::SlotType;
-use crate::kinds::experiment::{ValueSource, Variable, hyperparameters};
+use crate::kinds::experiment::{Experiment, ValueSource, Variable, hyperparameters};
 use crate::object::Node;
 
 /// The port of the rendezvous, on rank 0.
@@ -72,18 +73,20 @@ fn who(subject: &Subject, role: &PodRole) -> Vec<(&'static str, String)> {
     variables
 }
 
+/// Where the checkpoints of a trial that begins now go.
+pub fn checkpoints<'a>(document: &'a Experiment, scope: &'a Scope) -> Option<&'a str> {
+    let own = document.spec.checkpoint_storage.as_ref();
+    let storage = own.or(scope.cluster.spec.checkpoint_storage.as_ref())?;
+    Some(&storage.uri)
+}
+
 /// The same for every attempt of a trial, so that the next one finds what the last one left.
 fn checkpoint_uri(subject: &Subject) -> Option<String> {
     let document = subject.document;
-    let storage = document.spec.checkpoint_storage.as_ref().or(subject
-        .scope
-        .cluster
-        .spec
-        .checkpoint_storage
-        .as_ref())?;
+    let today = || checkpoints(document, subject.scope);
     Some(format!(
         "{}/{}/{}/{}/{}",
-        storage.uri.trim_end_matches('/'),
+        subject.checkpoints.or_else(today)?.trim_end_matches('/'),
         document.spec.queue,
         document.name(),
         subject.run,

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
+pub use environment::checkpoints;
 pub use image::rewrite as rewrite_image;
 pub use layers::{
     containers as merged_containers, digests as layer_digests, merged as merged_layers,
@@ -44,6 +45,8 @@ pub struct Subject<'a> {
     pub run: &'a str,
     /// Counted from 1.
     pub trial: u32,
+    /// Where its checkpoints are, if it has begun; else where the documents say.
+    pub checkpoints: Option<&'a str>,
 }
 
 /// Which pod of a trial.

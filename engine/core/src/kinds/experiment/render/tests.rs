@@ -19,6 +19,7 @@ fn subject<'a>(document: &'a Experiment, scope: &'a Scope) -> Subject<'a> {
         namespace: scope.namespace(),
         run: "1a2b3c4d",
         trial: 1,
+        checkpoints: None,
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::World;
 use crate::ids::{Digest, ObjectKind};
+use crate::kinds::experiment::testing::with;
 use crate::kinds::{NodeState, Upkeep};
 use crate::ledger::{AttemptResult, RunState};
 use crate::observed::Fact;
@@ -102,6 +103,45 @@ fn a_replaced_run_that_was_not_kept_is_known_by_its_pods() {
         world.live().contains(&"2.0".to_owned()),
         "and no name is used twice"
     );
+}
+
+/// What the last attempt left is found by the next one, wherever checkpoints go by then.
+#[test]
+fn a_trial_keeps_its_checkpoints_where_they_are() {
+    // Of the next pod that is made.
+    let uri = |world: &mut World| {
+        let made = world.made.len();
+        while world.made.len() == made {
+            world.step().keep();
+        }
+        let mut objects = world.last.objects.iter();
+        let pod = objects.find(|it| it.key.kind == ObjectKind::Pod).unwrap();
+        let env = &(pod.body)()["spec"]["containers"][0]["env"];
+        let mut env = env.as_array().unwrap().iter();
+        let uri = env.find(|it| it["name"] == "BERTH_CHECKPOINT_URI");
+        uri.unwrap()["value"].as_str().unwrap().to_owned()
+    };
+    let elsewhere = json!({"checkpointStorage": {"uri": "s3://elsewhere"}});
+    for own in [false, true] {
+        let mut world = World::new(&json!({}));
+        let first = uri(&mut world);
+        assert!(first.starts_with("s3://checkpoints/lab/"), "{first}");
+        world.run().settle();
+        if own {
+            world.edit(&elsewhere);
+        } else {
+            let cluster = with(&world.repository.cluster, &elsewhere);
+            world.repository.cluster = cluster;
+        }
+        world.exit(0, 1).settle().wait(400);
+        assert_eq!(uri(&mut world), first, "{own}");
+        assert_eq!(world.attempt().number, 2);
+        // Another run begins anew.
+        world.run().edit(&json!({"hyperparameters": {"lr": 0.2}}));
+        world.settle().obey();
+        assert!(uri(&mut world).starts_with("s3://elsewhere/"), "{own}");
+        assert_eq!(world.runs().len(), 2);
+    }
 }
 
 /// The pods of an attempt and their Service are of one version.

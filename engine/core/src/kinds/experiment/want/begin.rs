@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Machine, TRIAL, suspended};
 use crate::kinds::experiment::lifecycle::{backoff, blocked, used_up};
+use crate::kinds::experiment::render::checkpoints;
 use crate::kinds::experiment::split::Split;
 use crate::kinds::experiment::{ExperimentState, size};
 use crate::kinds::queue::QueueState;
@@ -25,15 +26,20 @@ impl Machine<'_> {
     }
 
     fn push(&mut self, attempt: Attempt) {
+        let checkpoints = checkpoints(self.document, &self.unit.scope).map(str::to_owned);
         let Some(run) = self.current_mut() else {
             return;
         };
         match run.trials.iter_mut().find(|it| it.number == TRIAL) {
-            Some(trial) => trial.attempts.push(attempt),
+            Some(trial) => {
+                trial.checkpoints = trial.checkpoints.take().or(checkpoints);
+                trial.attempts.push(attempt);
+            }
             None => run.trials.push(Trial {
                 number: TRIAL,
                 restarts: 0,
                 interruptions: 0,
+                checkpoints,
                 attempts: vec![attempt],
             }),
         }

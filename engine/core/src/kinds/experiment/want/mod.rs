@@ -116,6 +116,7 @@ impl<'a> Machine<'a> {
             identity: self.identity,
             run: self.run.clone(),
             trial: TRIAL,
+            checkpoints: self.trial().and_then(|trial| trial.checkpoints.clone()),
             attempt: attempt.number,
             pods: attempt.pods,
             slots: attempt.slots,
