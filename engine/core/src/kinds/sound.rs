@@ -5,12 +5,13 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::read::build;
-use super::{Cluster, Document};
+use super::{Cluster, Document, schema};
 use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::ids::DocumentKind;
 use crate::object::{Key, Node, Place, Value};
 
-/// A document is given up after so many values that are of no use.
+/// What is at fault is taken out so often: what remains of a value may be none any more, nor what
+/// held it. A document that is not sound by then is given up.
 const TRIES: usize = 32;
 
 /// A path of keys.
@@ -20,27 +21,37 @@ type Path = &'static [&'static str];
 /// a check would miss because it was at fault, is replaced by stand-ins at [`Place::ENGINE`]: a
 /// finding about one of those is no finding.
 pub(super) fn sound(kind: DocumentKind, tree: &Node, faults: &[Diagnostic]) -> Option<Document> {
-    // Where something is missing there is nothing to take out.
+    // Where something is missing there is nothing to take out, unless it stays missing.
     let at_fault = faults.iter().filter(|it| it.code != Code::MissingField);
     let mut unsound: Vec<Place> = at_fault.filter_map(|it| it.place).collect();
     for _ in 0..TRIES {
-        let mut kept = without(tree, &unsound)?;
-        for (path, value) in required(kind) {
-            if kept.at(path).is_none() {
-                put(&mut kept, path, value);
-            }
-        }
-        for (paths, stand_in, value) in missed(kind) {
-            if paths.iter().any(|path| lost(tree, &kept, path)) {
-                put(&mut kept, stand_in, value);
-            }
+        let kept = with_stand_ins(kind, tree, without(tree, &unsound)?);
+        let left = schema::check(kind, &kept);
+        if !left.is_empty() {
+            unsound.extend(left.iter().filter_map(|it| it.place));
+            continue;
         }
         match build(kind, kept) {
             Ok(document) => return Some(document),
+            // A type may say what its schema does not.
             Err(refused) => unsound.push(refused.0.place?),
         }
     }
     None
+}
+
+fn with_stand_ins(kind: DocumentKind, tree: &Node, mut kept: Node) -> Node {
+    for (path, value) in required(kind) {
+        if kept.at(path).is_none() {
+            put(&mut kept, path, value);
+        }
+    }
+    for (paths, stand_in, value) in missed(kind) {
+        if paths.iter().any(|path| lost(tree, &kept, path)) {
+            put(&mut kept, stand_in, value);
+        }
+    }
+    kept
 }
 
 /// A cluster of which nothing is known: whatever hangs on it passes.

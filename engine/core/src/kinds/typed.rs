@@ -3,8 +3,8 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::value::{MapDeserializer, SeqDeserializer};
-use serde::de::{self, Deserializer, IntoDeserializer, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqDeserializer};
+use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 
 use crate::object::{Key, Node, Place, Value};
 
@@ -46,6 +46,35 @@ struct At<'de>(&'de Node);
 #[derive(Clone, Copy)]
 struct Named<'de>(&'de Key);
 
+/// The entries of a map, for serde. That a value is of none of the forms that it may have
+/// (`untagged`) is said after it was read: so each value's place is told here, too.
+struct Entries<'de> {
+    rest: &'de [(Key, Node)],
+}
+
+impl<'de> de::MapAccess<'de> for Entries<'de> {
+    type Error = Mistyped;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Mistyped> {
+        let key = self
+            .rest
+            .first()
+            .map(|(key, _)| seed.deserialize(Named(key)));
+        key.transpose()
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Mistyped> {
+        let Some(((_, node), rest)) = self.rest.split_first() else {
+            return Err(de::Error::custom("a value without a key"));
+        };
+        self.rest = rest;
+        At(node).place(seed.deserialize(At(node)))
+    }
+}
+
 impl At<'_> {
     fn place<T>(self, result: Result<T, Mistyped>) -> Result<T, Mistyped> {
         result.map_err(|error| Mistyped {
@@ -56,14 +85,6 @@ impl At<'_> {
 }
 
 impl<'de> IntoDeserializer<'de, Mistyped> for At<'de> {
-    type Deserializer = Self;
-
-    fn into_deserializer(self) -> Self {
-        self
-    }
-}
-
-impl<'de> IntoDeserializer<'de, Mistyped> for Named<'de> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -99,9 +120,7 @@ impl<'de> Deserializer<'de> for At<'de> {
             Value::Number(number) => number.deserialize_any(visitor).map_err(de::Error::custom),
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::List(items) => visitor.visit_seq(SeqDeserializer::new(items.iter().map(At))),
-            Value::Map(entries) => visitor.visit_map(MapDeserializer::new(
-                entries.iter().map(|(key, node)| (Named(key), At(node))),
-            )),
+            Value::Map(entries) => visitor.visit_map(Entries { rest: entries }),
         };
         self.place(result)
     }
@@ -134,9 +153,9 @@ impl<'de> Deserializer<'de> for At<'de> {
                 let unit: de::value::StrDeserializer<'_, Mistyped> = (**text).into_deserializer();
                 unit.deserialize_enum(name, variants, visitor)
             }
-            Value::Map(entries) => visitor.visit_enum(de::value::MapAccessDeserializer::new(
-                MapDeserializer::new(entries.iter().map(|(key, node)| (Named(key), At(node)))),
-            )),
+            Value::Map(entries) => {
+                visitor.visit_enum(MapAccessDeserializer::new(Entries { rest: entries }))
+            }
             _ => Err(de::Error::custom(
                 "this is not one of the forms that are allowed here",
             )),

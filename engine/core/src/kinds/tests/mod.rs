@@ -3,6 +3,7 @@
 mod allow;
 mod experiments;
 mod others;
+mod pairs;
 mod pods;
 mod together;
 

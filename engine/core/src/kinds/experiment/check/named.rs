@@ -5,12 +5,11 @@ use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::kinds::experiment::Experiment;
 use crate::kinds::experiment::render::{merged_containers, own_volumes};
 use crate::kinds::values::Image;
-use crate::object::Node;
+use crate::object::{Node, SourceId};
 use crate::observed::marks::TASK;
 
 /// Every mount names a volume of the pod, and every container has an image that can be pulled; the
-/// task's is the
-/// document's own. What another document's layer says is told at the experiment's name, as only
+/// task's is the document's own. What another document's layer says is told at the experiment's name, as only
 /// the whole pod is at fault.
 pub(super) fn check(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
     let merged = merged_containers(document, scope);
@@ -79,9 +78,14 @@ fn image(container: &Node) -> Option<Diagnostic> {
     })
 }
 
-/// A finding of the experiment points into the experiment.
+/// A finding of the experiment points into the experiment: to its name, or to its beginning if the
+/// name itself is at fault.
 fn at_home(document: &Experiment, finding: Diagnostic) -> Diagnostic {
-    let home = document.place(&["metadata", "name"]);
+    let name = document.place(&["metadata", "name"]);
+    let home = match name.source {
+        SourceId::ENGINE => document.source.place,
+        _ => name,
+    };
     match finding.place {
         Some(place) if place.source != home.source => Diagnostic {
             place: Some(home),
