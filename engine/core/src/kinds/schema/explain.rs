@@ -66,6 +66,7 @@ fn limit(kind: &Kind) -> String {
 /// Where an error is: in the document, and in the schema.
 struct Found<'a> {
     kind: DocumentKind,
+    schema: &'a Value,
     path: String,
     node: &'a Node,
     key: Option<&'a Key>,
@@ -92,6 +93,7 @@ impl<'a> Found<'a> {
             .and_then(|rest| rest.split('/').next());
         Self {
             kind,
+            schema,
             path,
             node,
             key,
@@ -108,17 +110,14 @@ impl<'a> Found<'a> {
             .find(|(key, _)| &*key.name == name);
         let place = key.map_or(self.node.place, |(key, _)| key.place);
         let field = join(&self.path, name);
-        let known = || {
-            self.rule
-                .and_then(|rule| rule["properties"].as_object())
-                .into_iter()
-                .flatten()
-        };
-        let built = known().filter(|(_, schema)| schema.get("not").is_none());
-        let names: Vec<&str> = built.map(|(name, _)| name.as_str()).collect();
+        let known = self.rule.map_or_else(Vec::new, fields);
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
         let help = match closest(name, names.iter().copied()) {
             Some(close) => format!("did you mean `{close}`?"),
-            None => format!("the fields here are {}", list(&names)),
+            None => match self.further_down(name, &known) {
+                Some(path) => format!("did you mean `{path}`?"),
+                None => format!("the fields here are {}", list(&names)),
+            },
         };
         Diagnostic::error(
             Code::UnknownField,
@@ -126,6 +125,16 @@ impl<'a> Found<'a> {
             format!("{} has no field `{field}`", article(self.kind)),
         )
         .help(help)
+    }
+
+    /// The path of a field that is meant, if it stands one level below.
+    fn further_down(&self, name: &str, known: &[(&str, &Value)]) -> Option<String> {
+        known.iter().find_map(|(field, schema)| {
+            let of = schema["$ref"].as_str()?.strip_prefix('#')?;
+            let below = fields(self.schema.pointer(of)?);
+            let close = closest(name, below.iter().map(|(name, _)| *name))?;
+            Some(format!("{field}.{close}"))
+        })
     }
 
     fn missing(&self, name: &str) -> Diagnostic {
@@ -277,6 +286,15 @@ impl<'a> Found<'a> {
             format!(" For example {}", examples.join(", "))
         }
     }
+}
+
+/// The fields of an object that are built.
+fn fields(schema: &Value) -> Vec<(&str, &Value)> {
+    let fields = schema["properties"].as_object().into_iter().flatten();
+    let built = fields.filter(|(_, schema)| schema.get("not").is_none());
+    built
+        .map(|(name, schema)| (name.as_str(), schema))
+        .collect()
 }
 
 /// Follows a path of the validator through the document.

@@ -19,6 +19,15 @@ fn schema_faults_say_what_to_write() {
         "  resources: {slots_per_trial: 8}\n",
         "B0204 7:15 an Experiment has no field `spec.resources.slots_per_trial` | did you mean `slotsPerTrial`?",
     );
+    // Of another map, as those who come from elsewhere write it.
+    one(
+        "  slotsPerTrial: 8\n",
+        "B0204 7:3 an Experiment has no field `spec.slotsPerTrial` | did you mean `resources.slotsPerTrial`?",
+    );
+    one(
+        "  variables: {A: b}\n",
+        "B0204 7:3 an Experiment has no field `spec.variables` | did you mean `environment.variables`?",
+    );
     one(
         "  maxRestarts: \"3\"\n",
         "B0206 7:16 `spec.maxRestarts` is text, it must be a whole number | take the quotes off",

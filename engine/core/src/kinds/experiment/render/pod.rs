@@ -16,6 +16,8 @@ const WORK: &str = "/run/berth/work";
 const WORK_VOLUME: &str = "berth-work";
 const HPARAMS_VOLUME: &str = "berth-hparams";
 const SHM_VOLUME: &str = "berth-shm";
+/// Where a document says that it wants the last of them.
+const SHM_SIZE: &[&str] = &["spec", "resources", "shmSize"];
 
 /// All that people say of the pods of a trial: their layers, and the document's variables.
 fn merged(subject: &Subject) -> Node {
@@ -53,15 +55,13 @@ fn engine(subject: &Subject, role: &PodRole) -> Node {
         "name": key.name, "namespace": key.namespace, "labels": labels,
         "finalizers": [FINALIZER],
     });
-    let mut spec = json!({
-        "restartPolicy": "Never",
-        "volumes": volumes(subject),
-    });
+    let mut spec = json!({ "restartPolicy": "Never" });
     if role.pods > 1 {
         spec["hostname"] = rank::host(role.rank).into();
         spec["subdomain"] = json!(subject.names().service(role.attempt).name);
     }
     let mut spec = Node::engine(&spec);
+    set(&mut spec, "volumes", volumes(subject));
     set(&mut spec, "containers", list([task(subject, role)]));
     let secrets = &subject.scope.cluster.spec.image_pull_secrets;
     if !secrets.is_empty() {
@@ -103,17 +103,21 @@ pub fn own_volumes(document: &Experiment) -> Vec<&'static str> {
     names
 }
 
-fn volumes(subject: &Subject) -> Json {
+fn volumes(subject: &Subject) -> Node {
     let field = format!("metadata.annotations['{HYPERPARAMETERS}']");
     let file = json!({"path": HPARAMS_NAME, "fieldRef": {"fieldPath": field}});
     let mut volumes = vec![
-        json!({"name": WORK_VOLUME, "emptyDir": {}}),
-        json!({"name": HPARAMS_VOLUME, "downwardAPI": {"items": [file]}}),
+        Node::engine(&json!({"name": WORK_VOLUME, "emptyDir": {}})),
+        Node::engine(&json!({"name": HPARAMS_VOLUME, "downwardAPI": {"items": [file]}})),
     ];
     if let Some(size) = &subject.document.spec.resources.shm_size {
-        volumes.push(json!({"name": SHM_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": size.as_str()}}));
+        let memory = json!({"medium": "Memory", "sizeLimit": size.as_str()});
+        volumes.push(at(
+            subject.document.place(SHM_SIZE),
+            &json!({"name": SHM_VOLUME, "emptyDir": memory}),
+        ));
     }
-    volumes.into()
+    list(volumes)
 }
 
 fn task(subject: &Subject, role: &PodRole) -> Node {
@@ -135,7 +139,9 @@ fn task(subject: &Subject, role: &PodRole) -> Node {
         ("terminationMessagePolicy", text("FallbackToLogsOnError")),
     ]);
     if let Some(slots) = size::request(role.slots, &subject.scope.cluster.spec) {
-        let place = document.place(&["spec", "resources", "slotsPerTrial"]);
+        // The one slot of a document that says nothing of slots stands nowhere.
+        let said = document.at(&["spec", "resources", "slotsPerTrial"]);
+        let place = said.map_or(Place::ENGINE, |node| node.place);
         let amount = json!({&*slots.resource: quantity(slots.millis)});
         set(
             &mut task,
@@ -154,7 +160,7 @@ fn mounts(subject: &Subject) -> Node {
         ),
     ];
     if subject.document.spec.resources.shm_size.is_some() {
-        let place = subject.document.place(&["spec", "resources", "shmSize"]);
+        let place = subject.document.place(SHM_SIZE);
         mounts.push(at(
             place,
             &json!({"mountPath": "/dev/shm", "name": SHM_VOLUME}),

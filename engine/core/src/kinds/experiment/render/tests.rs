@@ -288,6 +288,25 @@ fn every_field_is_explained() {
     assert_eq!(layer("spec.restartPolicy"), "engine");
 }
 
+/// Slots and shared memory are the document's where it says so; a slot by default stands nowhere.
+#[test]
+fn what_the_document_says_of_resources_is_its_own() {
+    let limit = "spec.containers.task.resources.limits";
+    let shm = "spec.volumes.berth-shm.emptyDir.sizeLimit";
+    let own = json!({"resources": {"slotsPerTrial": 1, "shmSize": "8Gi"}});
+    for (resources, under, layer) in [
+        (&json!({}), limit, "engine"),
+        (&own, limit, "Experiment/resnet"),
+        (&own, shm, "Experiment/resnet"),
+    ] {
+        let repository = changed(resources);
+        let (document, scope) = (repository.document(), repository.scope());
+        let found = subject(&document, &scope).explain(&role(1, 1, 0), under);
+        let layers: Vec<&str> = found.iter().map(|it| &*it.layer).collect();
+        assert_eq!(layers, [layer], "{under}");
+    }
+}
+
 #[test]
 fn digests_name_the_layer_that_changed() {
     let before = Repository::default();
