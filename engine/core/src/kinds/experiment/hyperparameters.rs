@@ -26,17 +26,6 @@ fn find<'a>(path: &str, get: &dyn Fn(&str) -> Option<&'a Json>) -> Option<&'a Js
     })
 }
 
-/// The paths that an argument names as `$(hp.PATH)`, in order.
-pub fn references(argument: &str) -> Vec<&str> {
-    parts(argument)
-        .into_iter()
-        .filter_map(|part| match part {
-            Part::Reference(path) => Some(path),
-            Part::Text(_) => None,
-        })
-        .collect()
-}
-
 /// The argument with every `$(hp.PATH)` replaced by its value: text as it is, anything else as
 /// JSON. A `$(` within a value stays what it is: Kubernetes does not expand it. References to
 /// nothing and escaped ones (`$$(hp.x)`) are left alone.
@@ -44,7 +33,7 @@ pub fn substitute(argument: &str, values: &BTreeMap<String, Json>) -> String {
     parts(argument)
         .into_iter()
         .map(|part| match part {
-            Part::Text(text) => text.to_owned(),
+            Part::Text(text) | Part::Open(text) => text.to_owned(),
             Part::Reference(path) => lookup(values, path).map_or_else(
                 || format!("$(hp.{path})"),
                 |value| text_of(value).replace("$(", "$$("),
@@ -133,36 +122,44 @@ fn text_of(value: &Json) -> String {
     }
 }
 
-enum Part<'a> {
+/// A part of an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// Text, with what is escaped in it.
     Text(&'a str),
+    /// The path of a `$(hp.PATH)`.
     Reference(&'a str),
+    /// From a `$(hp.` that is not closed to the next `$(` or the end.
+    Open(&'a str),
 }
 
-fn parts(argument: &str) -> Vec<Part<'_>> {
+/// The parts of an argument, in order: put together they are all of it.
+pub fn parts(argument: &str) -> Vec<Part<'_>> {
     const OPEN: &str = "$(hp.";
+    let part = |from: usize, to: usize| argument.get(from..to).unwrap_or_default();
     let (mut parts, mut from, mut at) = (Vec::new(), 0, 0);
-    while let Some(start) = argument
-        .get(at..)
-        .and_then(|rest| rest.find(OPEN))
-        .map(|i| i + at)
-    {
+    while let Some(found) = part(at, argument.len()).find(OPEN) {
+        let start = at + found;
         let inner = start + OPEN.len();
-        let Some(end) = argument.get(inner..).and_then(|rest| rest.find(')')) else {
-            break;
-        };
-        at = inner + end + 1;
-        let before = argument.get(from..start).unwrap_or_default();
+        let rest = part(inner, argument.len());
+        let next = rest.find("$(").map_or(rest, |next| {
+            rest.get(..next).unwrap_or_default().trim_end_matches('$')
+        });
+        let end = next.find(')');
+        at = inner + end.map_or(next.len(), |end| end + 1);
         // An odd number of `$` before it escapes the reference.
+        let before = part(from, start);
         let dollars = before.len() - before.trim_end_matches('$').len();
-        if dollars % 2 == 0 {
+        if dollars.is_multiple_of(2) {
             parts.push(Part::Text(before));
-            parts.push(Part::Reference(
-                argument.get(inner..inner + end).unwrap_or_default(),
-            ));
+            parts.push(match end {
+                Some(end) => Part::Reference(part(inner, inner + end)),
+                None => Part::Open(part(start, at)),
+            });
             from = at;
         }
     }
-    parts.push(Part::Text(argument.get(from..).unwrap_or_default()));
+    parts.push(Part::Text(part(from, argument.len())));
     parts
 }
 
@@ -191,10 +188,21 @@ mod tests {
             ("$(hp.none) $(HOME) $(hp.lr", "$(hp.none) $(HOME) $(hp.lr"),
             ("$$(hp.lr) $$$(hp.lr)", "$$(hp.lr) $$0.1"),
             ("\u{e4}$(hp.lr)\u{e4}", "\u{e4}0.1\u{e4}"),
+            ("$(hp.lr $(hp.lr) $(hp.", "$(hp.lr 0.1 $(hp."),
+            ("$(hp.x $$(hp.lr) $$$(hp.lr)", "$(hp.x $$(hp.lr) $$0.1"),
         ] {
             assert_eq!(substitute(argument, &values()), expected, "{argument}");
         }
-        assert_eq!(references("a $(hp.x) $$(hp.y) $(hp.z.w)"), ["x", "z.w"]);
+        assert_eq!(
+            parts("a $(hp.x) $$(hp.y) $(hp.z.w"),
+            [
+                Part::Text("a "),
+                Part::Reference("x"),
+                Part::Text(" $$(hp.y) "),
+                Part::Open("$(hp.z.w"),
+                Part::Text(""),
+            ]
+        );
     }
 
     #[test]

@@ -181,6 +181,62 @@ fn the_entrypoint_names_hyperparameters_that_exist() {
     );
 }
 
+/// What is certainly meant as a reference and is none; what is Kubernetes' or the shell's is left
+/// alone.
+#[test]
+fn references_are_closed_and_name_something() {
+    let hp = "  hyperparameters: {lr: 0.1}\n";
+    let of = |word: &str| {
+        let text = experiment("a", hp).replace("train.py", &format!("'{word}'"));
+        shown(&findings("a.yaml", &text))
+    };
+    let help = "write `$(hp.PATH)`, or `$$(hp.lr` if the program should get this text";
+    for (word, wanted) in [
+        ("--lr=$(hp.lr", format!("`$(hp.lr` has no `)` | {help}")),
+        (
+            "$(hp.lr --x $(hp.lr)",
+            format!("`$(hp.lr` has no `)` | {help}"),
+        ),
+        (
+            "$(hp.lr}",
+            "`$(hp.lr}` has no `)` | write `$(hp.PATH)`, or `$$(hp.lr}` if".to_owned(),
+        ),
+        (
+            "$(hp.)",
+            "`$(hp.)` names no hyperparameter | the hyperparameters are lr".to_owned(),
+        ),
+        (
+            "$(hp. )",
+            "`$(hp. )` names no hyperparameter | the".to_owned(),
+        ),
+        (
+            "$(hp.none)",
+            "there is no hyperparameter `none` | the".to_owned(),
+        ),
+    ] {
+        let found = of(word);
+        let wanted = format!("B0407 6:24 {wanted}");
+        assert!(
+            found.len() == 1 && found[0].starts_with(&wanted),
+            "{word}: {found:?}"
+        );
+    }
+    for word in [
+        "$(HOME)",
+        "$(other.x)",
+        "$(other.x",
+        "$$(hp.lr",
+        "$$(hp.)",
+        "$(hp",
+        "$(date)",
+        "$$$$(hp.lr)",
+    ] {
+        assert_eq!(of(word), [] as [&str; 0], "{word}");
+    }
+    let line = experiment("a", hp).replace("[python, train.py]", "python --lr $(hp.lr");
+    assert!(shown(&findings("a.yaml", &line))[0].starts_with("B0407 6:15 `$(hp.lr` has no `)`"));
+}
+
 #[test]
 fn values_of_variables_are_never_shown() {
     let text = experiment(

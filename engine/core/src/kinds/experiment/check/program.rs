@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::kinds::cluster::check::{climbs, upwards};
 use crate::kinds::experiment::Experiment;
-use crate::kinds::experiment::hyperparameters::{self, Leaf, lookup, references};
+use crate::kinds::experiment::hyperparameters::{self, Leaf, Part, lookup, parts};
 use crate::kinds::pod::{is_own_variable, marks, own_variable, task_of};
 use crate::object::{Key, Node, Place, Value};
 
@@ -20,25 +20,42 @@ pub(super) fn words(document: &Experiment) -> &[Node] {
     })
 }
 
-/// `$(hp.PATH)` names a hyperparameter.
+/// `$(hp.PATH)` is closed and names a hyperparameter.
 pub(super) fn entrypoint(document: &Experiment) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for word in words(document) {
-        for path in references(word.as_str().unwrap_or_default()) {
-            match lookup(&document.spec.hyperparameters, path) {
-                None => findings.push(unknown(document, path, word.place)),
-                Some(Json::Object(_)) => {
-                    let cause = format!("the hyperparameter `{path}` is a map");
-                    findings.push(
-                        Diagnostic::error(Code::UnknownHyperparameter, word.place, cause)
-                            .help("name a value in it, or read BERTH_HPARAMS_FILE"),
-                    );
-                }
-                Some(_) => {}
-            }
-        }
+        let parts = parts(word.as_str().unwrap_or_default());
+        findings.extend(parts.into_iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Reference(path) => reference(document, path, word.place),
+            Part::Open(text) => Some(open(text, word.place)),
+        }));
     }
     findings
+}
+
+fn reference(document: &Experiment, path: &str, place: Place) -> Option<Diagnostic> {
+    match lookup(&document.spec.hyperparameters, path) {
+        None => Some(unknown(document, path, place)),
+        Some(Json::Object(_)) => {
+            let cause = format!("the hyperparameter `{path}` is a map");
+            let finding = Diagnostic::error(Code::UnknownHyperparameter, place, cause);
+            Some(finding.help("name a value in it, or read BERTH_HPARAMS_FILE"))
+        }
+        Some(_) => None,
+    }
+}
+
+/// A reference without its end: the program would get it as it stands there.
+fn open(text: &str, place: Place) -> Diagnostic {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ';');
+    let text = text.split(ends).next().unwrap_or_default();
+    let text: String = text.chars().take(80).collect();
+    let cause = format!("`{text}` has no `)`");
+    Diagnostic::error(Code::UnknownHyperparameter, place, cause).help(format!(
+        "write `$(hp.PATH)`, or `$${}` if the program should get this text",
+        text.trim_start_matches('$')
+    ))
 }
 
 fn unknown(document: &Experiment, path: &str, place: Place) -> Diagnostic {
@@ -46,10 +63,13 @@ fn unknown(document: &Experiment, path: &str, place: Place) -> Diagnostic {
     for (key, value) in &document.spec.hyperparameters {
         leaves(key, value, &mut paths);
     }
-    let cause = format!(
-        "there is no hyperparameter `{}`",
-        path.chars().take(80).collect::<String>()
-    );
+    let cause = match path.trim() {
+        "" => format!("`$(hp.{path})` names no hyperparameter"),
+        path => format!(
+            "there is no hyperparameter `{}`",
+            path.chars().take(80).collect::<String>()
+        ),
+    };
     let finding = Diagnostic::error(Code::UnknownHyperparameter, place, cause);
     match closest(path, paths.iter().map(String::as_str)) {
         Some(close) => finding.help(format!("did you mean `$(hp.{close})`?")),
