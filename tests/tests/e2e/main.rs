@@ -27,5 +27,6 @@ mod rights;
 mod storm;
 mod story;
 mod validate;
+mod values;
 mod verbs;
 mod weather;

@@ -4,6 +4,7 @@ use berth_openapi::{Fields, Quantity, Shape, facts};
 
 use super::directive::{self, is_directive};
 use super::marks;
+use super::rules;
 use super::table::{Part, owned};
 use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::object::{Key, Node, Value, twins};
@@ -29,9 +30,12 @@ pub(in crate::kinds) fn check(layer: &Node, path: &str) -> Vec<Diagnostic> {
         walk.value(node, shape, &format!("{path}.{name}"));
     }
     if let Some(spec) = layer.get("spec") {
+        let rules = rules::check("PodSpec", spec, &format!("{path}.spec"));
+        walk.findings.extend(rules);
         walk.containers(spec, path);
         let selector = spec.get("nodeSelector").map_or(&[][..], Node::entries);
-        walk.findings.extend(marks::selector(selector));
+        walk.findings
+            .extend(marks::selector("labels of a node", selector));
         walk.volumes(spec);
     }
     if let Some(metadata) = layer.get("metadata") {
@@ -48,6 +52,9 @@ struct Walk {
 
 impl Walk {
     fn value(&mut self, node: &Node, shape: &Shape, path: &str) {
+        if let Shape::Ref(name) = shape {
+            self.findings.extend(rules::check(name, node, path));
+        }
         let shape = facts().resolve(shape);
         match (&node.value, shape) {
             // In a layer, null removes what is below.

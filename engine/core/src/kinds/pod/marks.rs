@@ -18,11 +18,16 @@ pub(in crate::kinds) fn check(map: &str, entries: &[(Key, Node)]) -> Vec<Diagnos
     said(entries).filter_map(one).collect()
 }
 
-/// What is wrong with the entries of `nodeSelector`: they are labels, too, but of nodes.
-pub(super) fn selector(entries: &[(Key, Node)]) -> Vec<Diagnostic> {
-    let one = |(key, value): &(Key, Node)| {
-        name("labels of a node", key).or_else(|| label_value(key, value))
-    };
+/// How keys are written.
+pub(super) const KEY: &str =
+    "it has letters, digits, `-`, `_` and `.`, at most 63, perhaps after a domain and `/`";
+/// How values of labels are written.
+pub(super) const VALUE: &str =
+    "it has letters, digits, `-`, `_` and `.`, at most 63, a letter or digit at its ends";
+
+/// What is wrong with labels that things are chosen by, such as the `labels of a node`.
+pub(super) fn selector(labels: &str, entries: &[(Key, Node)]) -> Vec<Diagnostic> {
+    let one = |(key, value): &(Key, Node)| name(labels, key).or_else(|| label_value(key, value));
     said(entries).filter_map(one).collect()
 }
 
@@ -34,11 +39,7 @@ fn said(entries: &[(Key, Node)]) -> impl Iterator<Item = &(Key, Node)> {
 
 fn name(map: &str, key: &Key) -> Option<Diagnostic> {
     let cause = format!("`{}` is no name for one of the {map}", key.name);
-    (!is_key(&key.name)).then(|| {
-        Diagnostic::error(Code::InvalidName, key.place, cause).help(
-            "it has letters, digits, `-`, `_` and `.`, at most 63, perhaps after a domain and `/`",
-        )
-    })
+    (!is_key(&key.name)).then(|| Diagnostic::error(Code::InvalidName, key.place, cause).help(KEY))
 }
 
 fn label_value(key: &Key, value: &Node) -> Option<Diagnostic> {
@@ -73,7 +74,8 @@ fn own_mark(map: &str, key: &Key) -> Option<Diagnostic> {
     Some(Diagnostic::error(Code::ReservedField, key.place, cause).help(help))
 }
 
-fn is_key(key: &str) -> bool {
+/// Whether Kubernetes takes this as the key of a label or annotation.
+pub(super) fn is_key(key: &str) -> bool {
     let (prefix, name) = key
         .split_once('/')
         .map_or((None, key), |(prefix, name)| (Some(prefix), name));
@@ -88,7 +90,7 @@ fn is_key(key: &str) -> bool {
 }
 
 /// As Kubernetes has it: at most 63 letters, digits, `-`, `_`, `.`, a letter or digit at both ends.
-fn is_value(value: &str) -> bool {
+pub(super) fn is_value(value: &str) -> bool {
     let ends = [value.bytes().next(), value.bytes().last()];
     value.len() <= 63
         && value

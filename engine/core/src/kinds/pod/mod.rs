@@ -5,10 +5,13 @@ mod guard;
 mod layer;
 pub(super) mod marks;
 mod reference;
+mod rules;
+mod scheduling;
 mod table;
 mod uses;
 
 pub(super) use guard::volume_kinds;
 pub(super) use layer::{check, is_own_variable, own_variable, task_of};
 pub use reference::reference;
+pub(super) use rules::{names_a_variable, no_variable};
 pub(super) use uses::{Use, uses};

@@ -5,6 +5,7 @@ mod experiments;
 mod others;
 mod pairs;
 mod pods;
+mod rules;
 mod together;
 
 use crate::desired::fixture::{Repository, experiment};

@@ -8,6 +8,7 @@ mod memory;
 mod named;
 mod program;
 mod size;
+mod whole;
 
 use super::Experiment;
 use super::render::layer_nodes;
@@ -46,6 +47,7 @@ pub(in crate::kinds) fn within(document: &Experiment, scope: &Scope) -> Vec<Diag
     if scope.queue.is_some() {
         findings.extend(allow::check(document, scope));
         findings.extend(named::check(document, scope));
+        findings.extend(whole::check(document, scope));
     }
     findings
 }

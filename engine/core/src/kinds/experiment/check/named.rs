@@ -3,7 +3,7 @@
 use crate::desired::Scope;
 use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::kinds::experiment::Experiment;
-use crate::kinds::experiment::render::{merged_containers, own_volumes};
+use crate::kinds::experiment::render::{merged_fields, own_volumes};
 use crate::kinds::values::Image;
 use crate::object::{Node, SourceId};
 use crate::observed::marks::TASK;
@@ -12,7 +12,8 @@ use crate::observed::marks::TASK;
 /// task's is the document's own. What another document's layer says is told at the experiment's name, as only
 /// the whole pod is at fault.
 pub(super) fn check(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
-    let merged = merged_containers(document, scope);
+    let fields = ["containers", "initContainers", "volumes"];
+    let merged = merged_fields(document, scope, &fields);
     let items = |field| merged.at(&["spec", field]).map_or(&[][..], Node::items);
     let volumes: Vec<&str> = items("volumes")
         .iter()
@@ -80,7 +81,7 @@ fn image(container: &Node) -> Option<Diagnostic> {
 
 /// A finding of the experiment points into the experiment: to its name, or to its beginning if the
 /// name itself is at fault.
-fn at_home(document: &Experiment, finding: Diagnostic) -> Diagnostic {
+pub(super) fn at_home(document: &Experiment, finding: Diagnostic) -> Diagnostic {
     let name = document.place(&["metadata", "name"]);
     let home = match name.source {
         SourceId::ENGINE => document.source.place,

@@ -8,7 +8,9 @@ use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::kinds::cluster::check::{climbs, upwards};
 use crate::kinds::experiment::Experiment;
 use crate::kinds::experiment::hyperparameters::{self, Leaf, Part, lookup, parts};
-use crate::kinds::pod::{is_own_variable, marks, own_variable, task_of};
+use crate::kinds::pod::{
+    is_own_variable, marks, names_a_variable, no_variable, own_variable, task_of,
+};
 use crate::object::{Key, Node, Place, Value};
 
 /// The arguments of the entrypoint, or its one line.
@@ -161,13 +163,9 @@ pub(super) fn variables(document: &Experiment) -> Vec<Diagnostic> {
         if is_own_variable(&key.name) {
             return Some(own_variable(&named));
         }
-        let valid =
-            !key.name.is_empty() && key.name.bytes().all(|b| b.is_ascii_graphic() && b != b'=');
-        (!valid).then(|| {
-            let cause = format!("`{}` is no name for a variable", key.name);
-            Diagnostic::error(Code::InvalidName, key.place, cause)
-                .help("use letters, digits and `_`")
-        })
+        // (Kubernetes takes a space, but no program can be told of it.)
+        let valid = names_a_variable(&key.name) && !key.name.contains(' ');
+        (!valid).then(|| no_variable(&key.name, &named))
     };
     let mut findings: Vec<Diagnostic> = variables
         .iter()

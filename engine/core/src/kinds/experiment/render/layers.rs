@@ -78,13 +78,14 @@ pub fn merged(document: &Experiment, scope: &Scope) -> Node {
         })
 }
 
-/// What the layers say of containers and volumes, merged: a part of [`merged`] that costs less.
-pub fn containers(document: &Experiment, scope: &Scope) -> Node {
+/// What the layers say of these fields of the spec, merged: a part of [`merged`] that costs less.
+pub fn fields(document: &Experiment, scope: &Scope, names: &[&str]) -> Node {
     let parts = |layer: &Node| {
         let spec = layer.get("spec")?;
-        let fields = ["containers", "initContainers", "volumes"];
-        let said = fields.map(|name| Some((name, spec.get(name)?.clone())));
-        Some(map([("spec", map_of(said.into_iter().flatten()))]))
+        let said = names
+            .iter()
+            .map(|name| Some((*name, spec.get(name)?.clone())));
+        Some(map([("spec", map_of(said.flatten()))]))
     };
     nodes(document, scope)
         .into_iter()
