@@ -1,7 +1,7 @@
 //! What a person asks beside a daemon: `status`, `why`, `plan`, `drift`, `uninstall`, `/metrics`.
 
-use berth_tests::e2e::documents::path;
-use berth_tests::e2e::{Flags, On, Setting, Stage, command};
+use berth_tests::e2e::documents::{experiment, first, path};
+use berth_tests::e2e::{Flags, Names, On, Setting, Stage, command};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -333,6 +333,49 @@ async fn uninstalled_it_lets_go_of_all_and_lists_what_stays(on: On) {
         })
         .await;
     stage.check();
+}
+
+/// Fields of items are found by key and by number; what is not there is told with the closest.
+#[tokio::test]
+async fn explain_takes_items_by_key_and_by_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let variables = "  environment: {variables: {DATA: /data, MODE: fast}}\n";
+    let one = format!("{}{variables}", experiment("one", 1, "1s", &[]));
+    let documents = first(&Names::fresh()).into_iter();
+    for (path, text) in documents.chain([("one.yaml", one)]) {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let root = folder.path().to_str().unwrap();
+    let explain = |field| berth(vec!["explain", "one", field, "--dir", root]);
+    let value = "spec.containers[name=task].env[name=DATA].value: \"/data\"";
+    for field in [
+        "spec.containers[0].env[DATA].value",
+        "spec.containers[task].env[name=DATA].value",
+        "spec.containers.task.env.DATA.value",
+        "spec.containers.env[DATA].value",
+    ] {
+        let said = explain(field).await;
+        said.must(0, &[value, "Experiment/one", "one.yaml:14:"]);
+        assert_eq!(said.out.lines().count(), 2, "{}", said.out);
+    }
+    for (field, close) in [
+        (
+            "spec.containers[0].env[DATE].value",
+            "spec.containers[0].env[DATA].value",
+        ),
+        ("spec.containers[0].imag", "spec.containers[0].image"),
+        ("spec.containers[tusk].image", "spec.containers.task.image"),
+    ] {
+        let missing = format!("the pod has no field `{field}`");
+        let meant = format!("did you mean `{close}`?");
+        explain(field).await.must(2, &[&missing, &meant]);
+    }
+    let all = "`berth explain one` lists all fields";
+    explain("spec.nothingOfThatKind")
+        .await
+        .must(2, &["the pod has no field", all]);
 }
 
 on_both! {

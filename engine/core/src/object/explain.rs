@@ -1,8 +1,10 @@
 //! Which layer and line each field of a rendered object came from.
 
+use std::collections::BTreeMap;
+
 use berth_openapi::Shape;
 
-use super::leaves::{Step, list_leaves, path_text};
+use super::leaves::{Leaf, Step, list_leaves, path_text};
 use super::{Node, Place};
 
 /// One layer of a rendered object, for [`explain`].
@@ -30,46 +32,101 @@ pub struct Explained {
 /// For each leaf of a rendered object whose path begins with `under` (all for an empty text): its
 /// value, layer and place. Of layers that hold a place the narrowest is its layer.
 ///
-/// In `under` an item of a list is written as in the paths, `containers[name=task].image`, or by
-/// the value of its key, `containers.task.image`, or left out, which means all items.
+/// In `under` an item of a list is written as in the paths, `containers[name=task].image`, by the
+/// value of its key, `containers[task].image` or `containers.task.image`, by its number from 0,
+/// `containers[0].image`, or left out, which means all items. Keys that are numbers go first.
 pub fn explain(node: &Node, shape: &Shape, layers: &[Layer], under: &str) -> Vec<Explained> {
-    list_leaves(node, shape)
-        .into_iter()
-        .filter(|leaf| !matches!(leaf.path.last(), Some(Step::Count)))
-        .filter(|leaf| is_under(&leaf.path, under))
-        .map(|leaf| Explained {
-            path: path_text(&leaf.path),
-            value: leaf.shown,
-            layer: layer_of(leaf.place, layers).to_owned(),
-            place: (leaf.place.source != Place::ENGINE.source).then_some(leaf.place),
-        })
+    let mut leaves = list_leaves(node, shape);
+    leaves.retain(|leaf| !matches!(leaf.path.last(), Some(Step::Count)));
+    let numbers = Numbers::of(&leaves);
+    leaves
+        .iter()
+        .filter(|leaf| is_under(&leaf.path, &numbers.in_path(&leaf.path), under))
+        .map(|leaf| explained_by(leaf, layers))
         .collect()
 }
 
+fn explained_by(leaf: &Leaf, layers: &[Layer]) -> Explained {
+    Explained {
+        path: path_text(&leaf.path),
+        value: leaf.shown.clone(),
+        layer: layer_of(leaf.place, layers).to_owned(),
+        place: (leaf.place.source != Place::ENGINE.source).then_some(leaf.place),
+    }
+}
+
+/// The items of keyed lists in their order, by the path of their list.
+struct Numbers(BTreeMap<Vec<Step>, Vec<Step>>);
+
+impl Numbers {
+    fn of(leaves: &[Leaf]) -> Self {
+        let mut lists: BTreeMap<Vec<Step>, Vec<Step>> = BTreeMap::new();
+        for leaf in leaves {
+            for (list, step) in items(&leaf.path) {
+                let items = lists.entry(list.to_vec()).or_default();
+                if !items.contains(step) {
+                    items.push(step.clone());
+                }
+            }
+        }
+        Self(lists)
+    }
+
+    /// The number of each step that is an item, unless it is the key of one of the list.
+    fn in_path(&self, path: &[Step]) -> Vec<Option<String>> {
+        let mut numbers = vec![None; path.len()];
+        for (list, step) in items(path) {
+            let items = self.0.get(list).map_or(&[][..], Vec::as_slice);
+            let number = items.iter().position(|item| item == step);
+            let number = number.map(|number| number.to_string());
+            let is_key = |text: &String| items.iter().any(|it| keys(it).any(|key| key == text));
+            if let Some(place) = numbers.get_mut(list.len()) {
+                *place = number.filter(|number| !is_key(number));
+            }
+        }
+        numbers
+    }
+}
+
+/// The items of keyed lists in a path, each with the path of its list.
+fn items(path: &[Step]) -> impl Iterator<Item = (&[Step], &Step)> {
+    let steps = path.iter().enumerate();
+    let items = steps.filter(|(_, step)| matches!(step, Step::Item(_)));
+    items.map(|(at, step)| (path.get(..at).unwrap_or_default(), step))
+}
+
+/// The values of the keys of an item.
+fn keys(item: &Step) -> impl Iterator<Item = &str> {
+    let keys = match item {
+        Step::Item(keys) => keys.as_slice(),
+        _ => &[],
+    };
+    keys.iter().map(|(_, value)| value.trim_matches('"'))
+}
+
 /// Whether a path begins with what is left of the text.
-fn is_under(path: &[Step], text: &str) -> bool {
+fn is_under(path: &[Step], numbers: &[Option<String>], text: &str) -> bool {
     if text.is_empty() {
         return true;
     }
-    let Some((step, rest)) = path.split_first() else {
+    let Some(((step, rest), (number, numbers))) = path.split_first().zip(numbers.split_first())
+    else {
         return false;
     };
+    let below = |left: &str| is_under(rest, numbers, left);
     let after = |name: &str| {
         let left = text.strip_prefix('.').unwrap_or(text).strip_prefix(name);
-        left.is_some_and(|left| {
-            (left.is_empty() || left.starts_with(['.', '['])) && is_under(rest, left)
-        })
+        left.is_some_and(|left| (left.is_empty() || left.starts_with(['.', '['])) && below(left))
     };
+    let bracket = |item: &str| text.strip_prefix(&format!("[{item}]")).is_some_and(below);
+    let written = || text.strip_prefix(&*path_text(std::slice::from_ref(step)));
     match step {
         Step::Field(name) => after(name),
-        Step::Index(_) | Step::Item(_) | Step::Count => {
-            let written = path_text(std::slice::from_ref(step));
-            let named = match step {
-                Step::Item(keys) => keys.iter().any(|(_, value)| after(value.trim_matches('"'))),
-                _ => false,
-            };
-            let bracket = text.strip_prefix(&*written);
-            bracket.is_some_and(|left| is_under(rest, left)) || named || is_under(rest, text)
+        Step::Item(_) | Step::Index(_) | Step::Count => {
+            written().is_some_and(below)
+                || keys(step).any(|key| after(key) || bracket(key))
+                || number.as_deref().is_some_and(bracket)
+                || below(text)
         }
     }
 }
@@ -155,6 +212,7 @@ mod tests {
     fn an_item_is_named_by_its_key_by_the_keys_value_or_not_at_all() {
         let pod = Node::engine(&json!({"spec": {
             "containers": [{"name": "task", "image": "a"}, {"name": "log", "image": "b"}],
+            "initContainers": [{"name": "get", "ports": [{"containerPort": 1}, {"containerPort": 2}]}],
             "tolerations": [{"key": "gpu"}],
         }}));
         let shape = berth_openapi::facts()
@@ -172,11 +230,23 @@ mod tests {
         ] {
             assert_eq!(found(under), [image], "{under}");
         }
+        let log = ["spec.containers[name=log].image"];
+        assert_eq!(found("spec.containers[task].image"), [image]);
+        assert_eq!(found("spec.containers[0].image"), [image]);
+        assert_eq!(found("spec.containers[1].image"), log);
+        assert_eq!(found("spec.containers[1]").len(), 2);
+        // The port 1, not the second one.
+        let port =
+            "spec.initContainers[name=get].ports[containerPort=1,protocol=TCP].containerPort";
+        assert_eq!(found("spec.initContainers[0].ports[1]"), [port]);
         assert_eq!(found("spec.containers.image").len(), 2);
         assert_eq!(found("spec.containers.log").len(), 2);
         assert_eq!(found("spec.tolerations.key"), ["spec.tolerations[0].key"]);
         for under in [
             "spec.containers.tas",
+            "spec.containers[2]",
+            "spec.containers[0",
+            "spec.containers[tas].image",
             "spec.container",
             "spec.containers.task.",
             "x",

@@ -19,11 +19,13 @@ Examples:
   berth explain resnet50
   berth explain resnet50 spec.nodeSelector
   berth explain resnet50 spec.containers.task.image
+  berth explain resnet50 'spec.containers[0].env[DATA].value'
   berth explain vision/resnet50 spec.containers -o json")]
 pub struct Args {
     /// The experiment, as NAME or QUEUE/NAME
     experiment: String,
-    /// The field; all fields if left out
+    /// The field; all fields if left out. An item of a list is written by its key (`[task]`,
+    /// `[name=task]`, `.task`), by its number from 0, or left out, which means all items
     #[arg(value_name = "FIELD.PATH", default_value = "")]
     field: String,
     #[command(flatten)]
@@ -58,7 +60,8 @@ pub fn run(args: &Args) -> CommandResult {
     };
     let explained = look(&args.field);
     if explained.is_empty() {
-        let hint = match meant(&args.field, &look("")) {
+        let close = meant(&args.field, &look("")).or_else(|| below(&args.field, look));
+        let hint = match close {
             Some(close) => format!("did you mean `{close}`?"),
             None => format!("`berth explain {}` lists all fields", args.experiment),
         };
@@ -78,6 +81,38 @@ fn meant(field: &str, all: &[Explained]) -> Option<String> {
     let paths = all.iter().flat_map(|it| up(&it.path));
     let paths: BTreeSet<String> = paths.flat_map(|path| [dotted(&path), path]).collect();
     closest(field, paths.iter().map(String::as_str)).map(str::to_owned)
+}
+
+/// As [`meant`], where the first part of what was asked for is there, however it is written.
+fn below(field: &str, look: impl Fn(&str) -> Vec<Explained>) -> Option<String> {
+    let mut parts: Vec<String> = up(field).filter(|it| it != field).collect();
+    parts.reverse();
+    let there = parts.into_iter().map(|part| (look(&part), part));
+    let (found, part) = there.into_iter().find(|(found, _)| !found.is_empty())?;
+    let rest = field.strip_prefix(&*part)?;
+    let paths = found
+        .iter()
+        .flat_map(|it| [it.path.clone(), keyed(&it.path), dotted(&it.path)]);
+    let tails: BTreeSet<String> = paths.flat_map(|path| tails(&path)).collect();
+    let close = closest(rest, tails.iter().map(String::as_str))?;
+    Some(format!("{part}{close}"))
+}
+
+/// The path with the keys of items alone: `containers[task]` for `containers[name=task]`.
+fn keyed(path: &str) -> String {
+    let mut parts = path.split('[');
+    let head = parts.next().unwrap_or_default().to_owned();
+    parts.fold(head, |path, item| {
+        let item = item.split_once('=').map_or(item, |(_, item)| item);
+        format!("{path}[{item}")
+    })
+}
+
+/// All ends of a path, and what is above them: `.env[A].value` of `spec.env[A].value`, and `.env[A]`.
+fn tails(path: &str) -> Vec<String> {
+    let starts = path.match_indices(['.', '[']).map(|(at, _)| &path[at..]);
+    let ends = starts.flat_map(|tail| up(tail).collect::<Vec<_>>());
+    ends.filter(|it| !it.is_empty()).collect()
 }
 
 /// The path as people write it: `containers.task` for `containers[name=task]`.
