@@ -75,8 +75,9 @@ pub const OWN: &[Rule] = &[
         group: "",
         resource: "configmaps",
         names: &[],
-        verbs: &["create", "delete", "get", "update"],
-        why: "the anchor `berth-<cluster>` and the spill `berth-<cluster>.spill`",
+        verbs: &["create", "delete", "get", "list", "update"],
+        why: "the anchor `berth-<cluster>` and the spill `berth-<cluster>.spill`; list finds, at the first start, \
+              the anchor of a cluster that was renamed",
     },
     Rule {
         group: "coordination.k8s.io",

@@ -8,7 +8,7 @@ use berth_core::reconciler::{Anchor, anchor_name, spill_name};
 use serde_json::Value;
 
 use crate::client::{Client, ConnectError, Lost};
-use crate::wire::{Status, config_map_request, words};
+use crate::wire::{Status, config_map_request, config_maps_request, words};
 
 /// What a cluster says of itself at the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Start {
     pub cluster_uid: String,
     /// The anchor; `None` if there certainly is none.
     pub anchor: Option<Anchor>,
+    /// Without an anchor: the names under which this cluster was worked on from this namespace.
+    pub others: Vec<Name>,
     /// The spill; `None` if there certainly is none.
     pub spill: Option<Kept>,
 }
@@ -84,10 +86,16 @@ impl StartError {
 /// needs anyway. Absence is believed only if the server names the very object as not found.
 pub async fn start(client: &Client, namespace: &str, cluster: &Name) -> Result<Start, StartError> {
     let anchor = kept(client, namespace, &anchor_name(cluster)).await?;
+    let cluster_uid = cluster_uid(client).await?;
+    let others = match anchor {
+        Some(_) => Vec::new(),
+        None => others(client, namespace, &cluster_uid).await?,
+    };
     Ok(Start {
         version: client.version().await?,
-        cluster_uid: cluster_uid(client).await?,
+        cluster_uid,
         anchor: anchor.map(|kept| read_anchor(&kept)).transpose()?,
+        others,
         spill: kept(client, namespace, &spill_name(cluster)).await?,
     })
 }
@@ -126,27 +134,64 @@ pub async fn kept(
     }
 }
 
+/// The names in all anchors of the namespace that are of this cluster.
+async fn others(
+    client: &Client,
+    namespace: &str,
+    cluster_uid: &str,
+) -> Result<Vec<Name>, StartError> {
+    #[derive(serde::Deserialize)]
+    struct List {
+        items: Vec<ConfigMap>,
+    }
+    let what = format!("the ConfigMaps in {namespace}");
+    let request =
+        config_maps_request(namespace).map_err(|error| unreadable(&what, &error.to_string()))?;
+    let reply = client.send(request).await;
+    let reply = reply.map_err(|lost: Lost| client.said(lost))?;
+    if reply.status != 200 {
+        return Err(refused(client, &what, &reply));
+    }
+    let list: List = serde_json::from_slice(&reply.body)
+        .map_err(|error| unreadable(&what, &error.to_string()))?;
+    let names = list.items.into_iter().filter_map(|map| {
+        let kept = map.kept(&what).ok()?;
+        let identity = read_anchor(&kept).ok()?.identity;
+        (identity.cluster_uid == cluster_uid).then_some(identity.cluster)
+    });
+    Ok(names.collect())
+}
+
+#[derive(serde::Deserialize)]
+struct ConfigMap {
+    metadata: Metadata,
+    #[serde(default)]
+    data: BTreeMap<String, String>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    uid: String,
+    resource_version: String,
+}
+
 fn read_kept(body: &[u8], what: &str) -> Result<Kept, StartError> {
-    #[derive(serde::Deserialize)]
-    struct ConfigMap {
-        metadata: Metadata,
-        #[serde(default)]
-        data: BTreeMap<String, String>,
-    }
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Metadata {
-        uid: String,
-        resource_version: String,
-    }
     let map: ConfigMap =
         serde_json::from_slice(body).map_err(|error| unreadable(what, &error.to_string()))?;
-    let version = map.metadata.resource_version.parse();
-    Ok(Kept {
-        data: map.data,
-        uid: Uid(map.metadata.uid.into()),
-        version: version.map_err(|error| unreadable(what, &format!("{error}")))?,
-    })
+    map.kept(what)
+}
+
+impl ConfigMap {
+    fn kept(self, what: &str) -> Result<Kept, StartError> {
+        let map = self;
+        let version = map.metadata.resource_version.parse();
+        Ok(Kept {
+            data: map.data,
+            uid: Uid(map.metadata.uid.into()),
+            version: version.map_err(|error| unreadable(what, &format!("{error}")))?,
+        })
+    }
 }
 
 fn read_anchor(kept: &Kept) -> Result<Anchor, StartError> {

@@ -88,6 +88,7 @@ pub fn offline(desired: Desired, past: Past) -> Result<Reconciler, CommandError>
             .map_or("offline", |it| &it.cluster_uid)
             .into(),
         anchor: None,
+        others: Vec::new(),
         spill: None,
     };
     let mut reconciler = informed(desired, past, start, now);
@@ -146,6 +147,7 @@ fn informed(desired: Desired, past: Past, start: Start, now: Timestamp) -> Recon
             cluster_uid: uid,
             anchor,
             anchor_in_branch,
+            others: start.others,
             fresh_instance: "plan".into(),
         },
         Input::Spill { data, version },

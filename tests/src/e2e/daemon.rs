@@ -17,6 +17,8 @@ pub struct Flags {
     pub repository: String,
     /// `--ref`.
     pub reference: String,
+    /// `--cluster`.
+    pub cluster: String,
     /// `--kubeconfig`.
     pub kubeconfig: PathBuf,
     /// `--identity`.
@@ -49,7 +51,7 @@ impl Daemon {
         command
             .args(["run", "--repo", &flags.repository])
             .arg(format!("--ref={}", flags.reference))
-            .args(["--cluster", "lab", "--identity", &flags.identity])
+            .args(["--cluster", &flags.cluster, "--identity", &flags.identity])
             .args(["--log-format", "json"])
             .args(&flags.more)
             .stdout(Stdio::null())

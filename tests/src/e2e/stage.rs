@@ -217,6 +217,7 @@ impl Stage {
         Flags {
             repository: self.repository.root().display().to_string(),
             reference: "main".to_owned(),
+            cluster: "lab".to_owned(),
             kubeconfig,
             identity: "first".to_owned(),
             crash: None,

@@ -169,6 +169,7 @@ impl Daemon {
             cluster_uid: "the-cluster".into(),
             anchor,
             anchor_in_branch: contained || ignores,
+            others: Vec::new(),
             fresh_instance: format!("instance{}", self.birth.number),
         };
         self.misled = world.branch.is_damaged() && !self.birth.reanchor;

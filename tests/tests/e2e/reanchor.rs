@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use berth_tests::e2e::{BRANCH, On, Stage, command};
+use berth_tests::e2e::{BRANCH, Flags, On, Stage, command};
 use serde_json::json;
 
 /// `berth reanchor`, as a person runs it beside whatever runs.
@@ -132,7 +132,46 @@ async fn beside_a_daemon_that_works_it_says_which(on: On) {
     stage.check();
 }
 
+/// The Cluster and its queues get another name, and nothing else changes.
+fn rename(stage: &Stage, from: &str, to: &str) {
+    let repository = &stage.repository;
+    let (cluster, queue) = ("clusters/lab.yaml", "queues/vision.yaml");
+    repository.replace(cluster, &format!("name: {from}"), &format!("name: {to}"));
+    repository.replace(
+        queue,
+        &format!("cluster: {from}"),
+        &format!("cluster: {to}"),
+    );
+    repository.commit("Rename the cluster");
+}
+
+async fn a_cluster_that_is_renamed_runs_nothing_once_more(on: On) {
+    let mut stage = Stage::usual(on).await;
+    stage.add("done", 1, "20ms", &[]);
+    stage.add("long", 8, "10m", &[]);
+    stage.state("done", "Completed").await;
+    stage.state("long", "Running").await;
+    stage.stop().await;
+    rename(&stage, "lab", "other");
+    let renamed = Flags {
+        cluster: "other".to_owned(),
+        ..stage.flags()
+    };
+    stage.start_with(&renamed);
+    stage
+        .said(&["not ready", "as `lab`: under another name"])
+        .await;
+    stage.stop().await;
+    rename(&stage, "other", "lab");
+    stage.start();
+    stage.add("next", 1, "20ms", &[]);
+    stage.state("next", "Completed").await;
+    assert_eq!(stage.scene.pods.len(), 3, "{}", stage.describe());
+    stage.check();
+}
+
 on_both! {
+    a_cluster_that_is_renamed_runs_nothing_once_more,
     after_a_reanchor_what_cannot_be_proven_is_held,
     what_has_ended_does_not_run_again_after_a_reanchor,
     beside_a_daemon_that_works_it_says_which,

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use berth_cluster::client::{Client, Options};
 use berth_cluster::rbac::{CLUSTER, OWN, QUEUE, Rule};
-use berth_cluster::start::{cluster_uid, kept};
+use berth_cluster::start::{cluster_uid, kept, start};
 use berth_cluster::watch::Watches;
 use berth_cluster::wire::{Caller, Elector};
-use berth_core::ids::{Digest, ObjectKey, ObjectKind, ResourceVersion, Timestamp};
+use berth_core::ids::{Digest, Name, ObjectKey, ObjectKind, ResourceVersion, Timestamp};
 use berth_core::observed::Fact;
 use berth_core::reconciler::{Effect, EffectId, Outcome, Role, WatchEvent, WatchKey, What};
 use berth_tests::e2e::{On, Right, Setting, Stage};
@@ -175,6 +175,11 @@ impl Edge {
         };
         stage.cluster.deny(right);
         match right.verb {
+            "list" => {
+                let name = Name::new("nobody").unwrap();
+                let start = start(&self.client, &self.caller.namespace, &name).await;
+                start.unwrap_err().to_string()
+            }
             "get" => {
                 let read = kept(&self.client, &self.caller.namespace, &name).await;
                 read.unwrap_err().to_string()

@@ -83,6 +83,11 @@ pub fn config_map_request(namespace: &str, name: &str) -> Result<Request<Vec<u8>
     read(Url::config_map(namespace, name))
 }
 
+/// A GET of all `ConfigMap`s of Berth's in a namespace.
+pub fn config_maps_request(namespace: &str) -> Result<Request<Vec<u8>>, NotACall> {
+    read(Url::config_maps(namespace).with("labelSelector", "app.kubernetes.io/managed-by=berth"))
+}
+
 /// A GET.
 pub(super) fn read(url: Url) -> Result<Request<Vec<u8>>, NotACall> {
     Request::get(url.into_string())

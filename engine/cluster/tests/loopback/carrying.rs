@@ -198,13 +198,54 @@ async fn the_start_tells_the_cluster_the_anchor_and_the_spill() {
         version,
         cluster_uid,
         anchor,
+        others,
         spill,
     } = read;
+    assert_eq!(
+        others,
+        [],
+        "nobody looks for others where there is an anchor"
+    );
     assert_eq!((version.as_str(), cluster_uid.as_str()), ("v1.36.3", "ku"));
     let anchor = anchor.unwrap();
     assert_eq!(anchor.identity.instance, "i1");
     assert_eq!(anchor.version, ResourceVersion(5));
     assert_eq!(spill, None);
+}
+
+#[tokio::test]
+async fn without_an_anchor_those_of_the_same_cluster_are_told() {
+    let absent = |name: &'static str| {
+        get(move || async move {
+            let status = json!({"kind": "Status", "reason": "NotFound",
+                "details": {"name": name, "kind": "configmaps"}});
+            (StatusCode::NOT_FOUND, Json(status))
+        })
+    };
+    let map = |data: serde_json::Value| json!({"metadata": {"uid": "u", "resourceVersion": "5"}, "data": data});
+    let anchor = |name: &str, cluster_uid: &str| {
+        map(json!({"cluster": name, "instance": "i", "clusterUid": cluster_uid}))
+    };
+    let list = json!({"items": [anchor("main", "ku"), anchor("far", "other"), map(json!({"a": "spill"}))]});
+    let system = json!({"metadata": {"uid": "ku"}});
+    let maps = "/api/v1/namespaces/berth/configmaps";
+    let router = kubernetes()
+        .route(
+            "/api/v1/namespaces/kube-system",
+            get(|| async { Json(system) }),
+        )
+        .route(maps, get(|| async { Json(list) }))
+        .route(&format!("{maps}/berth-second"), absent("berth-second"))
+        .route(
+            &format!("{maps}/berth-second.spill"),
+            absent("berth-second.spill"),
+        );
+    let client = connected(router).await;
+    let read = start(&client, "berth", &Name::new("second").unwrap())
+        .await
+        .unwrap();
+    assert_eq!(read.anchor, None);
+    assert_eq!(read.others, [Name::new("main").unwrap()]);
 }
 
 #[tokio::test]

@@ -29,12 +29,14 @@ impl Reconciler {
                 cluster_uid,
                 anchor,
                 anchor_in_branch,
+                others,
                 fresh_instance,
             } => {
                 self.outside.place = Some(Place {
                     cluster_uid,
                     anchor,
                     anchor_in_branch,
+                    others,
                     fresh_instance,
                 });
                 self.accept_outside(now);

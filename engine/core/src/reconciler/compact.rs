@@ -34,6 +34,7 @@ impl Compaction {
             cluster_uid: cluster_uid.to_owned(),
             anchor,
             anchor_in_branch,
+            others: Vec::new(),
             fresh_instance: String::new(),
         };
         let identity = settle(&place, ledger.identity.as_ref(), false, None)?.identity;

@@ -24,6 +24,7 @@ pub(super) struct Place {
     pub cluster_uid: String,
     pub anchor: Option<Anchor>,
     pub anchor_in_branch: bool,
+    pub others: Vec<Name>,
     pub fresh_instance: String,
 }
 
@@ -271,6 +272,12 @@ pub(super) fn settle(
         unproven: false,
     };
     let wrong = match (ledger, &place.anchor) {
+        (None, _) if !place.others.is_empty() => {
+            if reanchor {
+                return Ok(Settled { identity: None, unproven: false });
+            }
+            return Err(renamed(&place.others));
+        }
         (None, None) => return Ok(Settled { identity: None, unproven: false }),
         // The anchor was made and its commit was not pushed any more: the first start goes on.
         (None, Some(anchor)) if anchor.status.is_none() && anchor.identity.cluster_uid == place.cluster_uid => {
@@ -307,6 +314,17 @@ pub(super) fn settle(
     })
 }
 
+/// Berth works on this cluster for the first time under its name, and did under others.
+fn renamed(others: &[Name]) -> String {
+    let names: Vec<String> = others.iter().map(|name| format!("`{name}`")).collect();
+    format!(
+        "this cluster was worked on from the same namespace as {}: under another name all that runs and ran there \
+         would run once more. Name the Cluster so again; or, if both are meant, give the new one a namespace of its \
+         own (`spec.namespace`); if all should indeed begin anew, run `berth reanchor`",
+        names.join(", ")
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -334,8 +352,21 @@ mod tests {
                 version: ResourceVersion(1),
             }),
             anchor_in_branch: in_branch,
+            others: Vec::new(),
             fresh_instance: "fresh".into(),
         }
+    }
+
+    #[test]
+    fn a_cluster_that_was_renamed_does_not_begin_anew() {
+        let place = Place {
+            others: vec![Name::new("lab").unwrap()],
+            ..place(None, false, true)
+        };
+        let words = settle(&place, None, false, None).err().unwrap();
+        assert!(words.contains("as `lab`: under another name"), "{words}");
+        let forced = settle(&place, None, true, None).map(|settled| settled.identity);
+        assert_eq!(forced, Ok(None), "all begins anew");
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub enum Input {
         anchor: Option<Anchor>,
         /// The status branch contains the anchor's commit, as [`Anchor::is_in`] tells.
         anchor_in_branch: bool,
+        /// Where there is no anchor: the names of others in its namespace, for this very cluster.
+        others: Vec<Name>,
         /// A random instance id, used only if this is the first start ever.
         fresh_instance: String,
     },

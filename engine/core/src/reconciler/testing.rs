@@ -111,6 +111,7 @@ pub fn outside(
             cluster_uid: "c".into(),
             anchor: Some(anchor),
             anchor_in_branch: anchored.is_none_or(|anchored| anchored <= tip),
+            others: Vec::new(),
             fresh_instance: "fresh".into(),
         },
         Input::Ledger(Ledger::read(Some(tip), &[(IDENTITY.to_owned(), text)])),

@@ -93,6 +93,7 @@ impl World {
                 cluster_uid: "u".into(),
                 anchor: Some(anchor),
                 anchor_in_branch: true,
+                others: Vec::new(),
                 fresh_instance: "i".into(),
             },
             Input::Spill {

@@ -120,6 +120,7 @@ impl Carrier {
                 cluster_uid: start.cluster_uid,
                 anchor: start.anchor,
                 anchor_in_branch,
+                others: start.others,
                 fresh_instance: uuid::Uuid::new_v4().to_string(),
             },
             Input::Spill { data, version },

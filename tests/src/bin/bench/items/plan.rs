@@ -98,6 +98,7 @@ pub fn begun(options: Options, desired: &Arc<Desired>, pods: usize) -> Fallible<
             cluster_uid: "bench".into(),
             anchor: Some(anchor),
             anchor_in_branch: true,
+            others: Vec::new(),
             fresh_instance: INSTANCE.into(),
         },
         Input::Spill {
