@@ -147,8 +147,13 @@ impl Loader {
         let mut findings = pass.findings;
         findings.append(&mut index.findings);
         let findings = in_order(&self.files.sources, findings);
+        // A file that cannot be read may hold it, and is told by itself.
+        let findings = match cluster {
+            Some(_) if !index.holding.is_empty() => findings,
+            _ => missing_cluster(findings, &name, &index.clusters()),
+        };
         let Some(cluster) = cluster else {
-            return Err(missing_cluster(findings, &name, &index.clusters()));
+            return Err(findings);
         };
         let desired = Desired {
             commit: commit.clone(),

@@ -302,6 +302,26 @@ fn large_files_are_not_even_read() {
     assert_eq!(codes(&validation.findings), [Code::TooLarge, Code::Refused]);
 }
 
+/// It keeps its last form, and everything of it stands still: that is told.
+#[test]
+fn a_cluster_that_is_gone_is_missed() {
+    let mut repository = Repository::new();
+    repository.put("a.yaml", &experiment("a", ""));
+    let desired = repository.load().unwrap();
+    repository.restart(&desired);
+    let renamed = fixture::CLUSTER.replace("name: lab", "name: lab2");
+    repository.put("cluster.yaml", &renamed);
+    for _ in 0..2 {
+        let desired = repository.load().unwrap();
+        let missed = |it: &&crate::diagnostic::Diagnostic| it.code == Code::NoCluster;
+        let missed: Vec<_> = desired.findings().iter().filter(missed).collect();
+        assert_eq!(missed.len(), 1, "{:?}", desired.findings());
+        let wanted = "the repository holds no `Cluster` document `lab`";
+        assert_eq!(missed[0].cause, wanted);
+        assert!(desired.unit(&id("Experiment/vision/a")).is_some());
+    }
+}
+
 #[test]
 fn what_could_not_be_read_is_asked_for_again() {
     let mut repository = Repository::new();
