@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Exit code, and what was printed.
-struct Said {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
 impl Said {
     #[track_caller]
-    fn must(&self, code: i32, words: &[&str]) {
+    pub fn must(&self, code: i32, words: &[&str]) {
         let text = format!("{}{}", self.out, self.err);
         assert_eq!(self.code, Some(code), "{text}");
         for word in words {
@@ -36,7 +36,7 @@ async fn berth(arguments: Vec<&str>) -> Said {
 }
 
 /// A command that reads the repository alone.
-async fn reads(stage: &Stage, arguments: &[&str]) -> Said {
+pub async fn reads(stage: &Stage, arguments: &[&str]) -> Said {
     let flags = stage.flags();
     let mut all = arguments.to_vec();
     all.extend(["--repo", &flags.repository, "--cluster", "lab"]);
@@ -44,7 +44,7 @@ async fn reads(stage: &Stage, arguments: &[&str]) -> Said {
 }
 
 /// A command that looks at the cluster too.
-async fn looks(stage: &Stage, arguments: &[&str]) -> Said {
+pub async fn looks(stage: &Stage, arguments: &[&str]) -> Said {
     let kubeconfig = stage.flags().kubeconfig.display().to_string();
     let more = ["--ref", "main", "--kubeconfig", &*kubeconfig];
     reads(stage, &[arguments, &more[..]].concat()).await

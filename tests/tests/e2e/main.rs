@@ -22,6 +22,7 @@ mod kubectl;
 mod life;
 mod nodes;
 mod outage;
+mod past;
 mod reanchor;
 mod rights;
 mod storm;

@@ -283,7 +283,7 @@ pub(super) fn settle(
         (None, Some(anchor)) if anchor.status.is_none() && anchor.identity.cluster_uid == place.cluster_uid => {
             return Ok(known(&anchor.identity));
         }
-        (None, Some(_)) => "the cluster was worked on before, and the status branch is gone: push it again from any clone".to_owned(),
+        (None, Some(_)) => "the cluster was worked on before, and the status branch is gone: is it kept in another repository (--status-remote)? If not, push it again from any clone".to_owned(),
         (Some(_), None) => left.unwrap_or_else(|| "the status branch belongs to a cluster with an anchor, and this cluster has none: check that the kubeconfig names the right cluster".to_owned()),
         (Some(ledger), Some(anchor)) if *ledger != anchor.identity => format!(
             "the status branch belongs to instance {} and this cluster to instance {}: check that the kubeconfig and the repository name the same cluster",

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use berth_core::ids::Name;
-use berth_git::{Repository, StatusBranch, StatusFiles};
+use berth_git::{Repository, Source, StatusBranch, StatusFiles};
 
 use super::cluster::NameArgs;
 use super::documents::Documents;
-use super::repository::{RepositoryArgs, git_failed};
+use super::repository::{AccessArgs, RepositoryArgs, git_failed};
 use crate::error::CommandError;
 
 /// The arguments of commands that read the status branch.
@@ -17,9 +17,26 @@ pub struct BranchArgs {
     pub repository: RepositoryArgs,
     #[command(flatten)]
     pub name: NameArgs,
+    #[command(flatten)]
+    pub status: StatusArgs,
+}
+
+/// Which repository holds the status branch.
+#[derive(Debug, Clone, clap::Args)]
+pub struct StatusArgs {
     /// Where the status branch is, if it is not in the state repository
     #[arg(long, env = "BERTH_STATUS_REMOTE", value_name = "URL")]
-    pub status_remote: Option<String>,
+    status_remote: Option<String>,
+}
+
+impl StatusArgs {
+    /// The other repository, if one is named; it is reached as the state repository is.
+    pub fn source(&self, access: &AccessArgs) -> Result<Option<Source>, CommandError> {
+        let location = self.status_remote.as_deref();
+        location
+            .map(|location| access.source(location, "HEAD"))
+            .transpose()
+    }
 }
 
 impl BranchArgs {
@@ -34,8 +51,8 @@ impl BranchArgs {
     /// The branch.
     pub fn open(&self, cluster: &Name) -> Result<StatusBranch, CommandError> {
         let access = &self.repository.access;
-        let source = match &self.status_remote {
-            Some(location) => access.source(location, "HEAD")?,
+        let source = match self.status.source(access)? {
+            Some(other) => other,
             None => self.repository.source()?,
         };
         StatusBranch::open(&source, &access.mirror(&source), cluster.as_str()).map_err(git_failed)

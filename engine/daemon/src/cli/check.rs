@@ -2,7 +2,7 @@
 
 use berth_core::report::Plan;
 
-use super::documents::DocumentArgs;
+use super::documents::PastArgs;
 use super::plan::{self, TargetArgs};
 use super::validate;
 use crate::error::{CommandResult, Exit};
@@ -18,7 +18,7 @@ Examples:
   berth check --repo . --ref \"$COMMIT\" -o markdown >> \"$SUMMARY\"")]
 pub struct Args {
     #[command(flatten)]
-    documents: DocumentArgs,
+    documents: PastArgs,
     #[command(flatten)]
     target: TargetArgs,
     /// How the findings and the plan are written

@@ -10,7 +10,8 @@ use berth_core::ledger::Applied;
 use berth_core::reconciler::CommitFacts;
 use berth_git::{Limits, Repository, Source, StatusBranch};
 
-use super::repository::{RepositoryArgs, git_failed};
+use super::branch::StatusArgs;
+use super::repository::{AccessArgs, RepositoryArgs, git_failed};
 use crate::error::{CommandError, ErrorKind};
 use crate::look::Past;
 use crate::output::{self, Finding};
@@ -34,7 +35,37 @@ pub struct Documents {
     files: Files,
     blobs: Blobs,
     commit: CommitFacts,
+    /// Where their commit is, with its mirror; none for a plain folder.
     repository: Option<(Source, PathBuf)>,
+    /// Where the status branch is, with its mirror; none: nothing has happened yet.
+    status: Option<(Source, PathBuf)>,
+}
+
+/// The arguments of commands that compare documents with what happened.
+#[derive(Debug, Clone, clap::Args)]
+pub struct PastArgs {
+    #[command(flatten)]
+    documents: DocumentArgs,
+    #[command(flatten)]
+    status: StatusArgs,
+}
+
+impl PastArgs {
+    /// Reads the documents, and remembers where their past is.
+    pub fn read(&self) -> Result<Documents, CommandError> {
+        let mut documents = self.documents.read()?;
+        let access = self.access();
+        if let Some(source) = self.status.source(access)? {
+            let mirror = access.mirror(&source);
+            documents.status = Some((source, mirror));
+        }
+        Ok(documents)
+    }
+
+    /// As whom repositories are read.
+    pub fn access(&self) -> &AccessArgs {
+        &self.documents.repository.access
+    }
 }
 
 impl DocumentArgs {
@@ -79,6 +110,7 @@ impl Documents {
             files,
             blobs,
             commit,
+            status: repository.clone(),
             repository,
         })
     }
@@ -95,12 +127,14 @@ impl Documents {
         let files = Files::of_listing(&commit.listing);
         let loader = Loader::new();
         let blobs = reader.blobs(loader.missing(&files.listed, &BTreeMap::new()));
+        let repository = Some((source, mirror));
         Ok(Self {
             loader,
             files,
             blobs,
             commit: commit.facts,
-            repository: Some((source, mirror)),
+            status: repository.clone(),
+            repository,
         })
     }
 
@@ -181,9 +215,10 @@ impl Documents {
         })
     }
 
-    /// What the status branch of this repository says of a cluster; nothing for a plain folder.
+    /// What the status branch says of a cluster; nothing for a plain folder, unless another
+    /// repository is named for it.
     pub fn past(&self, cluster: &Name) -> Result<Past, CommandError> {
-        let Some((source, mirror)) = &self.repository else {
+        let Some((source, mirror)) = &self.status else {
             return Ok(Past::default());
         };
         let branch = StatusBranch::open(source, mirror, cluster.as_str()).map_err(git_failed)?;

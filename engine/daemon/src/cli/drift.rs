@@ -6,7 +6,7 @@ use berth_core::reconciler::{DriftEntry, Input, Reconciler, What};
 use berth_core::report;
 
 use super::cluster::LiveArgs;
-use super::documents::DocumentArgs;
+use super::documents::PastArgs;
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::look;
 use crate::output::{self, Format};
@@ -23,7 +23,7 @@ Examples:
   berth drift --repo . -o json | jq '.[].object'")]
 pub struct Args {
     #[command(flatten)]
-    documents: DocumentArgs,
+    documents: PastArgs,
     #[command(flatten)]
     live: LiveArgs,
     /// How drift is written

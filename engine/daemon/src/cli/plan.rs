@@ -4,7 +4,7 @@ use berth_core::desired::Desired;
 use berth_core::report::{Plan, unusable_maxima};
 
 use super::cluster::LiveArgs;
-use super::documents::{DocumentArgs, Documents};
+use super::documents::{Documents, PastArgs};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::look::{self, Past};
 use crate::output::Format;
@@ -24,7 +24,7 @@ Examples:
   berth plan --offline -o markdown            # against an empty cluster, for a pull request")]
 pub struct Args {
     #[command(flatten)]
-    documents: DocumentArgs,
+    documents: PastArgs,
     #[command(flatten)]
     target: TargetArgs,
     /// End with 1 if anything would change

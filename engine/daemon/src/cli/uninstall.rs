@@ -12,7 +12,7 @@ use berth_core::reconciler::{
 };
 
 use super::cluster::LiveArgs;
-use super::documents::DocumentArgs;
+use super::documents::PastArgs;
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::run::{Lead, leadership};
 use crate::{look, output};
@@ -28,7 +28,7 @@ Examples:
   berth uninstall --repo . --cluster lab --yes   # do it")]
 pub struct Args {
     #[command(flatten)]
-    documents: DocumentArgs,
+    documents: PastArgs,
     #[command(flatten)]
     live: LiveArgs,
     /// Do it
@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> CommandResult {
     let (desired, past) = documents.load_with_past(cluster.as_ref())?;
     let cluster = desired.cluster().name().clone();
     let namespace = desired.cluster().spec.namespace.clone();
-    let lifelines = args.documents.repository.access.lifelines();
+    let lifelines = args.documents.access().lifelines();
     super::runtime()?.block_on(async {
         let client = args.live.connect().await?;
         let reconciler = look::live(desired, past, &client).await?;
