@@ -32,6 +32,13 @@ pub struct Past {
     pub contains: Box<dyn Fn(berth_core::ids::CommitId) -> bool>,
 }
 
+impl Past {
+    /// Whether the branch is the one that the anchor tells of, as far as the anchor says.
+    fn is_of(&self, anchor: Option<&Anchor>) -> bool {
+        anchor.is_none_or(|anchor| anchor.is_in(&self.contains))
+    }
+}
+
 impl Default for Past {
     fn default() -> Self {
         Self {
@@ -41,16 +48,23 @@ impl Default for Past {
     }
 }
 
-/// A reconciler that knows the documents, the ledger and the whole cluster, and may write.
+/// A reconciler that knows the documents, the ledger and the whole cluster, and may write. `again`
+/// reads documents and ledger once more, for when a daemon has pushed since.
 pub async fn live(
-    desired: Desired,
-    past: Past,
+    (desired, past): (Desired, Past),
+    again: impl FnOnce() -> Result<(Desired, Past), CommandError>,
     client: &Client,
 ) -> Result<Reconciler, CommandError> {
     let namespace = desired.cluster().spec.namespace.clone();
     let cluster = desired.cluster().name().clone();
     let start = start::start(client, namespace.as_str(), &cluster).await;
     let start = start.map_err(|error| not_read(&error))?;
+    // The anchor is written after the push: a branch that is read now contains what it names.
+    let (desired, past) = if past.is_of(start.anchor.as_ref()) {
+        (desired, past)
+    } else {
+        again()?
+    };
     let clock = Clock::start();
     let mut reconciler = informed(desired, past, start, clock.now());
     let Some(identity) = reconciler.identity() else {
@@ -129,8 +143,7 @@ fn informed(desired: Desired, past: Past, start: Start, now: Timestamp) -> Recon
         ..Options::new(cluster.clone())
     };
     let mut reconciler = Reconciler::new(options);
-    let anchor = start.anchor.as_ref();
-    let anchor_in_branch = anchor.is_none_or(|anchor| anchor.is_in(&past.contains));
+    let anchor_in_branch = past.is_of(start.anchor.as_ref());
     let uid = start.cluster_uid;
     let anchor = start
         .anchor

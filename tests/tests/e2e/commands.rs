@@ -23,7 +23,7 @@ impl Said {
     }
 }
 
-async fn berth(arguments: Vec<&str>) -> Said {
+pub async fn berth(arguments: Vec<&str>) -> Said {
     let mut command = command();
     command.args(arguments);
     let output = tokio::process::Command::from(command).output().await;

@@ -1,8 +1,10 @@
 //! Commands that compare with what happened: wherever that is kept.
 
 use berth_tests::e2e::{BRANCH, Flags, On, Setting, Stage};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 
-use super::commands::{looks, reads};
+use super::commands::{berth, looks, reads};
 
 async fn a_status_branch_of_another_repository_is_named(on: On) {
     let mut stage = Stage::build(Setting {
@@ -49,6 +51,64 @@ async fn a_status_branch_of_another_repository_is_named(on: On) {
     stage.check();
 }
 
+/// The address of the API server in a kubeconfig, without the scheme.
+fn address(kubeconfig: &str) -> &str {
+    let (_, from) = kubeconfig.split_once("://").unwrap();
+    let end = from.find(|it: char| !it.is_ascii_digit() && !".:".contains(it));
+    &from[..end.unwrap_or(from.len())]
+}
+
+/// A command reads the branch, is held up on its way to the cluster, and finds an anchor that names
+/// a later commit: nothing is wrong with that.
+async fn a_branch_that_moves_on_meanwhile_is_read_again(on: On) {
+    let mut stage = Stage::usual(on).await;
+    stage.add("first", 1, "10m", &[]);
+    stage.state("first", "Running").await;
+    let direct = std::fs::read_to_string(stage.flags().kubeconfig).unwrap();
+    let server = address(&direct).to_owned();
+    for (name, command, words) in [
+        ("second", "plan", "0 to create, 0 to change, 0 to delete"),
+        ("third", "drift", "no drift"),
+    ] {
+        let relay = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let here = relay.local_addr().unwrap().to_string();
+        let kubeconfig = stage.folder().join("relayed");
+        std::fs::write(&kubeconfig, direct.replace(&server, &here)).unwrap();
+        let kubeconfig = kubeconfig.display().to_string();
+        let flags = stage.flags();
+        let asked = tokio::spawn(async move {
+            let repository = ["--repo", &flags.repository, "--ref", "main"];
+            let cluster = ["--cluster", "lab", "--kubeconfig", &kubeconfig];
+            berth([&[command], &repository[..], &cluster[..]].concat()).await
+        });
+        // It has come for the cluster: what it reads in the repository it has read.
+        let (mut its, _) = relay.accept().await.unwrap();
+        stage.add(name, 1, "10m", &[]);
+        stage.state(name, "Running").await;
+        let own = stage.names().own();
+        stage
+            .wait("the anchor names the tip", |stage| {
+                let anchor = stage.cluster.object("configmaps", &own, "berth-lab")?;
+                let named = anchor["data"]["status"].as_str();
+                (named == stage.scene.status.tip.as_deref()).then_some(())
+            })
+            .await;
+        let upstream = server.clone();
+        let relayed = tokio::spawn(async move {
+            loop {
+                let mut there = TcpStream::connect(&upstream).await.unwrap();
+                tokio::spawn(async move { copy_bidirectional(&mut its, &mut there).await });
+                (its, _) = relay.accept().await.unwrap();
+            }
+        });
+        let said = asked.await.unwrap();
+        relayed.abort();
+        said.must(0, &[words]);
+    }
+    stage.check();
+}
+
 on_both! {
+    a_branch_that_moves_on_meanwhile_is_read_again,
     a_status_branch_of_another_repository_is_named,
 }

@@ -31,7 +31,7 @@ pub fn run(args: &Args) -> CommandResult {
     let mut documents = args.documents.read()?;
     let validation = validate::report(&mut documents);
     let plan = if validation.valid {
-        Some(plan::plan(&mut documents, &args.target)?)
+        Some(plan::plan(&mut documents, &args.documents, &args.target)?)
     } else {
         None
     };

@@ -35,11 +35,12 @@ pub struct Args {
 pub fn run(args: &Args) -> CommandResult {
     let mut documents = args.documents.read()?;
     let cluster = args.live.name()?;
-    let (desired, past) = documents.load_with_past(cluster.as_ref())?;
-    let namespace = desired.cluster().spec.namespace.to_string();
+    let read = documents.load_with_past(cluster.as_ref())?;
+    let again = || args.documents.read()?.load_with_past(cluster.as_ref());
+    let namespace = read.0.cluster().spec.namespace.to_string();
     let reconciler = super::runtime()?.block_on(async {
         let client = args.live.connect().await?;
-        let mut reconciler = look::live(desired, past, &client).await?;
+        let mut reconciler = look::live(read, again, &client).await?;
         compare(&mut reconciler, &client, namespace).await;
         Ok::<_, CommandError>(reconciler)
     })?;

@@ -48,19 +48,28 @@ pub struct TargetArgs {
 /// Plans and prints.
 pub fn run(args: &Args) -> CommandResult {
     let mut documents = args.documents.read()?;
-    let plan = plan(&mut documents, &args.target)?;
+    let plan = plan(&mut documents, &args.documents, &args.target)?;
     args.output
         .print(&plan, |format| Ok(words(&plan, format)))?;
     Ok(Exit::findings(args.exit_code && !plan.is_empty()))
 }
 
-/// What would be done.
-pub fn plan(documents: &mut Documents, target: &TargetArgs) -> Result<Plan, CommandError> {
+/// What would be done for these documents, as the arguments name them: they are read again if they
+/// were read too early.
+pub fn plan(
+    documents: &mut Documents,
+    args: &PastArgs,
+    target: &TargetArgs,
+) -> Result<Plan, CommandError> {
     let cluster = target.live.name()?;
-    let (desired, past) = documents.load_with_past(cluster.as_ref())?;
-    let findings = documents.resolve(desired.findings(), desired.sources());
+    let read = documents.load_with_past(cluster.as_ref())?;
+    let findings = documents.resolve(read.0.findings(), read.0.sources());
     output::complain_of(&findings);
-    let mut reconciler = reconciler(desired, past, target)?;
+    let again = || {
+        *documents = args.read()?;
+        documents.load_with_past(cluster.as_ref())
+    };
+    let mut reconciler = reconciler(read, again, target)?;
     if !target.offline
         && let Some(desired) = reconciler.desired()
     {
@@ -75,17 +84,17 @@ pub fn plan(documents: &mut Documents, target: &TargetArgs) -> Result<Plan, Comm
 }
 
 fn reconciler(
-    desired: Desired,
-    past: Past,
+    read: (Desired, Past),
+    again: impl FnOnce() -> Result<(Desired, Past), CommandError>,
     target: &TargetArgs,
 ) -> Result<berth_core::reconciler::Reconciler, CommandError> {
     if target.offline {
-        return look::offline(desired, past);
+        return look::offline(read.0, read.1);
     }
     cli::runtime()?.block_on(async {
         let client = target.live.connect().await;
         let client = client.map_err(|error| error.hint("--offline plans without a cluster"))?;
-        look::live(desired, past, &client).await
+        look::live(read, again, &client).await
     })
 }
 

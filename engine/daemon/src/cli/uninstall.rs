@@ -40,20 +40,23 @@ pub struct Args {
 pub fn run(args: &Args) -> CommandResult {
     let mut documents = args.documents.read()?;
     let cluster = args.live.name()?;
-    let (desired, past) = documents.load_with_past(cluster.as_ref())?;
-    let cluster = desired.cluster().name().clone();
-    let namespace = desired.cluster().spec.namespace.clone();
+    let read = documents.load_with_past(cluster.as_ref())?;
+    let again = || args.documents.read()?.load_with_past(cluster.as_ref());
+    let (name, namespace) = {
+        let cluster = read.0.cluster();
+        (cluster.name().clone(), cluster.spec.namespace.clone())
+    };
     let lifelines = args.documents.access().lifelines();
     super::runtime()?.block_on(async {
         let client = args.live.connect().await?;
-        let reconciler = look::live(desired, past, &client).await?;
+        let reconciler = look::live(read, again, &client).await?;
         let held: Vec<&Fact> = reconciler
             .observed()
             .facts()
             .filter(|it| it.finalizer)
             .collect();
         if args.yes {
-            let lead = leadership(&client, &cluster, &namespace, lifelines).await?;
+            let lead = leadership(&client, &name, &namespace, lifelines).await?;
             let caller = caller(&reconciler, namespace.as_str());
             for fact in &held {
                 release(&client, &caller, fact, &lead).await?;
@@ -68,13 +71,13 @@ pub fn run(args: &Args) -> CommandResult {
         output::print(&format!("{} {verb}\n", output::count(held.len(), "pod")))?;
         output::print(&staying(&reconciler, namespace.as_str()))?;
         let names = [
-            anchor_name(&cluster),
-            spill_name(&cluster),
-            format!("berth-{cluster} (Lease)"),
+            anchor_name(&name),
+            spill_name(&name),
+            format!("berth-{name} (Lease)"),
         ];
         output::print(&format!(
             "In the namespace {namespace}, if they are there: {}\n\
-             In Git: the branch berth/status/{cluster}\n",
+             In Git: the branch berth/status/{name}\n",
             names.join(", ")
         ))?;
         Ok(Exit::Fine)
