@@ -257,6 +257,58 @@ async fn a_hold_is_told_and_kept(on: On) {
     stage.check();
 }
 
+async fn the_run_and_the_pods_that_there_are_are_shown(on: On) {
+    let mut stage = Stage::usual(on).await;
+    stage.add("bert", 1, "10m", &[]);
+    stage.state("bert", "Running").await;
+    let rates = [("0.1", "0.2", 1), ("0.2", "0.1", 2)];
+    for (from, to, attempt) in rates {
+        let before = stage.scene.running("bert")[0].name.clone();
+        let rate = |rate: &str| format!("learningRate: {rate}");
+        stage.edit("bert", &rate(from), &rate(to));
+        stage
+            .until("its next pod runs", |scene| {
+                let pods = &scene.status.of("bert")["status"]["pods"];
+                let next = pods[0].as_str().is_some_and(|pod| pod != before);
+                next && scene.status.state("bert") == "Running"
+            })
+            .await;
+        let pod = stage.scene.running("bert")[0].clone();
+        assert_eq!(pod.attempt, attempt, "{}", stage.describe());
+        let shown = format!("run {}, attempt {attempt}", pod.run);
+        reads(&stage, &["status"]).await.must(0, &[&shown]);
+        let status = reads(&stage, &["status", "-o", "json"]).await;
+        let status: Value = serde_json::from_str(&status.out).unwrap();
+        assert_eq!(status["units"][0]["run"], *pod.run);
+    }
+    // Its document goes, its pod is held.
+    let pod = stage.scene.running("bert")[0].name.clone();
+    let hold = |value: Value| json!({"metadata": {"annotations": {"berth.dev/hold": value}}});
+    let at = stage.pod_path(&pod);
+    stage.cluster.patch(&at, &hold(json!("Kim looks at it")));
+    stage
+        .until("the status tells", |scene| {
+            scene.status.findings("bert").contains("stops all work")
+        })
+        .await;
+    stage.repository.remove(&path("bert"));
+    stage.repository.commit("Remove bert");
+    stage.state("bert", "Withdrawn").await;
+    let status = reads(&stage, &["status"]).await;
+    let still = format!("still there: {pod}");
+    status.must(0, &["Withdrawn  Experiment/vision/bert", &still]);
+    stage.cluster.patch(&at, &hold(Value::Null));
+    stage
+        .until("the branch knows of its end", |scene| {
+            let attempts = scene.status.runs("bert")[0]["trials"][0]["attempts"].clone();
+            !attempts[1]["ranks"][0]["end"].is_null()
+        })
+        .await;
+    let status = reads(&stage, &["status"]).await;
+    assert!(!status.out.contains("vision/bert"), "{}", status.out);
+    stage.check();
+}
+
 async fn a_plan_takes_an_invalid_cluster_as_the_daemon_does(on: On) {
     let mut stage = Stage::usual(on).await;
     stage.add("bert", 1, "10m", &[]);
@@ -381,6 +433,7 @@ async fn explain_takes_items_by_key_and_by_number() {
 on_both! {
     a_hold_is_told_and_kept,
     a_plan_takes_an_invalid_cluster_as_the_daemon_does,
+    the_run_and_the_pods_that_there_are_are_shown,
     uninstalled_it_lets_go_of_all_and_lists_what_stays,
     what_a_commit_may_not_take_away_is_shown,
     what_runs_and_where_it_comes_from_is_told,

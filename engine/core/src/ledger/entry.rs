@@ -194,6 +194,9 @@ pub struct UnitStatus {
     /// One line: what it waits for, or why it is so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// The run that the document asks for, begun or not, as the names of its pods have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     /// What takes effect only at the next attempt, such as `PodDefaults`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outdated: Vec<String>,

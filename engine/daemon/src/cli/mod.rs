@@ -17,6 +17,7 @@ mod reanchor;
 mod render;
 mod repository;
 mod run;
+mod runs;
 mod sandbox;
 mod schema;
 mod status;

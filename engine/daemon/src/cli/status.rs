@@ -1,9 +1,13 @@
 //! `berth status`
 
-use serde_json::Value;
 use std::fmt::Write as _;
 
+use berth_core::ledger::UnitLedger;
+use serde::Deserialize as _;
+use serde_json::Value;
+
 use super::branch::{self, BranchArgs};
+use super::runs;
 use crate::error::{CommandResult, Exit};
 use crate::output::{self, BOLD, CYAN, DIM, Format, GREEN, RED, YELLOW};
 
@@ -17,7 +21,7 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     branch: BranchArgs,
-    /// Also what is finished and withdrawn
+    /// Also what is finished and withdrawn, and has no pods any more
     #[arg(long)]
     all: bool,
     /// How the status is written
@@ -46,7 +50,7 @@ struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    attempt: Option<u64>,
+    attempt: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     outdated: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -79,27 +83,46 @@ pub fn run(args: &Args) -> CommandResult {
 }
 
 fn is_present(unit: &Row) -> bool {
-    // A unit that was withdrawn and is held runs on.
-    !matches!(
-        unit.state.as_str(),
+    // What is finished or withdrawn can still have pods: held ones, or of a suspended cluster.
+    !unit.pods.is_empty() || !is_over(&unit.state)
+}
+
+fn is_over(state: &str) -> bool {
+    matches!(
+        state,
         "" | "Completed" | "Failed" | "Canceled" | "InForce" | "Withdrawn"
     )
 }
 
 fn unit(file: &Value) -> Option<Row> {
-    let (status, ledger) = (&file["status"], &file["ledger"]);
-    let run = ledger["runs"].as_array().and_then(|runs| runs.last());
-    let attempts = run.and_then(|run| run["trials"][0]["attempts"].as_array());
+    let status = &file["status"];
+    let unit = file["unit"].as_str()?;
+    // What this version cannot read is told without its past.
+    let ledger = UnitLedger::deserialize(&file["ledger"]).ok();
+    let named = status["run"].as_str();
+    let run = ledger.as_ref().and_then(|it| runs::current(it, named));
+    let attempts = run.and_then(|run| Some(&run.trials.first()?.attempts));
+    let mut pods = texts(&status["pods"]);
+    if let (Ok(id), Some(ledger)) = (unit.parse(), &ledger) {
+        let more = runs::living(&id, ledger);
+        pods.extend(
+            more.into_iter()
+                .filter(|pod| !pods.contains(pod))
+                .collect::<Vec<_>>(),
+        );
+    }
     Some(Row {
-        unit: file["unit"].as_str()?.to_owned(),
+        unit: unit.to_owned(),
         state: status["state"].as_str().unwrap_or_default().to_owned(),
         message: status["message"].as_str().map(str::to_owned),
-        run: run.and_then(|run| Some(run["identity"].as_str()?.get(..8)?.to_owned())),
-        attempt: attempts.and_then(|attempts| attempts.last()?["number"].as_u64()),
+        run: named
+            .map(str::to_owned)
+            .or_else(|| Some(run?.identity.short())),
+        attempt: attempts.and_then(|attempts| Some(attempts.last()?.number)),
         outdated: texts(&status["outdated"]),
-        pods: texts(&status["pods"]),
+        pods,
         findings: texts(&status["findings"]),
-        withdrawn: ledger["withdrawn"].as_bool().unwrap_or_default(),
+        withdrawn: ledger.is_some_and(|it| it.withdrawn),
     })
 }
 
@@ -152,8 +175,85 @@ fn lines(unit: &Row) -> String {
     let message = unit.message.iter().cloned();
     let outdated =
         (!unit.outdated.is_empty()).then(|| format!("outdated: {}", unit.outdated.join(", ")));
-    for line in message.chain(outdated).chain(unit.findings.iter().cloned()) {
+    let lives = is_over(&unit.state) && !unit.pods.is_empty();
+    let lives = lives.then(|| format!("still there: {}", unit.pods.join(", ")));
+    let findings = unit.findings.iter().cloned();
+    for line in message.chain(outdated).chain(lives).chain(findings) {
         let _ = writeln!(text, "           {line}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{is_present, unit};
+
+    fn run(letter: char, attempts: &Value) -> Value {
+        json!({
+            "identity": letter.to_string().repeat(64), "commit": "1".repeat(40),
+            "began": "2026-01-01T00:00:00Z", "state": "open",
+            "trials": [{"number": 1, "restarts": 0, "attempts": attempts}],
+        })
+    }
+
+    fn attempt(number: u32, began: &str, rank: &Value) -> Value {
+        json!({"number": number, "pods": 1, "slots": 1, "began": began, "ranks": [rank]})
+    }
+
+    /// The run `a`, then `b`, then `a` again.
+    fn file(status: &Value) -> Value {
+        let ended = json!({"rank": 0, "uid": "x", "vanished": true});
+        let lives = json!({"rank": 0, "uid": "y"});
+        let first = attempt(1, "2026-01-01T00:00:00Z", &ended);
+        let again = attempt(2, "2026-01-03T00:00:00Z", &lives);
+        let between = attempt(1, "2026-01-02T00:00:00Z", &ended);
+        json!({
+            "unit": "Experiment/vision/bert",
+            "status": status,
+            "ledger": {
+                "sequence": 1, "firstSeen": "2026-01-01T00:00:00Z",
+                "applied": {"commit": "1".repeat(40), "path": "a.yaml", "blob": "1".repeat(40)},
+                "runs": [run('a', &json!([first, again])), run('b', &json!([between]))],
+            },
+        })
+    }
+
+    #[test]
+    fn the_run_is_the_one_that_the_document_asks_for() {
+        let row = |status: Value| {
+            let row = unit(&file(&status)).unwrap();
+            (row.run.unwrap(), row.attempt)
+        };
+        let of = |run: &str, attempt| (run.repeat(8), attempt);
+        assert_eq!(
+            row(json!({"state": "Running", "run": "aaaaaaaa"})),
+            of("a", Some(2))
+        );
+        assert_eq!(
+            row(json!({"state": "Waiting", "run": "bbbbbbbb"})),
+            of("b", Some(1))
+        );
+        assert_eq!(
+            row(json!({"state": "Waiting", "run": "cccccccc"})),
+            of("c", None)
+        );
+        // The document is gone.
+        assert_eq!(row(json!({"state": "Withdrawn"})), of("a", Some(2)));
+    }
+
+    #[test]
+    fn what_still_has_pods_is_present() {
+        for state in ["Withdrawn", "Completed", "Failed", "Canceled"] {
+            let mut file = file(&json!({"state": state, "run": "bbbbbbbb"}));
+            let row = unit(&file).unwrap();
+            assert_eq!(row.pods, ["bert-aaaaaaaa-1-2-0"], "{state}");
+            assert!(is_present(&row), "{state}");
+            let rank = &mut file["ledger"]["runs"][0]["trials"][0]["attempts"][1]["ranks"][0];
+            rank["vanished"] = json!(true);
+            let row = unit(&file).unwrap();
+            assert!(row.pods.is_empty() && !is_present(&row), "{state}");
+        }
+    }
 }

@@ -5,7 +5,7 @@
 //! `Pausing`, `Canceling`: there was a pod. `Completed`: an attempt is. `Failed`: the last attempt did
 //! not end well. `Withdrawn`, `Held` and `Refused` claim nothing of pods.
 //!
-//! Files do not say which of several runs the document asks for: a claim is a lie if it is one of each.
+//! A claim is a lie if it is one of each run, whichever of several the document asks for.
 //! Times are cut to seconds: a pod of the commit's own second may have been made after it.
 
 use serde_json::Value;

@@ -36,6 +36,7 @@ pub fn of_run(
     UnitStatus {
         state: state.into(),
         message,
+        run: Some(run.identity.short()),
         pods: attempt.map_or(Vec::new(), |(_, pods)| names(pods)),
         ..UnitStatus::default()
     }

@@ -78,6 +78,7 @@ fn a_change_of_identity_replaces_an_unfinished_run() {
     world.settle().obey().settle();
     assert_eq!(world.live(), ["2.0", "2.1"]);
     assert!(world.made[5].contains(&first.short()));
+    assert_eq!(world.look().status.run, Some(first.short()));
 }
 
 #[test]

@@ -179,6 +179,7 @@ impl<'a> Machine<'a> {
             return UnitStatus {
                 state: "Waiting".into(),
                 message: self.waiting.clone(),
+                run: Some(self.run.clone()),
                 ..UnitStatus::default()
             };
         };
