@@ -20,7 +20,11 @@ pub fn of_run(
     let (state, message) = match (run.state, asked) {
         (RunState::Completed, _) => ("Completed", ended(run, newest)),
         (RunState::Failed, _) => ("Failed", ended(run, newest)),
-        (RunState::Canceled, _) => ("Canceled", ended(run, newest)),
+        (RunState::Canceled, ExperimentState::Canceled) => ("Canceled", ended(run, newest)),
+        (RunState::Canceled, _) => (
+            "Canceled",
+            Some("canceled by its document, for good; raise `run` to run it again".into()),
+        ),
         (RunState::Unknown, _) => (
             "Held",
             Some("the history of this run cannot be proven; raise `run` to start it again".into()),

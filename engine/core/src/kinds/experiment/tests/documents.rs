@@ -42,9 +42,15 @@ fn a_cancel_is_final() {
         (world.status().0, world.live().len()),
         ("Canceled".into(), 0)
     );
+    assert_eq!(world.status().1, "canceled by its document");
+    for state in ["active", "paused"] {
+        world.edit(&json!({"state": state}));
+        world.settle().wait(1000).settle();
+        let (word, message) = world.status();
+        assert_eq!((&*word, world.made.len()), ("Canceled", 2));
+        assert!(message.contains("raise `run` to run it again"), "{message}");
+    }
     world.edit(&json!({"state": "active"}));
-    world.settle().wait(1000).settle();
-    assert_eq!((world.status().0, world.made.len()), ("Canceled".into(), 2));
     world.edit(&json!({"run": 2}));
     assert_eq!(world.settle().made.len(), 4);
 }
