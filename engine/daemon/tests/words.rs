@@ -237,6 +237,20 @@ fn what_is_not_read_has_its_own_help() {
 }
 
 #[test]
+fn a_broken_kubeconfig_of_the_environment_is_named() {
+    let folder = example(&[("kubeconfig", "clusters: 3")]);
+    let path = folder.path().join("kubeconfig").display().to_string();
+    let said = berth(folder.path(), &["plan"], &[("KUBECONFIG", &path)]);
+    assert_eq!(said.0, Some(3), "{said:?}");
+    for words in [
+        format!("the kubeconfig {path} is not valid"),
+        format!("help: `KUBECONFIG={path} kubectl config view` reads it too"),
+    ] {
+        assert!(said.2.contains(&words), "no {words:?} in {}", said.2);
+    }
+}
+
+#[test]
 fn what_waits_for_a_broken_one_is_counted() {
     let root = example(&[]);
     let queue = fs::read_to_string(root.path().join("queues/vision.yaml")).unwrap();

@@ -1,5 +1,6 @@
 //! From a kubeconfig or a service account to a configuration.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -142,12 +143,13 @@ async fn from_pod(options: &Options) -> Result<Config, ConnectError> {
 
 async fn from_file(options: &Options) -> Result<Config, ConnectError> {
     let path = options.kubeconfig.as_deref();
-    let shown = path.map_or_else(|| "of KUBECONFIG or ~/.kube/config".into(), display);
     let read = match path {
         Some(path) => Kubeconfig::read_from(path),
         None => Kubeconfig::read(),
     };
-    let kubeconfig = read.map_err(|error| bad(&shown, &error))?;
+    let files = files(path, std::env::var_os("KUBECONFIG"), std::env::home_dir());
+    let kubeconfig = read.map_err(|error| bad(&unreadable(&files), &error))?;
+    let shown = list(&files);
     let proxied = check(&kubeconfig, options)?;
     let chosen = KubeConfigOptions {
         context: options.context.clone(),
@@ -161,6 +163,44 @@ async fn from_file(options: &Options) -> Result<Config, ConnectError> {
         config.proxy_url = None;
     }
     Ok(config)
+}
+
+/// The files that make the kubeconfig: the named one, those of `KUBECONFIG`, or that of the home
+/// folder.
+fn files(named: Option<&Path>, variable: Option<OsString>, home: Option<PathBuf>) -> Vec<PathBuf> {
+    if let Some(path) = named {
+        return vec![path.to_owned()];
+    }
+    let several = variable.unwrap_or_default();
+    let several: Vec<_> = std::env::split_paths(&several)
+        .filter(|path| !path.as_os_str().is_empty())
+        .collect();
+    if !several.is_empty() {
+        return several;
+    }
+    home.into_iter()
+        .map(|home| home.join(".kube/config"))
+        .collect()
+}
+
+/// The first file that cannot be read; all of them if it is not one alone.
+fn unreadable(files: &[PathBuf]) -> String {
+    let broken = files
+        .iter()
+        .find(|path| Kubeconfig::read_from(path).is_err());
+    broken.map_or_else(|| list(files), |path| display(path))
+}
+
+/// As `KUBECONFIG` takes them.
+fn list(files: &[PathBuf]) -> String {
+    match files {
+        [] => "~/.kube/config".into(),
+        files => files
+            .iter()
+            .map(|path| display(path))
+            .collect::<Vec<_>>()
+            .join(":"),
+    }
 }
 
 fn display(path: &Path) -> String {
@@ -268,4 +308,33 @@ fn unusable(error: &kube::Error) -> ConnectError {
         other => redact(&other.to_string()),
     };
     ConnectError::Unusable { cause }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_that_is_broken_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (good, bad) = (folder.path().join("good"), folder.path().join("bad"));
+        std::fs::write(&good, "{apiVersion: v1, kind: Config, users: []}").unwrap();
+        std::fs::write(&bad, "clusters: 3").unwrap();
+        let both = std::env::join_paths([&good, &bad]).unwrap();
+        let home = || Some(PathBuf::from("/home/ada"));
+
+        let read = files(None, Some(both.clone()), home());
+        assert_eq!(read, [good.clone(), bad.clone()]);
+        assert_eq!(unreadable(&read), display(&bad));
+        assert_eq!(list(&read), both.to_str().unwrap());
+        let named = files(Some(&good), Some(both), home());
+        assert_eq!(
+            (list(&named), unreadable(&named)),
+            (display(&good), display(&good))
+        );
+        for unset in [None, Some(OsString::new())] {
+            assert_eq!(list(&files(None, unset, home())), "/home/ada/.kube/config");
+        }
+        assert_eq!(list(&files(None, None, None)), "~/.kube/config");
+    }
 }

@@ -17,7 +17,7 @@ pub enum ConnectError {
     /// It is no kubeconfig.
     #[error("the kubeconfig {path} is not valid: {cause}")]
     BadKubeconfig {
-        /// Its path.
+        /// Its path, or those that it is made of, as `KUBECONFIG` takes them.
         path: String,
         /// What is wrong, without the values in it.
         cause: String,
@@ -172,7 +172,7 @@ impl ConnectError {
                 "name an existing file by --kubeconfig or KUBECONFIG".into()
             }
             Self::BadKubeconfig { path, .. } => {
-                format!("`kubectl config view --kubeconfig {path}` reads it too and says where")
+                format!("`KUBECONFIG={path} kubectl config view` reads it too and says where")
             }
             Self::NoServiceAccount { .. } => {
                 "mount it (automountServiceAccountToken: true), or name a kubeconfig by \
