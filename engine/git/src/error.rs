@@ -41,6 +41,14 @@ pub enum GitError {
         /// What gix said.
         source: Cause,
     },
+    /// The repository is in a format that Berth does not read.
+    #[error("{} is a Git repository of {format}, which Berth does not read", path.display())]
+    Format {
+        /// The path as given.
+        path: PathBuf,
+        /// What it is made of.
+        format: &'static str,
+    },
     /// The repository has no commit at all.
     #[error("the repository is empty")]
     Empty,
@@ -126,6 +134,7 @@ impl GitError {
             Self::Reference { .. } => "BadReference",
             Self::Credentials { .. } => "BadCredentials",
             Self::NotARepository { .. } => "NotARepository",
+            Self::Format { .. } => "OtherFormat",
             Self::Empty => "EmptyRepository",
             Self::MissingReference { .. } => "MissingReference",
             Self::NotACommit { .. } => "NotACommit",
@@ -154,6 +163,7 @@ impl GitError {
             Self::NotARepository { .. } => {
                 "give the folder that holds .git, or a bare repository; `git init` makes one".into()
             }
+            Self::Format { .. } => "export its branch into a repository of SHA-1 object ids and references in files: `git fast-export --all | git -C NEW fast-import`, where `git init --object-format=sha1 NEW` made it".into(),
             Self::Empty => {
                 "commit the first documents; state-example/ shows a whole repository".into()
             }

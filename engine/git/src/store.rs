@@ -30,12 +30,44 @@ pub(crate) fn open(path: &Path) -> Result<gix::Repository, GitError> {
     // them when it is opened holds only a few more. A slot is some hundred bytes.
     let slots = gix::odb::store::init::Slots::Given(4096);
     let options = gix::open::Options::isolated().object_store_slots(slots);
-    let mut repo = gix::open_opts(path, options).map_err(|source| GitError::NotARepository {
+    let opened = gix::open_opts(path, options);
+    let format = match &opened {
+        Ok(repo) => other_format(repo.config_snapshot().plumbing()),
+        Err(_) => config_of(path).as_ref().and_then(other_format),
+    };
+    if let Some(format) = format {
+        let path = path.into();
+        return Err(GitError::Format { path, format });
+    }
+    let mut repo = opened.map_err(|source| GitError::NotARepository {
         path: path.into(),
         source: source.into(),
     })?;
     repo.object_cache_size_if_unset(4 << 20);
     Ok(repo)
+}
+
+/// The configuration of what could not be opened, if it is there.
+fn config_of(path: &Path) -> Option<gix::config::File> {
+    let inside = path.join(".git");
+    let folder = if inside.exists() { &inside } else { path };
+    let source = gix::config::Source::Local;
+    gix::config::File::from_path_no_includes(folder.join("config"), source).ok()
+}
+
+/// A format that Berth does not read, if the configuration names one.
+fn other_format(config: &gix::config::File) -> Option<&'static str> {
+    let names = |key: &str, format: &str| {
+        let value = config.string(key);
+        value.is_some_and(|value| value.eq_ignore_ascii_case(format.as_bytes()))
+    };
+    if names("extensions.objectFormat", "sha256") {
+        Some("SHA-256 object ids")
+    } else if names("extensions.refStorage", "reftable") {
+        Some("reftables")
+    } else {
+        None
+    }
 }
 
 /// Opens the mirror in this folder; makes it first if need be.

@@ -1,6 +1,6 @@
 use berth_git::{GitError, Refusal, Repository, Source, StatusBranch};
 
-use crate::repo::{Repo, folder, open, who};
+use crate::repo::{self, Repo, folder, open, who};
 
 fn paths(repo: &Repository, commit: berth_core::ids::CommitId) -> Vec<String> {
     repo.listing(commit)
@@ -132,6 +132,33 @@ fn a_folder_without_repository_is_none() {
     let source = Source::new(folder().to_str().unwrap(), "main").unwrap();
     let error = Repository::open(source, &folder()).err().unwrap();
     assert_eq!(error.reason(), "NotARepository");
+}
+
+#[test]
+fn a_repository_of_another_format_is_told_as_such() {
+    let sha256 = folder();
+    repo::git(&sha256, &["init", "-q", "--object-format=sha256"], b"");
+    let bare = folder();
+    let arguments = ["init", "-q", "--bare", "--object-format=sha256"];
+    repo::git(&bare, &arguments, b"");
+    // As a newer git makes one.
+    let reftable = Repo::new();
+    reftable.git(&["config", "core.repositoryFormatVersion", "1"]);
+    reftable.git(&["config", "extensions.refStorage", "reftable"]);
+    let path = reftable.path();
+    std::fs::write(path.join(".git/HEAD"), "ref: refs/heads/.invalid\n").unwrap();
+    for (path, format) in [
+        (&*sha256, "SHA-256 object ids"),
+        (&*bare, "SHA-256 object ids"),
+        (path, "reftables"),
+    ] {
+        let source = Source::new(path.to_str().unwrap(), "main").unwrap();
+        let error = Repository::open(source, &folder()).err().unwrap();
+        assert_eq!(error.reason(), "OtherFormat");
+        let words = format!("is a Git repository of {format}, which Berth does not read");
+        assert!(error.to_string().ends_with(&words), "{error}");
+        assert!(error.help().contains("SHA-1"), "{}", error.help());
+    }
 }
 
 #[test]

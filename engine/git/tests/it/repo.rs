@@ -106,7 +106,7 @@ pub fn who() -> Person {
     }
 }
 
-fn git(folder: &Path, arguments: &[&str], input: &[u8]) -> String {
+pub fn git(folder: &Path, arguments: &[&str], input: &[u8]) -> String {
     let mut child = Command::new("git")
         .args([
             "-c",
