@@ -132,6 +132,12 @@ async fn what_runs_and_where_it_comes_from_is_told(on: On) {
     let ended = stage.scene.of("done")[0].name.clone();
     let why = reads(&stage, &["why", &ended]).await;
     why.must(0, &["(completed)", "its pod ended well"]);
+    let queue = stage.names().queue();
+    let there = reads(&stage, &["why", &format!("{queue}/{ended}")]).await;
+    there.must(0, &["(completed)"]);
+    let elsewhere = reads(&stage, &["why", &format!("elsewhere/{ended}")]).await;
+    let words = format!("there is `{queue}/{ended}`");
+    elsewhere.must(2, &["in the namespace `elsewhere`", "help:", &words]);
     let nobody = reads(&stage, &["why", "nobody"]).await;
     nobody.must(2, &["no run in the ledger has a pod `nobody`", "help:"]);
 

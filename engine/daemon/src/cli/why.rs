@@ -1,12 +1,12 @@
 //! `berth why`
 
 use berth_core::desired::place_of;
-use berth_core::ids::{Name, UnitId};
-use berth_core::kinds::experiment::names::TrialName;
+use berth_core::ids::UnitId;
 use berth_core::ledger::{Attempt, Ledger, Run, UnitLedger};
 use berth_git::Repository;
 
 use super::branch::BranchArgs;
+use super::runs;
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::output::{self, BOLD, Format};
 
@@ -33,6 +33,7 @@ pub struct Args {
 #[serde(rename_all = "camelCase")]
 struct Answer {
     pod: String,
+    namespace: Option<String>,
     unit: UnitId,
     run: String,
     run_state: String,
@@ -64,52 +65,54 @@ pub fn run(args: &Args) -> CommandResult {
     let cluster = args.branch.cluster()?;
     let files = args.branch.files(&cluster)?;
     let ledger = Ledger::read(Some(files.tip), &files.files).map_err(CommandError::environment)?;
-    let name = args.pod.rsplit('/').next().unwrap_or(&args.pod);
+    let (namespace, name) = match args.pod.rsplit_once('/') {
+        Some((namespace, name)) => (Some(namespace), name),
+        None => (None, &*args.pod),
+    };
     let found = find(&ledger, name).ok_or_else(|| {
         CommandError::usage(format!("no run in the ledger has a pod `{name}`")).hint(
             "`berth status --all` lists what there was; only the last attempts of a run are kept",
         )
     })?;
+    if let Some(namespace) = namespace {
+        found.must_be_in(namespace, name)?;
+    }
     let answer = answer(name, &found, &args.branch.repository()?);
     args.output.print(&answer, |_| Ok(text(&answer)))?;
     Ok(Exit::Fine)
 }
 
+/// The pod of this name: a run's digest is that of its queue and experiment, too, so there is one.
 fn find<'a>(ledger: &'a Ledger, pod: &str) -> Option<Found<'a>> {
-    ledger.units.iter().find_map(|(unit, known)| {
-        known.ledger.runs.iter().find_map(|run| {
-            run.trials.iter().find_map(|trial| {
-                trial.attempts.iter().find_map(|attempt| {
-                    let named = |rank: &u32| {
-                        pod_name(unit, run, trial.number, attempt.number, *rank) == pod
-                    };
-                    let rank = (0..attempt.pods).find(named)?;
-                    let (ledger, trial) = (&known.ledger, trial.number);
-                    Some(Found {
-                        unit,
-                        ledger,
-                        run,
-                        trial,
-                        attempt,
-                        rank,
-                    })
-                })
-            })
+    let mut attempts = ledger.units.iter().flat_map(|(unit, known)| {
+        let attempts = runs::attempts(&known.ledger);
+        attempts.map(move |it| (unit, &known.ledger, it))
+    });
+    attempts.find_map(|(unit, ledger, (run, trial, attempt))| {
+        let trial = trial.number;
+        let named = |rank: &u32| runs::pod_name(unit, run, trial, attempt.number, *rank) == pod;
+        Some(Found {
+            unit,
+            ledger,
+            run,
+            trial,
+            attempt,
+            rank: (0..attempt.pods).find(named)?,
         })
     })
 }
 
-/// The name alone: the namespace has no part in it.
-fn pod_name(unit: &UnitId, run: &Run, trial: u32, attempt: u32, rank: u32) -> String {
-    let nowhere: &Name = &unit.name;
-    let run = run.identity.short();
-    let names = TrialName {
-        namespace: nowhere,
-        experiment: &unit.name,
-        run: &run,
-        trial,
-    };
-    names.pod(attempt, rank).name.into()
+impl Found<'_> {
+    /// That it is where the user says. An attempt whose namespace was never recorded can be in any.
+    fn must_be_in(&self, namespace: &str, pod: &str) -> Result<(), CommandError> {
+        match &self.attempt.namespace {
+            Some(own) if own.as_str() != namespace => Err(CommandError::usage(format!(
+                "no run in the ledger has a pod `{pod}` in the namespace `{namespace}`"
+            ))
+            .hint(format!("there is `{own}/{pod}`"))),
+            _ => Ok(()),
+        }
+    }
 }
 
 fn answer(pod: &str, found: &Found<'_>, repository: &Repository) -> Answer {
@@ -123,6 +126,7 @@ fn answer(pod: &str, found: &Found<'_>, repository: &Repository) -> Answer {
     let applied = &found.ledger.applied;
     Answer {
         pod: pod.to_owned(),
+        namespace: found.attempt.namespace.as_ref().map(ToString::to_string),
         unit: found.unit.clone(),
         run: found.run.identity.short(),
         run_state: format!("{:?}", found.run.state).to_lowercase(),
