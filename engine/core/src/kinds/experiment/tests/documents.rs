@@ -43,11 +43,11 @@ fn a_cancel_is_final() {
         ("Canceled".into(), 0)
     );
     assert_eq!(world.status().1, "canceled by its document");
-    for state in ["active", "paused"] {
-        world.edit(&json!({"state": state}));
+    for asked in ["active", "paused"] {
+        world.edit(&json!({"state": asked}));
         world.settle().wait(1000).settle();
-        let (word, message) = world.status();
-        assert_eq!((&*word, world.made.len()), ("Canceled", 2));
+        let (state, message) = world.status();
+        assert_eq!((&*state, world.made.len()), ("Canceled", 2));
         assert!(message.contains("raise `run` to run it again"), "{message}");
     }
     world.edit(&json!({"state": "active"}));
