@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Supply;
 use super::forecast::forecast;
+use super::supply::Barred;
 use crate::diagnostic::Code;
 use crate::ids::{Name, UnitId};
 use crate::kinds::{Ask, Grant};
@@ -99,6 +100,9 @@ fn decide(ask: &Ask, rules: Option<&QueueRules>, used: u64, supply: &mut Supply<
     let resource = ask.each.as_ref().map_or("", |each| &*each.resource);
     let per_pod = slots / u64::from(ask.pods.max(1));
     let selected = selected(ask);
+    if let Some(barred) = supply.barred(ask) {
+        return wait(barred_words(barred, &selected));
+    }
     if let Some(most) = supply.too_little(ask) {
         let slot = ask.each.as_ref().map_or(1, |each| each.millis) / per_pod.max(1);
         let most = most / slot.max(1);
@@ -112,6 +116,25 @@ fn decide(ask: &Ask, rules: Option<&QueueRules>, used: u64, supply: &mut Supply<
         "no room on the nodes{selected} for {} pods of {per_pod} slots ({resource})",
         ask.pods
     ))
+}
+
+fn barred_words(barred: Barred, selected: &str) -> String {
+    match barred {
+        Barred::Labels => {
+            format!("there is no node{selected}: label some so, or mend `nodeSelector`")
+        }
+        Barred::Taint(taint) => {
+            let value = match &*taint.value {
+                "" => String::new(),
+                value => format!("={value}"),
+            };
+            format!(
+                "all nodes{selected} have a taint that its pods do not tolerate, such as `{}{value}:{}`: add to \
+                 `tolerations`",
+                taint.key, taint.effect
+            )
+        }
+    }
 }
 
 /// Which nodes the pods select, as it is the usual reason why idle ones do not count.

@@ -27,7 +27,8 @@ pub(super) fn forecast(
         let ask = asks[*index].ask;
         let rules = queues.get(&ask.queue);
         rules.is_some_and(|rules| {
-            ask.slots <= rules.quota && !(rules.observed && supply.too_little(ask).is_some())
+            let never = || supply.barred(ask).is_some() || supply.too_little(ask).is_some();
+            ask.slots <= rules.quota && !(rules.observed && never())
         })
     };
     let told: Vec<usize> = waiting.iter().copied().filter(hopeful).collect();

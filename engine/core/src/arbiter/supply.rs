@@ -14,6 +14,15 @@ struct Room<'a> {
     free: Vec<u64>,
 }
 
+/// What keeps pods away from all nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Barred<'a> {
+    /// No node has the labels that they select by.
+    Labels,
+    /// Those that have them have taints that they do not tolerate, such as this one.
+    Taint(&'a Taint),
+}
+
 /// What every usable node has left, or why that is not known; and what all nodes have when nothing
 /// runs.
 #[derive(Clone)]
@@ -69,6 +78,17 @@ impl<'a> Supply<'a> {
         let amounts = suited.map(|room| room.free(&each.resource));
         let most = amounts.max().filter(|_| !self.whole.is_empty())?;
         (most < each.millis).then_some(most)
+    }
+
+    /// Why the pods of this ask may go to no node, if so, whatever runs there.
+    pub fn barred(&self, ask: &Ask) -> Option<Barred<'a>> {
+        ask.each.as_ref()?;
+        let mut taint = None;
+        for room in self.whole.iter().filter(|room| room.selected(ask)) {
+            taint = Some(room.taint(ask)?);
+        }
+        let nodes = !self.whole.is_empty();
+        nodes.then_some(taint.map_or(Barred::Labels, Barred::Taint))
     }
 
     /// Why it is not known what is free.
@@ -192,18 +212,18 @@ impl<'a> Room<'a> {
     }
 
     fn suits(&self, ask: &Ask) -> bool {
+        self.selected(ask) && self.taint(ask).is_none()
+    }
+
+    /// A taint that keeps the pods away.
+    fn taint(&self, ask: &Ask) -> Option<&'a Taint> {
+        let tolerated = |taint: &&Taint| ask.tolerations.iter().any(|one| one.covers(taint));
+        self.node.taints.iter().find(|taint| !tolerated(taint))
+    }
+
+    fn selected(&self, ask: &Ask) -> bool {
         let labels = &self.node.labels;
         let labelled = |wanted: &(Box<str>, Box<str>)| labels.binary_search(wanted).is_ok();
-        let tolerated = |taint: &Taint| ask.tolerations.iter().any(|one| tolerates(one, taint));
-        ask.node_selector.iter().all(labelled) && self.node.taints.iter().all(tolerated)
+        ask.node_selector.iter().all(labelled)
     }
-}
-
-/// As Kubernetes matches them: an empty key tolerates everything, an empty effect all effects; an
-/// empty value is the operator Exists.
-fn tolerates(toleration: &Taint, taint: &Taint) -> bool {
-    let fits = |own: &str, theirs: &str| own.is_empty() || own == theirs;
-    fits(&toleration.key, &taint.key)
-        && fits(&toleration.value, &taint.value)
-        && fits(&toleration.effect, &taint.effect)
 }

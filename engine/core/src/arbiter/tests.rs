@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Allowance, Asked, Guard, QueueRules, Supply, admit};
 use crate::ids::{Name, ResourceVersion, Timestamp, UnitId};
-use crate::kinds::{Ask, Grant};
+use crate::kinds::{Ask, Grant, Toleration};
 use crate::observed::{NodeFact, Observed, Occupant, SlotRequest, Taint};
 use crate::reconciler::{WatchEvent, WatchKey};
 
@@ -298,8 +298,16 @@ fn selectors_and_taints_narrow_the_nodes() {
         answers(&[(wanted.clone(), false)], 64, true, &cluster),
         [false]
     );
-    wanted.tolerations = vec![taint("nlp")];
-    assert_eq!(answers(&[(wanted, false)], 64, true, &cluster), [true]);
+    // Without an operator the values must be equal, the empty one, too.
+    for (value, tolerated) in [(Some("nlp"), true), (None, true), (Some(""), false)] {
+        wanted.tolerations = vec![Toleration {
+            key: "team".into(),
+            value: value.map(Into::into),
+            effect: "NoSchedule".into(),
+        }];
+        let got = answers(&[(wanted.clone(), false)], 64, true, &cluster);
+        assert_eq!(got, [tolerated], "{value:?}");
+    }
 }
 
 #[test]
@@ -340,7 +348,8 @@ fn what_was_allowed_goes_on_and_does_not_allow_more() {
 
 #[test]
 fn a_pod_that_no_node_can_hold_is_told_from_one_that_waits_for_room() {
-    let words = |asked: &Ask| {
+    let mut observed = cluster();
+    let words = |asked: &Ask, observed: &Observed| {
         let unit = unit("a");
         let rules = QueueRules {
             quota: 1000,
@@ -354,18 +363,18 @@ fn a_pod_that_no_node_can_hold_is_told_from_one_that_waits_for_room() {
             on: Vec::new(),
         };
         let queues = BTreeMap::from([(name("vision"), rules)]);
-        match admit(&[asked], BTreeMap::new(), &queues, Supply::of(&cluster())).remove(0) {
+        match admit(&[asked], BTreeMap::new(), &queues, Supply::of(observed)).remove(0) {
             Grant::Waiting(words) => words,
             Grant::Granted => "granted".to_owned(),
         }
     };
-    assert_eq!(words(&ask(1, 8, 50, 1)), "granted");
+    assert_eq!(words(&ask(1, 8, 50, 1), &observed), "granted");
     assert_eq!(
-        words(&ask(2, 8, 50, 1)),
+        words(&ask(2, 8, 50, 1), &observed),
         "no room on the nodes for 2 pods of 8 slots (nvidia.com/gpu)"
     );
     assert_eq!(
-        words(&ask(1, 16, 50, 1)),
+        words(&ask(1, 16, 50, 1), &observed),
         "no node can hold a pod of 16 slots (nvidia.com/gpu), the most is 8: lower `maxSlotsPerPod` or add \
          such nodes (B0408)"
     );
@@ -373,5 +382,33 @@ fn a_pod_that_no_node_can_hold_is_told_from_one_that_waits_for_room() {
     if let Some(each) = &mut other.each {
         each.resource = "amd.com/gpu".into();
     }
-    assert!(words(&other).contains("of 4 slots (amd.com/gpu), the most is 0"));
+    let told = words(&other, &observed);
+    assert!(
+        told.contains("of 4 slots (amd.com/gpu), the most is 0"),
+        "{told}"
+    );
+    let mut lost = ask(1, 4, 50, 1);
+    lost.node_selector = vec![("disk".into(), "ssd".into())];
+    assert_eq!(
+        words(&lost, &observed),
+        "there is no node with disk=ssd: label some so, or mend `nodeSelector`"
+    );
+    let taint = |value: &str| Taint {
+        key: "gpu".into(),
+        value: value.into(),
+        effect: "NoSchedule".into(),
+    };
+    observed.watch(&WatchKey::Nodes, node("a", vec![taint("yes")]));
+    assert_eq!(words(&ask(1, 4, 50, 1), &observed), "granted", "b has none");
+    lost.node_selector = vec![("disk".into(), "a".into())];
+    assert_eq!(
+        words(&lost, &observed),
+        "all nodes with disk=a have a taint that its pods do not tolerate, such as `gpu=yes:NoSchedule`: add to \
+         `tolerations`"
+    );
+    observed.watch(&WatchKey::Nodes, node("b", vec![taint("")]));
+    assert_eq!(
+        words(&ask(1, 4, 50, 1), &observed),
+        "all nodes have a taint that its pods do not tolerate, such as `gpu:NoSchedule`: add to `tolerations`"
+    );
 }

@@ -54,14 +54,38 @@ pub struct Ask {
     pub sequence: u64,
     /// The pods' node selector.
     pub node_selector: Vec<(Box<str>, Box<str>)>,
-    /// The taints that the pods tolerate; an empty key tolerates everything.
-    pub tolerations: Vec<Taint>,
+    /// The taints that the pods tolerate.
+    pub tolerations: Vec<Toleration>,
     /// It already started: it holds its slots, whatever the arbiter thinks.
     pub holds: bool,
     /// When all its pods ran, if they do.
     pub started: Option<Timestamp>,
     /// It ends at the latest so long after that.
     pub length: Option<Duration>,
+}
+
+/// Taints that a pod tolerates (`core/v1`, Toleration).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toleration {
+    /// Empty: all keys.
+    pub key: Box<str>,
+    /// `None`: all values, the operator `Exists`.
+    pub value: Option<Box<str>>,
+    /// Empty: all effects.
+    pub effect: Box<str>,
+}
+
+impl Toleration {
+    /// Whether it is of this taint.
+    pub fn covers(&self, taint: &Taint) -> bool {
+        let fits = |own: &str, theirs: &str| own.is_empty() || own == theirs;
+        fits(&self.key, &taint.key)
+            && self
+                .value
+                .as_ref()
+                .is_none_or(|value| *value == taint.value)
+            && fits(&self.effect, &taint.effect)
+    }
 }
 
 /// What the arbiter says of an ask.

@@ -3,8 +3,8 @@
 use super::Experiment;
 use super::render::merged_layers;
 use crate::desired::Scope;
+use crate::kinds::Toleration;
 use crate::object::Node;
-use crate::observed::Taint;
 
 /// What the layers of a pod say of its place.
 #[derive(Debug, Clone)]
@@ -12,7 +12,7 @@ pub struct Placing {
     /// Labels that the node must have.
     pub node_selector: Vec<(Box<str>, Box<str>)>,
     /// Taints that the node may have.
-    pub tolerations: Vec<Taint>,
+    pub tolerations: Vec<Toleration>,
 }
 
 impl Placing {
@@ -36,22 +36,22 @@ fn node_selector(pod: &Node) -> Vec<(Box<str>, Box<str>)> {
         .collect()
 }
 
-/// An absent value or effect is an empty one, and stands for all of them.
-fn tolerations(pod: &Node) -> Vec<Taint> {
+/// As Kubernetes reads them: without an operator the value must be equal, and an absent one is empty.
+/// What other operators would take only a scheduler can tell.
+fn tolerations(pod: &Node) -> Vec<Toleration> {
     let items = pod
         .at(&["spec", "tolerations"])
         .map_or(&[][..], Node::items);
-    let text = |item: &Node, name: &str| {
-        item.get(name)
-            .and_then(Node::as_str)
-            .unwrap_or_default()
-            .into()
+    let text = |item: &Node, name: &str| -> Box<str> {
+        let text = item.get(name).and_then(Node::as_str);
+        text.unwrap_or_default().into()
     };
+    let equal = |item: &Node| matches!(&*text(item, "operator"), "" | "Equal");
     items
         .iter()
-        .map(|item| Taint {
+        .map(|item| Toleration {
             key: text(item, "key"),
-            value: text(item, "value"),
+            value: equal(item).then(|| text(item, "value")),
             effect: text(item, "effect"),
         })
         .collect()
