@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use berth_core::ids::Timestamp;
 use serde_json::Value;
 
 use super::cluster::Cluster;
@@ -30,6 +31,9 @@ pub struct Pod {
     pub slots: u64,
     /// It was asked to go.
     pub leaving: bool,
+    /// When, as it was first seen: once a kubelet is done with it, its grace is 0, and the time may
+    /// be that at which the grace would have ended.
+    pub asked: Option<Timestamp>,
     /// It is gone.
     pub gone: bool,
     /// All of it.
@@ -75,7 +79,8 @@ impl Scene {
                 let told = |end: &Arc<Value>| ends.iter().any(|known| of(known) == of(end));
                 pod.ends.retain(|end| !told(end));
                 ends.append(&mut pod.ends);
-                *known = Pod { ends, ..pod };
+                let asked = known.asked.or(pod.asked);
+                *known = Pod { asked, ends, ..pod };
             }
             None => self.pods.push(pod),
         }
@@ -174,6 +179,7 @@ impl Pod {
             node: text(&object["spec"]["nodeName"]),
             slots: slots(object),
             leaving: !meta["deletionTimestamp"].is_null(),
+            asked: asked(meta),
             gone: change.gone,
             object: Arc::clone(object),
             ends: ended.then(|| Arc::clone(object)).into_iter().collect(),
@@ -186,6 +192,13 @@ impl Pod {
             .as_str()
             .unwrap_or_default()
     }
+}
+
+/// The server writes when the grace that it has ends.
+fn asked(meta: &Value) -> Option<Timestamp> {
+    let until: Timestamp = meta["deletionTimestamp"].as_str()?.parse().ok()?;
+    let grace = meta["deletionGracePeriodSeconds"].as_i64().unwrap_or(0);
+    Some(Timestamp::from_millis(until.millis() - grace * 1000))
 }
 
 fn slots(pod: &Value) -> u64 {

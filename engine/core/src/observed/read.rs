@@ -54,8 +54,10 @@ pub fn fact(object: &Value, instance: &str) -> Result<Fact, Unreadable> {
     })
 }
 
-/// When somebody first asked it to go. The server writes when the grace that it has ends, and keeps
-/// both when somebody shortens it (apiserver, `rest.BeforeDelete`).
+/// When somebody asked it to go. The server writes when the grace that it has ends. Once a kubelet is
+/// done with a pod that has finalizers, the grace is 0 and the time that of this, or when the grace
+/// would have ended if that is earlier (apiserver, `markAsDeleting`): then this is later than the
+/// asking.
 fn asked_to_go(meta: &Value) -> Option<Timestamp> {
     let grace = meta["deletionGracePeriodSeconds"].as_u64().unwrap_or(0);
     let ends = time(&meta["deletionTimestamp"])?;

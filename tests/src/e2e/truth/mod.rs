@@ -179,7 +179,7 @@ fn of_stop(by: &str, attempt: &Value, of: &[&Pod]) -> Option<String> {
         return None;
     }
     let pod = of.iter().find(|pod| runs_on(by, pod))?;
-    let (name, when) = (&pod.name, asked(pod));
+    let (name, when) = (&pod.name, pod.asked);
     Some(format!(
         "{end}, and {name} ran on (asked to stop: {when:?})"
     ))
@@ -189,17 +189,7 @@ fn of_stop(by: &str, attempt: &Value, of: &[&Pod]) -> Option<String> {
 fn runs_on(by: &str, pod: &Pod) -> bool {
     let ended = |end: &Arc<Value>| text(&terminated(end)["finishedAt"]) <= by;
     let over = pod.ends.iter().any(ended) || (pod.gone && pod.ends.is_empty());
-    made(pod) < by && !over && asked(pod).is_none_or(|asked| &*asked > by)
-}
-
-/// When somebody asked it to stop: the server keeps it when a kubelet shortens the grace to nothing
-/// (apiserver, `rest.BeforeDelete`).
-fn asked(pod: &Pod) -> Option<String> {
-    let meta = &pod.object["metadata"];
-    let until: Timestamp = text(&meta["deletionTimestamp"]).parse().ok()?;
-    let grace = i64::try_from(count(&meta["deletionGracePeriodSeconds"])).ok()?;
-    let asked = Timestamp::from_millis(until.millis() - grace * 1000);
-    Some(asked.to_string())
+    made(pod) < by && !over && pod.asked.is_none_or(|asked| &*asked.to_string() > by)
 }
 
 /// That all pods of an attempt were on nodes, or the first one ran, if it was not so.
