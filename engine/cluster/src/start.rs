@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use berth_core::ids::{Name, ResourceVersion, Uid};
 use berth_core::reconciler::{Anchor, anchor_name, spill_name};
+use http::Request;
 use serde_json::Value;
 
-use crate::client::{Client, ConnectError, Lost};
-use crate::wire::{Status, config_map_request, config_maps_request, words};
+use crate::client::{Client, ConnectError, Reply};
+use crate::wire::{NotACall, Status, config_map_request, config_maps_request, words};
 
 /// What a cluster says of itself at the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +107,7 @@ pub async fn cluster_uid(client: &Client) -> Result<String, StartError> {
     let reply = client.get(PATH).await.map_err(|lost| client.said(lost))?;
     let what = "the namespace kube-system";
     match reply.status {
-        200 => json(&reply.body, what)?
+        200 => read::<Value>(&reply.body, what)?
             .pointer("/metadata/uid")
             .and_then(Value::as_str)
             .map(str::to_owned)
@@ -122,13 +123,10 @@ pub async fn kept(
     name: &str,
 ) -> Result<Option<Kept>, StartError> {
     let what = format!("the ConfigMap {namespace}/{name}");
-    let request = config_map_request(namespace, name)
-        .map_err(|error| unreadable(&what, &error.to_string()))?;
-    let reply = client.send(request).await;
-    let reply = reply.map_err(|lost: Lost| client.said(lost))?;
+    let reply = asked(client, &what, config_map_request(namespace, name)).await?;
     let absent = || Status::read(&reply.body).is_some_and(|status| status.is_absence_of(name));
     match reply.status {
-        200 => read_kept(&reply.body, &what).map(Some),
+        200 => read::<ConfigMap>(&reply.body, &what)?.kept(&what).map(Some),
         404 if absent() => Ok(None),
         _ => Err(refused(client, &what, &reply)),
     }
@@ -145,15 +143,11 @@ async fn others(
         items: Vec<ConfigMap>,
     }
     let what = format!("the ConfigMaps in {namespace}");
-    let request =
-        config_maps_request(namespace).map_err(|error| unreadable(&what, &error.to_string()))?;
-    let reply = client.send(request).await;
-    let reply = reply.map_err(|lost: Lost| client.said(lost))?;
+    let reply = asked(client, &what, config_maps_request(namespace)).await?;
     if reply.status != 200 {
         return Err(refused(client, &what, &reply));
     }
-    let list: List = serde_json::from_slice(&reply.body)
-        .map_err(|error| unreadable(&what, &error.to_string()))?;
+    let list: List = read(&reply.body, &what)?;
     let names = list.items.into_iter().filter_map(|map| {
         let kept = map.kept(&what).ok()?;
         let identity = read_anchor(&kept).ok()?.identity;
@@ -176,19 +170,12 @@ struct Metadata {
     resource_version: String,
 }
 
-fn read_kept(body: &[u8], what: &str) -> Result<Kept, StartError> {
-    let map: ConfigMap =
-        serde_json::from_slice(body).map_err(|error| unreadable(what, &error.to_string()))?;
-    map.kept(what)
-}
-
 impl ConfigMap {
     fn kept(self, what: &str) -> Result<Kept, StartError> {
-        let map = self;
-        let version = map.metadata.resource_version.parse();
+        let version = self.metadata.resource_version.parse();
         Ok(Kept {
-            data: map.data,
-            uid: Uid(map.metadata.uid.into()),
+            data: self.data,
+            uid: Uid(self.metadata.uid.into()),
             version: version.map_err(|error| unreadable(what, &format!("{error}")))?,
         })
     }
@@ -199,7 +186,18 @@ fn read_anchor(kept: &Kept) -> Result<Anchor, StartError> {
         .map_err(|error| unreadable("the anchor", &error.to_string()))
 }
 
-fn json(body: &[u8], what: &str) -> Result<Value, StartError> {
+/// The answer to a request about `what`.
+async fn asked(
+    client: &Client,
+    what: &str,
+    request: Result<Request<Vec<u8>>, NotACall>,
+) -> Result<Reply, StartError> {
+    let request = request.map_err(|error| unreadable(what, &error.to_string()))?;
+    let reply = client.send(request).await;
+    Ok(reply.map_err(|lost| client.said(lost))?)
+}
+
+fn read<T: serde::de::DeserializeOwned>(body: &[u8], what: &str) -> Result<T, StartError> {
     serde_json::from_slice(body).map_err(|error| unreadable(what, &error.to_string()))
 }
 
@@ -210,7 +208,7 @@ fn unreadable(what: &str, cause: &str) -> StartError {
     }
 }
 
-fn refused(client: &Client, what: &str, reply: &crate::client::Reply) -> StartError {
+fn refused(client: &Client, what: &str, reply: &Reply) -> StartError {
     let server = client.server().to_owned();
     let said = words(&reply.answer()).message;
     StartError::Connect(match reply.status {

@@ -193,7 +193,7 @@ impl World {
                 .as_ref()
                 .map(|text| UnitFile::read(path, text.as_bytes()));
             let Some(Ok(file)) = file else { continue };
-            for (run, attempt) in attempts(&file.ledger) {
+            for (run, _, attempt) in file.ledger.attempts() {
                 let ends = attempt.ranks.iter().filter_map(|rank| rank.end.as_ref());
                 let future = ends
                     .filter_map(|end| end.finished)
@@ -250,13 +250,6 @@ impl World {
             .find(|file| file.unit == unit)
             .map(|file| file.ledger)
     }
-}
-
-fn attempts(ledger: &UnitLedger) -> impl Iterator<Item = (&Run, &Attempt)> {
-    ledger.runs.iter().flat_map(|run| {
-        let trials = run.trials.iter().flat_map(|trial| &trial.attempts);
-        trials.map(move |attempt| (run, attempt))
-    })
 }
 
 /// Whether a document stopped it.

@@ -23,6 +23,11 @@ pub enum Severity {
     Warning,
 }
 
+/// What a finding shows of a text of a document: its first 80 characters.
+pub(crate) fn cut(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
 /// One finding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diagnostic {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::sound::{once, sound};
 use super::{API_VERSION, Document, Form, Metadata, schema, typed};
-use crate::diagnostic::{Code, Diagnostic, closest};
+use crate::diagnostic::{Code, Diagnostic, closest, cut};
 use crate::ids::{DocumentKind, Name, UnitId};
 use crate::object::{Node, Place, SourceId};
 use crate::yaml::Faulty;
@@ -163,7 +163,7 @@ fn kind_of(tree: &Node) -> Result<DocumentKind, Box<Diagnostic>> {
 
 fn unknown_kind(name: &str, kind: &Node) -> Diagnostic {
     let names = DocumentKind::BUILT.map(DocumentKind::as_str);
-    let name: String = name.chars().take(80).collect();
+    let name = cut(name);
     let help = match closest(&name, names) {
         Some(close) => format!("did you mean `{close}`?"),
         None => format!("the kinds are {}", names.join(", ")),

@@ -38,11 +38,21 @@ pub struct UnitLedger {
 impl UnitLedger {
     /// How the pod of this uid ended, if that is recorded.
     pub fn end_of(&self, pod: &Uid) -> Option<&PodEnd> {
-        let trials = self.runs.iter().flat_map(|run| &run.trials);
-        let attempts = trials.flat_map(|trial| &trial.attempts);
-        let mut ranks = attempts.flat_map(|attempt| &attempt.ranks);
+        let mut ranks = self.attempts().flat_map(|(.., attempt)| &attempt.ranks);
         let record = ranks.find(|record| record.uid.as_deref() == Some(&*pod.0))?;
         record.end.as_ref()
+    }
+
+    /// Every attempt that is known, oldest run first.
+    pub fn attempts(&self) -> impl Iterator<Item = (&Run, &Trial, &Attempt)> {
+        let trials = self
+            .runs
+            .iter()
+            .flat_map(|run| run.trials.iter().map(move |trial| (run, trial)));
+        trials.flat_map(|(run, trial)| {
+            let attempts = trial.attempts.iter();
+            attempts.map(move |attempt| (run, trial, attempt))
+        })
     }
 }
 

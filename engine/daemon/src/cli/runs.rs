@@ -19,18 +19,6 @@ fn last_began(run: &Run) -> berth_core::ids::Timestamp {
     began.max().unwrap_or(run.began)
 }
 
-/// Every attempt of a unit, oldest run first.
-pub fn attempts(ledger: &UnitLedger) -> impl Iterator<Item = (&Run, &Trial, &Attempt)> {
-    let trials = ledger
-        .runs
-        .iter()
-        .flat_map(|run| run.trials.iter().map(move |trial| (run, trial)));
-    trials.flat_map(|(run, trial)| {
-        let attempts = trial.attempts.iter();
-        attempts.map(move |attempt| (run, trial, attempt))
-    })
-}
-
 /// The pods that were seen and have not ended, of all runs.
 pub fn living(unit: &UnitId, ledger: &UnitLedger) -> Vec<String> {
     let lives = |record: &&RankRecord| record.end.is_none() && !record.vanished;
@@ -39,7 +27,7 @@ pub fn living(unit: &UnitId, ledger: &UnitLedger) -> Vec<String> {
         let names = ranks.map(|it| pod_name(unit, run, trial.number, attempt.number, it.rank));
         names.collect::<Vec<_>>()
     };
-    attempts(ledger).flat_map(of).collect()
+    ledger.attempts().flat_map(of).collect()
 }
 
 /// The name alone: the namespace has no part in it.

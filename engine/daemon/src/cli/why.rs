@@ -85,7 +85,7 @@ pub fn run(args: &Args) -> CommandResult {
 /// The pod of this name: a run's digest is that of its queue and experiment, too, so there is one.
 fn find<'a>(ledger: &'a Ledger, pod: &str) -> Option<Found<'a>> {
     let mut attempts = ledger.units.iter().flat_map(|(unit, known)| {
-        let attempts = runs::attempts(&known.ledger);
+        let attempts = known.ledger.attempts();
         attempts.map(move |it| (unit, &known.ledger, it))
     });
     attempts.find_map(|(unit, ledger, (run, trial, attempt))| {

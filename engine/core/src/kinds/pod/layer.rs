@@ -6,7 +6,7 @@ use super::directive::{self, is_directive};
 use super::marks;
 use super::rules;
 use super::table::{Part, owned};
-use crate::diagnostic::{Code, Diagnostic, closest};
+use crate::diagnostic::{Code, Diagnostic, closest, cut};
 use crate::object::{Key, Node, Value, twins};
 
 const POD: &str = "io.k8s.api.core.v1.Pod";
@@ -313,8 +313,7 @@ impl Walk {
         let name = item.get("name");
         let said = name.and_then(|node| Some((node, node.as_str()?)));
         if let Some((node, text)) = said.filter(|(_, text)| !is_label(text)) {
-            let shown: String = text.chars().take(80).collect();
-            let cause = format!("`{shown}` is no name for {what}");
+            let cause = format!("`{}` is no name for {what}", cut(text));
             let help =
                 "it has letters in lower case, digits and `-`, at most 63, no `-` at its ends";
             self.findings

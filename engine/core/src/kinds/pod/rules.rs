@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use super::{marks, scheduling};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, cut};
 use crate::object::{Node, Value};
 
 /// The ids of users and groups (`IsValidUserID`, `IsValidGroupID`).
@@ -259,8 +259,4 @@ fn out_of_range(
         Diagnostic::error(Code::OutOfRange, node.place, cause)
             .help(format!("write a number of {range}"))
     })
-}
-
-pub(super) fn cut(text: &str) -> String {
-    text.chars().take(80).collect()
 }

@@ -2,8 +2,8 @@
 //! in one layer, except spreads, which are merged by their `topologyKey`.
 
 use super::marks;
-use super::rules::{At, cut};
-use crate::diagnostic::{Code, Diagnostic};
+use super::rules::At;
+use crate::diagnostic::{Code, Diagnostic, cut};
 use crate::object::Node;
 
 /// What must be so for a pod to be placed at all; else it is only preferred.

@@ -6,7 +6,7 @@ use jsonschema::paths::LocationSegment;
 use serde_json::Value;
 
 use super::not_built;
-use crate::diagnostic::{Code, Diagnostic, closest};
+use crate::diagnostic::{Code, Diagnostic, closest, cut};
 use crate::ids::{DocumentKind, Name};
 use crate::kinds::pod::{is_own_variable, own_variable};
 use crate::object::{self, Key, Node};
@@ -385,8 +385,4 @@ fn like(text: &str) -> Option<Name> {
         ""
     };
     Name::new(&format!("{letter}{text}")).ok()
-}
-
-fn cut(text: &str) -> String {
-    text.chars().take(80).collect()
 }

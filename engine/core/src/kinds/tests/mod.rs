@@ -8,7 +8,7 @@ mod pods;
 mod rules;
 mod together;
 
-use crate::desired::fixture::{Repository, experiment};
+use crate::desired::fixture::{QUEUE, Repository, experiment};
 use crate::diagnostic::Diagnostic;
 
 /// The findings of a repository in which one file is replaced.
@@ -38,6 +38,15 @@ fn shown(findings: &[Diagnostic]) -> Vec<String> {
 /// One experiment with these lines in its spec; its own lines begin at line 7.
 fn of_experiment(rest: &str) -> Vec<String> {
     shown(&findings("a.yaml", &experiment("a", rest)))
+}
+
+/// What is wrong where the queue `vision` has this layer of the pod, and an experiment these lines.
+fn with_layer(pod: &str, rest: &str) -> Vec<Diagnostic> {
+    let queue = QUEUE.replace("quota: 64", &format!("quota: 64, {pod}"));
+    let mut repository = Repository::new();
+    repository.put("queue.yaml", &queue);
+    repository.put("a.yaml", &experiment("a", rest));
+    repository.validate().findings
 }
 
 #[track_caller]

@@ -1,7 +1,7 @@
 //! Faults of pod layers.
 
-use super::{findings, of_experiment, one, shown};
-use crate::desired::fixture::{QUEUE, Repository, experiment};
+use super::{findings, of_experiment, one, shown, with_layer};
+use crate::desired::fixture::{Repository, experiment};
 
 #[test]
 fn reserved_pod_fields_are_refused_with_their_line() {
@@ -181,11 +181,7 @@ fn what_a_part_of_the_pod_names_is_there() {
 fn layers_complete_each_other() {
     let mount =
         "pod: {spec: {containers: [{name: task, volumeMounts: [{name: scratch, mountPath: /s}]}]}}";
-    let queue = QUEUE.replace("quota: 64", &format!("quota: 64, {mount}"));
-    let mut repository = Repository::new();
-    repository.put("queue.yaml", &queue);
-    repository.put("a.yaml", &experiment("a", ""));
-    let found = repository.validate().findings;
+    let found = with_layer(mount, "");
     assert_eq!(
         shown(&found),
         [
@@ -194,8 +190,7 @@ fn layers_complete_each_other() {
     );
     assert_eq!(found[0].related[0].1, "in this layer of its pod");
     let volume = "  pod: {spec: {volumes: [{name: scratch, emptyDir: {}}]}}\n";
-    repository.put("a.yaml", &experiment("a", volume));
-    assert_eq!(shown(&repository.validate().findings), [] as [&str; 0]);
+    assert_eq!(shown(&with_layer(mount, volume)), [] as [&str; 0]);
 }
 
 #[test]

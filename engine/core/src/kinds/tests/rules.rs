@@ -1,7 +1,7 @@
 //! Values of a layer that are of the right type and that no server takes.
 
-use super::{findings, of_experiment, shown};
-use crate::desired::fixture::{QUEUE, Repository, experiment};
+use super::{findings, of_experiment, shown, with_layer};
+use crate::desired::fixture::experiment;
 
 fn of(spec: &str) -> Vec<String> {
     of_experiment(&format!("  pod: {{spec: {{{spec}}}}}\n"))
@@ -184,11 +184,7 @@ fn what_no_server_takes_is_told_with_its_place() {
 fn layers_complete_each_other() {
     let pod = "pod: {spec: {dnsPolicy: None, topologySpreadConstraints: [{topologyKey: zone, \
                whenUnsatisfiable: DoNotSchedule, maxSkew: 1}]}}";
-    let queue = QUEUE.replace("quota: 64", &format!("quota: 64, {pod}"));
-    let mut repository = Repository::new();
-    repository.put("queue.yaml", &queue);
-    repository.put("a.yaml", &experiment("a", ""));
-    let found = repository.validate().findings;
+    let found = with_layer(pod, "");
     assert_eq!(
         shown(&found),
         [
@@ -198,8 +194,7 @@ fn layers_complete_each_other() {
     assert_eq!(found[0].related[0].1, "in this layer of its pod");
     let rest = "  pod: {spec: {dnsConfig: {nameservers: [10.0.0.1]}, topologySpreadConstraints: \
                 [{topologyKey: zone, whenUnsatisfiable: DoNotSchedule, minDomains: 2}]}}\n";
-    repository.put("a.yaml", &experiment("a", rest));
-    assert_eq!(shown(&repository.validate().findings), [] as [&str; 0]);
+    assert_eq!(shown(&with_layer(pod, rest)), [] as [&str; 0]);
 }
 
 #[test]

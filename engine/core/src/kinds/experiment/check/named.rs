@@ -1,7 +1,7 @@
 //! The merged pod: what one part of it names in another is there.
 
 use crate::desired::Scope;
-use crate::diagnostic::{Code, Diagnostic, closest};
+use crate::diagnostic::{Code, Diagnostic, closest, cut};
 use crate::kinds::experiment::Experiment;
 use crate::kinds::experiment::render::{merged_fields, own_volumes};
 use crate::kinds::values::Image;
@@ -103,8 +103,4 @@ fn list(names: &[&str]) -> String {
         .map(|name| format!("`{}`", cut(name)))
         .collect();
     quoted.join(", ")
-}
-
-fn cut(text: &str) -> String {
-    text.chars().take(80).collect()
 }

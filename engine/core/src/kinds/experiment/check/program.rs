@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::diagnostic::{Code, Diagnostic, closest};
+use crate::diagnostic::{Code, Diagnostic, closest, cut};
 use crate::kinds::cluster::check::{climbs, upwards};
 use crate::kinds::experiment::Experiment;
 use crate::kinds::experiment::hyperparameters::{self, Leaf, Part, lookup, parts};
@@ -52,7 +52,7 @@ fn reference(document: &Experiment, path: &str, place: Place) -> Option<Diagnost
 fn open(text: &str, place: Place) -> Diagnostic {
     let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ';');
     let text = text.split(ends).next().unwrap_or_default();
-    let text: String = text.chars().take(80).collect();
+    let text = cut(text);
     let cause = format!("`{text}` has no `)`");
     Diagnostic::error(Code::UnknownHyperparameter, place, cause).help(format!(
         "write `$(hp.PATH)`, or `$${}` if the program should get this text",
@@ -67,10 +67,7 @@ fn unknown(document: &Experiment, path: &str, place: Place) -> Diagnostic {
     }
     let cause = match path.trim() {
         "" => format!("`$(hp.{path})` names no hyperparameter"),
-        path => format!(
-            "there is no hyperparameter `{}`",
-            path.chars().take(80).collect::<String>()
-        ),
+        path => format!("there is no hyperparameter `{}`", cut(path)),
     };
     let finding = Diagnostic::error(Code::UnknownHyperparameter, place, cause);
     match closest(path, paths.iter().map(String::as_str)) {
