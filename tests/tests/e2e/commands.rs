@@ -315,27 +315,6 @@ async fn the_run_and_the_pods_that_there_are_are_shown(on: On) {
     stage.check();
 }
 
-async fn a_plan_takes_an_invalid_cluster_as_the_daemon_does(on: On) {
-    let mut stage = Stage::usual(on).await;
-    stage.add("bert", 1, "10m", &[]);
-    stage.state("bert", "Running").await;
-    stage.repository.replace(
-        "clusters/lab.yaml",
-        "maxSlotsPerPod: 8",
-        "maxSlotsPerPod: 0",
-    );
-    stage.add("next", 1, "10m", &[]);
-    stage
-        .until("the daemon has read it", |scene| {
-            scene.status.errors().contains("maxSlotsPerPod")
-        })
-        .await;
-    let plan = looks(&stage, &["plan"]).await;
-    plan.must(0, &["B0207", "0 to create, 0 to change, 0 to delete"]);
-    assert!(stage.scene.of("next").is_empty(), "{}", stage.describe());
-    stage.check();
-}
-
 async fn uninstalled_it_lets_go_of_all_and_lists_what_stays(on: On) {
     let mut stage = Stage::usual(on).await;
     stage.add("bert", 16, "10m", &[]);
@@ -438,7 +417,6 @@ async fn explain_takes_items_by_key_and_by_number() {
 
 on_both! {
     a_hold_is_told_and_kept,
-    a_plan_takes_an_invalid_cluster_as_the_daemon_does,
     the_run_and_the_pods_that_there_are_are_shown,
     uninstalled_it_lets_go_of_all_and_lists_what_stays,
     what_a_commit_may_not_take_away_is_shown,

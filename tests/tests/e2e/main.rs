@@ -23,6 +23,7 @@ mod life;
 mod nodes;
 mod outage;
 mod past;
+mod plan;
 mod reanchor;
 mod rights;
 mod storm;

@@ -214,10 +214,16 @@ pub(super) fn form(document: &Document) -> Digest {
 
 /// Where the text of a file says the name of a document, if the file holds it in a valid form.
 pub fn place_of(bytes: &[u8], id: &UnitId) -> Option<Place> {
+    document_in(bytes, id).map(|document| name_place(&document))
+}
+
+/// The document of that name as the text of a file says it, if the file holds it in a valid form.
+/// Its places are those of the only source.
+pub fn document_in(bytes: &[u8], id: &UnitId) -> Option<Document> {
     let documents = parse(bytes, SourceId(0)).ok()?;
     let valid = documents.into_iter().filter_map(Result::ok);
-    let mut places = valid.filter(|it| it.document.id() == *id);
-    places.next().map(|it| name_place(&it.document))
+    let mut documents = valid.map(|valid| valid.document);
+    documents.find(|document| document.id() == *id)
 }
 
 /// The first character of a text.

@@ -112,6 +112,8 @@ pub struct Want {
     pub due: Option<Timestamp>,
     /// For people.
     pub status: UnitStatus,
+    /// Why the open attempts of the run that is asked for, or of all if none is, should not go on.
+    pub stop: Option<String>,
     /// Objects going away are live work of a document that was removed or replaced: the prune
     /// guard counts them.
     pub prunes: bool,

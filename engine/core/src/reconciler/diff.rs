@@ -5,7 +5,8 @@ use super::stamp::Stamp;
 use super::state::Reconciler;
 use super::{Effect, What};
 use crate::ids::{ObjectKey, ObjectKind, Timestamp, UnitId};
-use crate::kinds::{Recipe, Upkeep};
+use crate::kinds::{Recipe, Upkeep, Want, experiment};
+use crate::ledger::UnitLedger;
 use crate::object::covers;
 use crate::observed::{Fact, Ownership};
 
@@ -177,7 +178,8 @@ impl Reconciler {
         }
         let body = self.body_of(id, recipe, None, None)?;
         self.observed.create_given(&recipe.key, id);
-        let why = format!("{id} should have it and it does not exist");
+        let why = self.why(id, experiment::wanted);
+        let why = why.unwrap_or_else(|| format!("{id} needs it"));
         let what = What::Create {
             key: recipe.key.clone(),
             digest: recipe.digest,
@@ -287,7 +289,8 @@ impl Reconciler {
         // the namespace has to be seen, not only what is of the same kind.
         if unwanted_alive && !self.suspended() && self.observed.complete_in(&key.namespace) {
             self.may_delete(id, fact)?;
-            let why = format!("{id} should not have it");
+            let why = self.why(id, |ledger, want| experiment::unwanted(ledger, want, fact));
+            let why = why.unwrap_or_else(|| format!("{id} knows of no attempt that it belongs to"));
             let what = What::Delete {
                 key: key.clone(),
                 uid: uid.clone(),
@@ -307,6 +310,16 @@ impl Reconciler {
             return Ok(Some((Aim::Release { uid: uid.clone() }, why, what)));
         }
         Ok(None)
+    }
+
+    /// Why an object comes or goes.
+    fn why(
+        &self,
+        id: &UnitId,
+        of: impl FnOnce(&UnitLedger, &Want) -> Option<String>,
+    ) -> Option<String> {
+        let state = self.units.get(id)?;
+        of(&state.known.as_ref()?.ledger, &state.want)
     }
 
     /// Why this object may not be deleted though its unit does not want it.

@@ -1,12 +1,15 @@
 //! What would be done: a fresh reconciler, fed once, stepped once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use super::drift::cell;
+use super::runs::{self, Earlier, RunChange};
+use crate::desired::Desired;
 use crate::ids::{ObjectKey, Timestamp, UnitId};
+use crate::kinds::cluster::ClusterState;
 use crate::reconciler::{Effect, Reconciler, What};
 
 /// What would happen to an object.
@@ -32,36 +35,60 @@ pub struct Change {
     pub unit: Option<UnitId>,
     /// Why.
     pub why: String,
-    /// `path:line` of the document.
+    /// `path:line` of what asks for it, or of the document.
     pub place: Option<String>,
 }
 
 /// The changes that would be made now, and what would wait.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Plan {
+    /// Where the cluster's document says that nothing is done, if it does.
+    pub suspended: Option<String>,
+    /// What becomes of the runs of experiments whose documents changed, by unit.
+    pub runs: Vec<RunChange>,
     /// By unit, then object.
     pub changes: Vec<Change>,
     /// Units that wait or are held, and for what.
     pub waiting: BTreeMap<UnitId, String>,
+    /// What changed and takes effect only at the next attempt of these experiments, which run on as
+    /// they are.
+    pub outdated: BTreeMap<String, Vec<UnitId>>,
 }
 
 impl Plan {
     /// Steps this reconciler once, which must have been fed with everything (snapshot, identity,
     /// ledger, spill, complete watches, the role of a leader) and with room for all calls
-    /// (`Options::in_flight`), and says what it gives. Nothing is carried out.
-    pub fn of(reconciler: &mut Reconciler, now: Timestamp) -> Self {
+    /// (`Options::in_flight`), and says what it gives. Nothing is carried out. `earlier` reads the
+    /// forms that the ledger names.
+    pub fn of(reconciler: &mut Reconciler, now: Timestamp, earlier: Earlier) -> Self {
+        let before = runs::changed(reconciler);
         let effects = reconciler.step(now);
         let mut changes: Vec<Change> = effects
             .iter()
             .filter_map(|effect| change(reconciler, effect))
             .collect();
+        let desired = reconciler.desired();
+        let runs = desired.map_or(Vec::new(), |it| runs::run_changes(it, &before, earlier));
+        for change in &mut changes {
+            let own = runs
+                .iter()
+                .find(|it| Some(&it.unit) == change.unit.as_ref());
+            let place = own.and_then(|run| run.place.clone());
+            change.place = place.or(change.place.take());
+        }
         changes.sort_by(|a, b| (&a.unit, &a.object).cmp(&(&b.unit, &b.object)));
         let waiting = reconciler
             .statuses()
             .filter(|(_, status)| matches!(&*status.state, "Waiting" | "Held"))
             .map(|(id, status)| (id.clone(), status.message.unwrap_or_default()))
             .collect();
-        Self { changes, waiting }
+        Self {
+            suspended: desired.and_then(suspended),
+            runs,
+            waiting,
+            outdated: outdated(reconciler, &changes),
+            changes,
+        }
     }
 
     /// Nothing would be done.
@@ -69,32 +96,43 @@ impl Plan {
         self.changes.is_empty()
     }
 
-    /// For a terminal: one line a change, and a count.
+    /// For a terminal: what becomes of runs, one line a change, what waits, and a count.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
+        for run in &self.runs {
+            let _ = writeln!(text, "{}: {}{}", run.unit, run.what, at(run.place.as_ref()));
+            for field in &run.fields {
+                let _ = writeln!(text, "    {}{}", field.words(), at(field.place.as_ref()));
+            }
+        }
         for change in &self.changes {
-            let place = change
-                .place
-                .as_deref()
-                .map_or(String::new(), |place| format!("  ({place})"));
             let _ = writeln!(
                 text,
-                "{} {}: {}{place}",
+                "{} {}: {}{}",
                 change.action.sign(),
                 change.object,
-                change.why
+                change.why,
+                at(change.place.as_ref())
             );
         }
-        for (unit, words) in &self.waiting {
-            let _ = writeln!(text, "  {unit} waits: {words}");
+        for remark in self.remarks() {
+            let _ = writeln!(text, "  {remark}");
         }
         let _ = writeln!(text, "{}", self.count());
         text
     }
 
-    /// For a pull request: a table, and a count.
+    /// For a pull request: a count, what becomes of runs, a table of the changes, and what waits.
     pub fn to_markdown(&self) -> String {
         let mut text = format!("{}\n", self.count());
+        for run in &self.runs {
+            let place = at(run.place.as_ref());
+            let _ = writeln!(text, "\n**{}**: {}{place}", run.unit, run.what);
+            for field in &run.fields {
+                let place = at(field.place.as_ref());
+                let _ = writeln!(text, "- {}{place}", cell(&field.words()));
+            }
+        }
         if !self.changes.is_empty() {
             text.push_str("\n| | Object | Why | Where |\n|---|---|---|---|\n");
         }
@@ -109,10 +147,22 @@ impl Plan {
                 cell(place)
             );
         }
-        for (unit, words) in &self.waiting {
-            let _ = writeln!(text, "\n{unit} waits: {words}");
+        for remark in self.remarks() {
+            let _ = writeln!(text, "\n{remark}");
         }
         text
+    }
+
+    /// What is said beside the changes, a line each.
+    fn remarks(&self) -> impl Iterator<Item = String> {
+        let suspended = self.suspended.iter().map(|place| {
+            format!("the cluster is suspended ({place}): nothing is made, changed or deleted")
+        });
+        let waiting = self.waiting.iter();
+        let waiting = waiting.map(|(unit, words)| format!("{unit} waits: {words}"));
+        let outdated = self.outdated.iter();
+        let outdated = outdated.map(|(layer, units)| outdated_words(layer, units));
+        suspended.chain(waiting).chain(outdated)
     }
 
     fn count(&self) -> String {
@@ -162,4 +212,46 @@ fn change(reconciler: &Reconciler, effect: &Effect) -> Option<Change> {
         why: effect.why.clone(),
         place,
     })
+}
+
+/// Where the cluster's document suspends it.
+fn suspended(desired: &Desired) -> Option<String> {
+    let cluster = desired.cluster();
+    if cluster.spec.state != ClusterState::Suspended {
+        return None;
+    }
+    let state = cluster.source.at(&["spec", "state"])?;
+    let source = desired.sources().get(state.place.source)?;
+    Some(format!("{}:{}", source.path, state.place.span.line))
+}
+
+/// The experiments that run on with what they were started with, by what changed.
+fn outdated(reconciler: &Reconciler, changes: &[Change]) -> BTreeMap<String, Vec<UnitId>> {
+    let deletes = changes.iter().filter(|it| it.action == Action::Delete);
+    let stop: BTreeSet<&UnitId> = deletes.filter_map(|it| it.unit.as_ref()).collect();
+    let mut found: BTreeMap<String, Vec<UnitId>> = BTreeMap::new();
+    for (id, status) in reconciler.statuses().filter(|(id, _)| !stop.contains(id)) {
+        for layer in status.outdated {
+            found.entry(layer).or_default().push(id.clone());
+        }
+    }
+    found
+}
+
+fn outdated_words(layer: &str, units: &[UnitId]) -> String {
+    let who = match units {
+        [one] => format!("{one} runs"),
+        [one, other] => format!("{one} and {other} run"),
+        [one, ..] => format!("{one} and {} others run", units.len() - 1),
+        [] => String::new(),
+    };
+    match layer {
+        "unknown" => format!("{who} on with what it was started with, which is not known any more"),
+        layer => format!("{who} on with an earlier {layer} until the next attempt"),
+    }
+}
+
+/// ` (path:line)`
+fn at(place: Option<&String>) -> String {
+    place.map_or(String::new(), |place| format!("  ({place})"))
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use berth_core::desired::{Desired, Loader, Validation};
+use berth_core::desired::{Desired, Loader, Validation, document_in};
 use berth_core::diagnostic::{Code, Diagnostic, Severity, SourceTable};
 use berth_core::ids::{CommitId, DocumentKind, Name, UnitId};
+use berth_core::kinds::Document;
 use berth_core::ledger::Applied;
 use berth_core::reconciler::CommitFacts;
 use berth_git::{Limits, Repository, Source, StatusBranch};
@@ -201,6 +202,11 @@ impl Documents {
             output::complain_of(&self.resolve(&findings, &sources));
             no_cluster(&findings, &sources)
         })
+    }
+
+    /// The form of a document that the status branch names, if it was read.
+    pub fn earlier(&self, id: &UnitId, applied: &Applied) -> Option<Document> {
+        document_in(self.blobs.get(&applied.blob)?, id)
     }
 
     /// The only cluster that there is, whether its document is valid or not.

@@ -1,6 +1,8 @@
 //! `berth plan`
 
 use berth_core::desired::Desired;
+use berth_core::ids::UnitId;
+use berth_core::ledger::Applied;
 use berth_core::report::{Plan, unusable_maxima};
 
 use super::cluster::LiveArgs;
@@ -76,7 +78,8 @@ pub fn plan(
         let maxima = unusable_maxima(desired, reconciler.observed());
         output::complain_of(&documents.resolve(&maxima, desired.sources()));
     }
-    let plan = Plan::of(&mut reconciler, Clock::start().now());
+    let earlier = |id: &UnitId, applied: &Applied| documents.earlier(id, applied);
+    let plan = Plan::of(&mut reconciler, Clock::start().now(), &earlier);
     match reconciler.halted() {
         Some(_) => Err(look::halted(&reconciler)),
         None => Ok(plan),

@@ -1,7 +1,9 @@
-//! Which run a document asks for.
+//! Which run a document asks for, and which of its fields ask for another one.
+
+use std::collections::BTreeSet;
 
 use berth_openapi::Shape;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::{Entrypoint, Experiment, KeyRef, SearcherName, ValueSource, Variable};
 use crate::ids::Digest;
@@ -16,6 +18,88 @@ const DOMAIN: &str = "run/v1";
 /// nothing else. The order of maps does not count; `1` and `1.0` differ, as programs tell them
 /// apart.
 pub fn identity(document: &Experiment) -> Digest {
+    digest(DOMAIN, &Node::engine(&form(document)), &Shape::Any)
+}
+
+/// A field of the identity that two documents do not agree in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldChange {
+    /// Its path below `spec`, as the document has it.
+    pub path: Vec<String>,
+    /// What it was; `None` if it was not there.
+    pub before: Option<Json>,
+    /// What it is; `None` if it is not there any more.
+    pub after: Option<Json>,
+}
+
+/// What differs in what makes the identity, in the order of the paths: empty exactly if the two
+/// documents ask for the same run. Maps are compared by key, everything else as a whole; a default
+/// that is written out is no difference.
+pub fn changes(before: &Experiment, after: &Experiment) -> Vec<FieldChange> {
+    let mut found = Vec::new();
+    let mut path = Vec::new();
+    compare(
+        Some(&form(before)),
+        Some(&form(after)),
+        &mut path,
+        &mut found,
+    );
+    found
+}
+
+fn compare<'a>(
+    before: Option<&'a Json>,
+    after: Option<&'a Json>,
+    path: &mut Vec<String>,
+    found: &mut Vec<FieldChange>,
+) {
+    if before == after {
+        return;
+    }
+    let none = Map::new();
+    let map = |of: Option<&'a Json>| of.map_or(Some(&none), Json::as_object);
+    if let (Some(old), Some(new)) = (map(before), map(after))
+        && !is_variable(path)
+    {
+        let known = found.len();
+        let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        for name in names {
+            path.push(name.clone());
+            compare(old.get(name), new.get(name), path, found);
+            path.pop();
+        }
+        if found.len() > known {
+            return;
+        }
+    }
+    found.push(FieldChange {
+        path: written(path),
+        before: before.cloned(),
+        after: after.cloned(),
+    });
+}
+
+/// What a variable is taken from is one value.
+fn is_variable(path: &[String]) -> bool {
+    path.len() == 2 && path[0] == "environment"
+}
+
+/// The path in a document of a path in the form.
+fn written(path: &[String]) -> Vec<String> {
+    let (first, rest) = path
+        .split_first()
+        .map_or(("", path), |(first, rest)| (first.as_str(), rest));
+    let head: &[&str] = match first {
+        "slots" => &["resources", "slotsPerTrial"],
+        "metric" => &["searcher", "metric"],
+        "environment" => &["environment", "variables"],
+        other => &[other],
+    };
+    let head = head.iter().map(|&name| name.to_owned());
+    head.chain(rest.iter().cloned()).collect()
+}
+
+fn form(document: &Experiment) -> Json {
     let spec = &document.spec;
     let mut form = json!({
         "queue": spec.queue.as_str(),
@@ -51,7 +135,7 @@ pub fn identity(document: &Experiment) -> Digest {
             form[name] = value;
         }
     }
-    digest(DOMAIN, &Node::engine(&form), &Shape::Any)
+    form
 }
 
 fn entrypoint(entrypoint: &Entrypoint) -> Json {
@@ -147,6 +231,101 @@ mod tests {
             json!({"hyperparameters": {"model": {"width": null, "depth": 50}, "lr": 0.1}}),
         ] {
             assert_eq!(of(&change), of(&json!({})), "{change}");
+        }
+    }
+
+    #[test]
+    fn a_change_is_named_as_the_document_writes_it() {
+        let with = |change: &Json| {
+            let mut spec: Json = serde_json::from_str(BASE).unwrap();
+            for (name, value) in change.as_object().unwrap() {
+                spec[name] = value.clone();
+            }
+            experiment("resnet", &spec)
+        };
+        let table = [
+            (json!({}), vec![]),
+            (
+                json!({"searcher": {"smallerIsBetter": true}, "resources": {"slotsPerTrial": 1}}),
+                vec![],
+            ),
+            (
+                json!({"pod": {"spec": {"nodeSelector": {"a": "b"}}}}),
+                vec![],
+            ),
+            (json!({"image": "a:2"}), vec![r#"image "a:1" "a:2""#]),
+            (
+                json!({"entrypoint": "run me"}),
+                vec![r#"entrypoint ["run","me"] "run me""#],
+            ),
+            (
+                json!({"hyperparameters": {"lr": 0.2, "model": {"depth": 50.0, "new": 1}}}),
+                vec![
+                    "hyperparameters.lr 0.1 0.2",
+                    "hyperparameters.model.depth 50 50.0",
+                    "hyperparameters.model.new - 1",
+                    "hyperparameters.model.width null -",
+                ],
+            ),
+            (
+                json!({"hyperparameters": {}}),
+                vec![
+                    "hyperparameters.lr 0.1 -",
+                    "hyperparameters.model.depth 50 -",
+                    "hyperparameters.model.width null -",
+                ],
+            ),
+            (
+                json!({"resources": {"slotsPerTrial": 2}, "run": 3}),
+                vec!["run 1 3", "resources.slotsPerTrial 1 2"],
+            ),
+            (
+                json!({"searcher": {"metric": "loss"}}),
+                vec![r#"searcher.metric - "loss""#],
+            ),
+            (
+                json!({"environment": {"variables": {"A": "1", "B": "2"}}}),
+                vec![r#"environment.variables.B - "2""#],
+            ),
+            (
+                json!({"environment": {"variables": {"B": {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}}}}),
+                vec![
+                    r#"environment.variables.A "1" -"#,
+                    r#"environment.variables.B - {"secret":["s","k",false]}"#,
+                ],
+            ),
+            (
+                json!({"hyperparameters": {"lr": 0.1, "model": {}}}),
+                vec![
+                    "hyperparameters.model.depth 50 -",
+                    "hyperparameters.model.width null -",
+                ],
+            ),
+            (
+                json!({"hyperparameters": {"lr": 0.1, "model": {"depth": 50, "width": null}, "new": {}}}),
+                vec!["hyperparameters.new - {}"],
+            ),
+        ];
+        for (change, expected) in table {
+            let (before, after) = (with(&json!({})), with(&change));
+            let shown = |value: Option<Json>| value.map_or("-".to_owned(), |it| it.to_string());
+            let found: Vec<String> = changes(&before, &after)
+                .into_iter()
+                .map(|it| {
+                    format!(
+                        "{} {} {}",
+                        it.path.join("."),
+                        shown(it.before),
+                        shown(it.after)
+                    )
+                })
+                .collect();
+            assert_eq!(found, expected, "{change}");
+            assert_eq!(
+                found.is_empty(),
+                identity(&before) == identity(&after),
+                "{change}"
+            );
         }
     }
 }

@@ -8,13 +8,14 @@ mod lifecycle;
 mod memo;
 pub mod names;
 mod placing;
+mod reason;
 mod recipes;
 pub mod render;
 pub mod size;
 pub mod split;
 mod status;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod want;
@@ -23,7 +24,8 @@ pub use document::{
     Entrypoint, Environment, Experiment, ExperimentSpec, ExperimentState, KeyRef, OnLostNode,
     Resources, Rollout, Searcher, SearcherName, Success, ValueSource, Variable,
 };
-pub use identity::identity;
+pub use identity::{FieldChange, changes, identity};
 pub use memo::Memo;
 use placing::Placing;
+pub use reason::{unwanted, wanted};
 pub use want::{want, want_withdrawn};

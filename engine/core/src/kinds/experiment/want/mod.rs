@@ -167,6 +167,7 @@ impl<'a> Machine<'a> {
             .pods
             .iter()
             .any(|live| *live.role.run != *self.run && !is_recorded(&self.ledger, live));
+        self.want.stop = self.stop_reason();
         self.want.release = releases(&self.ledger, &self.pods, self.view);
         self.want.status = self.status();
         trim(&mut self.ledger, Some(&self.identity));

@@ -27,6 +27,7 @@ pub fn want_withdrawn(id: &UnitId, view: &View, now: Timestamp) -> Want {
         asks: holds(&ledger, &pods, |run, trial, attempt| {
             bare_ask(id, run, trial, attempt, ledger.sequence)
         }),
+        stop: Some("its document was removed".into()),
         prunes: pods.iter().any(|live| !is_recorded(&ledger, live)),
         release: releases(&ledger, &pods, view),
         status: UnitStatus {
