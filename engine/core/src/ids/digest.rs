@@ -52,7 +52,7 @@ macro_rules! hex_id {
             type Err = InvalidHex;
 
             fn from_str(text: &str) -> Result<Self, InvalidHex> {
-                decode(text).map(Self).ok_or_else(|| InvalidHex { text: text.chars().take(80).collect(), bytes: $bytes })
+                decode(text).map(Self).ok_or_else(|| InvalidHex { text: crate::diagnostic::cut(text), bytes: $bytes })
             }
         }
 

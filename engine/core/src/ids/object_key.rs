@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::diagnostic::cut;
+
 /// The kinds of object that Berth itself makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ObjectKind {
@@ -99,7 +101,7 @@ impl std::str::FromStr for ResourceVersion {
     fn from_str(text: &str) -> Result<Self, InvalidResourceVersion> {
         text.parse()
             .map(Self)
-            .map_err(|_| InvalidResourceVersion(text.chars().take(80).collect()))
+            .map_err(|_| InvalidResourceVersion(cut(text)))
     }
 }
 

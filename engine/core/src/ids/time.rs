@@ -7,6 +7,8 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::diagnostic::cut;
+
 /// Milliseconds since the Unix epoch, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
@@ -65,8 +67,7 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
-        let at = OffsetDateTime::parse(text, &Rfc3339)
-            .map_err(|_| InvalidTimestamp(text.chars().take(80).collect()))?;
+        let at = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidTimestamp(cut(text)))?;
         let millis = at.unix_timestamp_nanos() / 1_000_000;
         i64::try_from(millis)
             .map(Self)

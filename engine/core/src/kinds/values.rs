@@ -9,6 +9,8 @@ use std::str::FromStr;
 pub use self::image::Image;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use crate::diagnostic::cut;
+
 /// A length of time as documents write it: a whole number and `s`, `m`, `h` or `d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Duration(std::time::Duration);
@@ -34,7 +36,7 @@ impl FromStr for Duration {
     type Err = InvalidDuration;
 
     fn from_str(text: &str) -> Result<Self, InvalidDuration> {
-        let invalid = || InvalidDuration(text.chars().take(80).collect());
+        let invalid = || InvalidDuration(cut(text));
         let unit = match text.as_bytes().last() {
             Some(b's') => 1,
             Some(b'm') => 60,

@@ -30,8 +30,8 @@ pub fn compare(live: &Json, merged: &Json, shape: &Shape, ours: &str) -> Vec<Fie
             let changed = manager(live, path, ours);
             FieldDrift {
                 path: path_text(path),
-                live: before.get(path).map(|leaf| cut(&leaf.shown)),
-                desired: after.get(path).map(|leaf| cut(&leaf.shown)),
+                live: before.get(path).map(|leaf| shown(&leaf.shown)),
+                desired: after.get(path).map(|leaf| shown(&leaf.shown)),
                 manager: changed.as_ref().map(|(_, name)| name.clone()),
                 when: changed.and_then(|(time, _)| time),
             }
@@ -62,7 +62,8 @@ fn kept_by_server(path: &[Step]) -> bool {
     }
 }
 
-fn cut(text: &str) -> String {
+/// A value as a report shows it: no longer than that.
+pub(crate) fn shown(text: &str) -> String {
     if text.chars().count() <= SHOWN {
         return text.to_owned();
     }

@@ -10,6 +10,7 @@ mod node;
 
 pub use canonical::{digest, write as write_canonical};
 pub use compare::compare;
+pub(crate) use compare::shown;
 pub use explain::{Explained, Layer, explain};
 pub use leaves::{Leaf, Step, covers, leaves, list_leaves, path_text};
 pub(crate) use list::twins;

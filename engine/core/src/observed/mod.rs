@@ -1,10 +1,12 @@
 //! What the watches say of the cluster, lean: facts instead of bodies, and whether a view is complete.
 
 mod coverage;
+mod creates;
 mod fact;
 pub mod marks;
 mod pod;
 mod read;
+mod room;
 mod store;
 mod taken;
 #[cfg(test)]

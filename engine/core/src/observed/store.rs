@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::coverage::Stand;
-use super::{Coverage, Fact, NodeFact, Occupant, Ownership, PodFact, PodRole, SlotRequest, Taken};
+use super::creates::Creates;
+use super::room::{node_of, occupies, placed, takes};
+use super::{Coverage, Fact, NodeFact, Occupant, Ownership, PodFact, Taken};
 use crate::ids::{ObjectKey, ObjectKind, ResourceVersion, Timestamp, Uid, UnitId};
 use crate::reconciler::{WatchEvent, WatchKey};
-
-/// How long a create whose answer was lost may still be carried out: longer than the server's own
-/// limit for a request (kube-apiserver `--request-timeout`, 60 s).
-const SETTLES: std::time::Duration = std::time::Duration::from_secs(75);
 
 /// The proof that an object does not exist: only [`Observed::absent`] makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,17 +33,6 @@ pub enum Touched {
     Capacity,
 }
 
-/// A create of which it is not known whether it was carried out: it is under way, or its answer was
-/// lost, or both, as it is repeated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Sent {
-    unit: UnitId,
-    /// The last try is not answered yet.
-    under_way: bool,
-    /// When an answer was lost last.
-    lost: Option<Timestamp>,
-}
-
 /// What the watches and our own answers say of one cluster.
 #[derive(Debug, Default)]
 pub struct Observed {
@@ -56,7 +43,7 @@ pub struct Observed {
     occupants: BTreeMap<(Box<str>, Box<str>), (u64, Occupant)>,
     taken: Taken,
     stands: BTreeMap<WatchKey, Stand>,
-    outstanding: BTreeMap<ObjectKey, Sent>,
+    creates: Creates,
     departed: BTreeMap<ObjectKey, BTreeSet<Uid>>,
 }
 
@@ -168,84 +155,53 @@ impl Observed {
 
     /// A create was given out: until it is answered nothing is known of the object's absence.
     pub fn create_given(&mut self, key: &ObjectKey, unit: &UnitId) {
-        let sent = self.outstanding.entry(key.clone());
-        let sent = sent.or_insert_with(|| Sent {
-            unit: unit.clone(),
-            under_way: true,
-            lost: None,
-        });
-        sent.under_way = true;
+        self.creates.given(key, unit);
     }
 
     /// The create was answered for certain: it exists (and was told), or was not carried out.
     pub fn create_answered(&mut self, key: &ObjectKey) {
-        self.outstanding.remove(key);
+        self.creates.answered(key);
     }
 
     /// The create's answer was lost. Gives when [`settle`](Self::settle) may know what became of it.
     pub fn create_unknown(&mut self, key: &ObjectKey, unit: &UnitId, now: Timestamp) -> Timestamp {
-        let lost = Sent {
-            unit: unit.clone(),
-            under_way: false,
-            lost: Some(now),
-        };
-        self.outstanding.insert(key.clone(), lost);
-        now.plus(SETTLES)
+        self.creates.unknown(key, unit, now)
     }
 
     /// A create that was repeated was certainly not carried out this time: it is settled unless an
     /// earlier answer was lost.
     pub fn create_not_done(&mut self, key: &ObjectKey) {
-        let Some(sent) = self.outstanding.get_mut(key) else {
-            return;
-        };
-        sent.under_way = false;
-        if sent.lost.is_none() {
-            self.outstanding.remove(key);
-        }
+        self.creates.not_done(key);
     }
 
     /// Settles creates whose lost answer is too old to be carried out any more, if the watch is
     /// complete. Says whose they were: a unit may wait for the news of what it wants no more.
     pub fn settle(&mut self, now: Timestamp) -> Vec<UnitId> {
-        let old = |(key, sent): (&ObjectKey, &Sent)| {
-            let at = sent.lost.filter(|_| !sent.under_way)?;
-            let settled = now.since(at) >= SETTLES && self.covers(key);
-            settled.then(|| (key.clone(), sent.unit.clone()))
-        };
-        let settled: Vec<(ObjectKey, UnitId)> = self.outstanding.iter().filter_map(old).collect();
-        for (key, _) in &settled {
-            self.outstanding.remove(key);
-        }
-        settled.into_iter().map(|(_, unit)| unit).collect()
+        let stands = &self.stands;
+        self.creates.settle(now, |key| covers(stands, key))
     }
 
     /// When [`settle`](Self::settle) may next do something.
     pub fn settles(&self) -> Option<Timestamp> {
-        let waiting = self.outstanding.values().filter(|sent| !sent.under_way);
-        let lost = waiting.filter_map(|sent| Some(sent.lost?.plus(SETTLES)));
-        lost.min()
+        self.creates.settles()
     }
 
     /// Whether a create of this key is not answered yet, or its answer was lost.
     pub fn outstanding(&self, key: &ObjectKey) -> bool {
-        self.outstanding.contains_key(key)
+        self.creates.has(key)
     }
 
     /// A pod of this unit that may exist though no watch shows it: its create is not answered yet,
     /// or its answer was lost.
     pub fn unheard(&self, unit: &UnitId) -> Option<&ObjectKey> {
-        let of_unit =
-            |(key, sent): &(&ObjectKey, &Sent)| key.kind == ObjectKind::Pod && sent.unit == *unit;
-        self.outstanding.iter().find(of_unit).map(|(key, _)| key)
+        self.creates.pod_of(unit)
     }
 
     /// The proof that the object does not exist: the view is complete, it is not in it, and no
     /// create of ours is on its way.
     pub fn absent(&self, key: &ObjectKey) -> Option<Absent> {
-        let proven = self.covers(key)
-            && !self.facts.contains_key(key)
-            && !self.outstanding.contains_key(key);
+        let proven =
+            covers(&self.stands, key) && !self.facts.contains_key(key) && !self.creates.has(key);
         proven.then(|| Absent(key.clone()))
     }
 
@@ -278,15 +234,13 @@ impl Observed {
     /// Whether all kinds that Berth makes are completely seen in this namespace.
     pub fn complete_in(&self, namespace: &str) -> bool {
         ObjectKind::ALL.iter().all(|kind| {
-            self.coverage(&WatchKey::Ours(*kind, namespace.into())) == &Coverage::Complete
+            *self.coverage(&WatchKey::Ours(*kind, namespace.into())) == Coverage::Complete
         })
     }
 
     /// How far the view of this watch is complete.
     pub fn coverage(&self, key: &WatchKey) -> &Coverage {
-        self.stands
-            .get(key)
-            .map_or(&Coverage::Incomplete, |stand| &stand.coverage)
+        coverage(&self.stands, key)
     }
 
     /// A node by name.
@@ -326,11 +280,6 @@ impl Observed {
     /// Foreign pods that take slots.
     pub fn occupants(&self) -> impl Iterator<Item = &Occupant> {
         self.occupants.values().map(|(_, occupant)| occupant)
-    }
-
-    fn covers(&self, key: &ObjectKey) -> bool {
-        let watch = WatchKey::Ours(key.kind, key.namespace.clone());
-        self.coverage(&watch) == &Coverage::Complete
     }
 
     fn stand(&mut self, key: &WatchKey) -> &mut Stand {
@@ -511,16 +460,6 @@ impl Observed {
     }
 }
 
-/// What the arbiter looks at of a pod that is bound or has ended.
-#[derive(PartialEq)]
-struct Placed<'a> {
-    owner: &'a Ownership,
-    role: Option<&'a PodRole>,
-    node: Option<&'a str>,
-    ended: bool,
-    requests: &'a [SlotRequest],
-}
-
 /// How a pod ended does not change afterwards (a delete of a finished pod did not stop it), nor
 /// since when it is bound.
 fn keep_what_stays(old: &Fact, new: &mut Fact) {
@@ -537,34 +476,6 @@ fn keep_what_stays(old: &Fact, new: &mut Fact) {
     }
 }
 
-/// `None` for a pod that takes nothing yet, and for what is no pod.
-fn placed(fact: &Fact) -> Option<Placed<'_>> {
-    let pod = fact.pod.as_ref()?;
-    let ended = pod.end.is_some();
-    (pod.node.is_some() || ended).then_some(Placed {
-        owner: &fact.ownership,
-        role: pod.role.as_ref(),
-        node: pod.node.as_deref(),
-        ended,
-        requests: &pod.requests,
-    })
-}
-
-/// The node of a pod that is bound and has not ended, and what it takes there.
-fn occupies(fact: &Fact) -> Option<(&str, &[SlotRequest])> {
-    let pod = fact.pod.as_ref()?;
-    let node = pod.node.as_deref()?;
-    pod.end.is_none().then_some((node, &*pod.requests))
-}
-
-fn takes(occupant: &Occupant) -> Option<(&str, &[SlotRequest])> {
-    Some((occupant.node.as_deref()?, &*occupant.requests))
-}
-
-fn node_of(fact: &Fact) -> Option<&str> {
-    fact.pod.as_ref()?.node.as_deref()
-}
-
 fn of_fact(fact: &Fact) -> Touched {
     match &fact.ownership {
         Ownership::Ours(unit) => Touched::Unit(unit.clone()),
@@ -577,4 +488,14 @@ fn coverage_of(key: &WatchKey) -> Vec<Touched> {
         WatchKey::Ours(_, namespace) => vec![Touched::Namespace(namespace.clone())],
         WatchKey::Nodes | WatchKey::Occupants => vec![Touched::Capacity],
     }
+}
+
+fn coverage<'a>(stands: &'a BTreeMap<WatchKey, Stand>, key: &WatchKey) -> &'a Coverage {
+    let stand = stands.get(key);
+    stand.map_or(&Coverage::Incomplete, |stand| &stand.coverage)
+}
+
+fn covers(stands: &BTreeMap<WatchKey, Stand>, key: &ObjectKey) -> bool {
+    let watch = WatchKey::Ours(key.kind, key.namespace.clone());
+    *coverage(stands, &watch) == Coverage::Complete
 }

@@ -11,11 +11,8 @@ use crate::ids::{Digest, DocumentKind, UnitId};
 use crate::kinds::experiment::{ExperimentState, FieldChange, changes, identity};
 use crate::kinds::{Document, Experiment};
 use crate::ledger::{Applied, Run, RunState, UnitLedger};
-use crate::object::Place;
+use crate::object::{Place, shown};
 use crate::reconciler::Reconciler;
-
-/// Longest value that is shown, in characters.
-const SHOWN: usize = 80;
 
 /// What becomes of the runs of one experiment, as its document says something else than before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -229,7 +226,7 @@ impl Told<'_> {
         let hidden = change.path.first().is_some_and(|it| it == "environment");
         let value = |value: Option<Json>| match value {
             Some(_) if hidden => Some("(not shown)".to_owned()),
-            value => value.map(|value| cut(&value.to_string())),
+            value => value.map(|value| shown(&value.to_string())),
         };
         let place = self.at(&change.path);
         ChangedField {
@@ -258,13 +255,6 @@ impl Told<'_> {
         let source = self.sources.get(place.source)?;
         Some(format!("{}:{}", source.path, place.span.line))
     }
-}
-
-fn cut(text: &str) -> String {
-    if text.chars().count() <= SHOWN {
-        return text.to_owned();
-    }
-    text.chars().take(SHOWN).chain(['\u{2026}']).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span as Stretch};
 
 use super::offsets::Offsets;
 use super::scalar::{self, Plain};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, cut};
 use crate::object::{Key, Node, Place, SourceId, Span, Value};
 
 /// The largest text of one file, in bytes.
@@ -429,9 +429,4 @@ impl<'a> Builder<'a> {
             },
         }
     }
-}
-
-/// Enough of a text to know it by.
-fn cut(text: &str) -> String {
-    text.chars().take(60).collect()
 }

@@ -179,10 +179,7 @@ impl Walk {
     }
 
     fn not_one_of(&mut self, node: &Node, text: &str, values: &[String], path: &str) {
-        let cause = format!(
-            "`{path}` cannot be `{}`",
-            text.chars().take(60).collect::<String>()
-        );
+        let cause = format!("`{path}` cannot be `{}`", cut(text));
         let help = match closest(text, values.iter().map(String::as_str)) {
             Some(close) => format!("did you mean `{close}`?"),
             None => format!("write {}", values.join(", ")),

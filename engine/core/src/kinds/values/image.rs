@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use crate::diagnostic::cut;
+
 /// The name of an image as container runtimes read it: `[registry[:port]/]path[:tag][@digest]`, the
 /// path in lower case (the reference grammar of the OCI distribution project). Nobody could pull
 /// anything else; the API server takes it all the same, and the pod waits with `InvalidImageName`.
@@ -30,7 +32,7 @@ impl FromStr for Image {
     fn from_str(text: &str) -> Result<Self, InvalidImage> {
         is_image(text)
             .then(|| Self(text.into()))
-            .ok_or_else(|| InvalidImage(text.chars().take(80).collect()))
+            .ok_or_else(|| InvalidImage(cut(text)))
     }
 }
 
