@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::absorb::namespaces;
 use super::state::{Reconciler, remember};
 use super::{ServerWords, What};
-use crate::ids::{ObjectKey, ObjectKind, Timestamp, UnitId};
+use crate::ids::{ObjectKey, ObjectKind, Timestamp, Uid, UnitId};
 use crate::kinds::{self, AttemptKey, NodeState, Recipe, View, Want};
 use crate::ledger::{Known, UnitLedger, UnitStatus};
 use crate::observed::{Coverage, Fact, Observed, PodFact};
@@ -103,6 +103,7 @@ impl Reconciler {
             grant: &|attempt: &AttemptKey| grants.and_then(|all| all.get(attempt)).cloned(),
             node: &|pod: &PodFact| node_state(&self.observed, pod),
             unheard: self.observed.unheard(id),
+            gone: &|key: &ObjectKey, uid: &Uid| self.observed.is_over(key, uid),
             refused: &|key: &ObjectKey| self.retries.get(key).and_then(|retry| retry.words.clone()),
             made,
         };

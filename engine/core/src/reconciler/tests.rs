@@ -117,8 +117,9 @@ impl World {
                 WatchKey::Nodes => events.extend(self.nodes.iter().map(|name| node(name))),
                 WatchKey::Ours(kind, namespace) => {
                     let ours = self.objects.iter();
-                    let ours =
-                        ours.filter(|(it, _)| it.kind == *kind && it.namespace == *namespace);
+                    let ours = ours.filter(|(it, object)| {
+                        it.kind == *kind && it.namespace == *namespace && is_selected(object)
+                    });
                     events.extend(ours.map(|(_, object)| seen(object)));
                 }
                 WatchKey::Occupants => {}
@@ -135,6 +136,12 @@ impl World {
     fn settle(&mut self) {
         self.listed();
         self.rest();
+    }
+
+    /// Time passes, in which what is known is pushed.
+    fn wait(&mut self) {
+        self.now = self.now.plus(Duration::from_mins(5));
+        self.settle();
     }
 
     /// The same, and nothing is listed anew.
@@ -200,6 +207,24 @@ impl World {
                 self.done.push(format!("release {key}"));
                 Outcome::Done(None)
             }
+            What::Mark {
+                key,
+                labels,
+                annotations,
+                ..
+            } => {
+                self.done.push(format!("mark {key}"));
+                let Some(mut object) = self.objects.get(key).cloned() else {
+                    return Outcome::Absent;
+                };
+                let both = [("labels", labels), ("annotations", annotations)];
+                for (name, value) in both.iter().flat_map(|(field, all)| {
+                    all.iter().map(move |(name, value)| ((*field, name), value))
+                }) {
+                    object["metadata"][name.0][name.1] = value.as_str().into();
+                }
+                self.put(key, object)
+            }
             What::Record { files, .. } => {
                 for (path, text) in files {
                     match text {
@@ -241,8 +266,21 @@ impl World {
         let object = self.objects.get_mut(key).unwrap();
         change(object);
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
-        let event = seen(object);
+        let event = if is_selected(object) {
+            seen(object)
+        } else {
+            WatchEvent::ObjectGone(key.clone(), ResourceVersion(self.version))
+        };
         let watch = WatchKey::Ours(key.kind, key.namespace.clone());
+        self.tell(watch, event);
+    }
+
+    /// Somebody takes an object away, finalizer and all.
+    fn take_away(&mut self, key: &ObjectKey) {
+        self.version += 1;
+        self.objects.remove(key);
+        let watch = WatchKey::Ours(key.kind, key.namespace.clone());
+        let event = WatchEvent::ObjectGone(key.clone(), ResourceVersion(self.version));
         self.tell(watch, event);
     }
 
@@ -266,6 +304,11 @@ impl World {
         let words: Vec<String> = words.cloned().collect();
         (status.state.clone(), words.join("\n"))
     }
+}
+
+/// Whether the watch of ours shows it.
+fn is_selected(object: &Json) -> bool {
+    object["metadata"]["labels"][marks::INSTANCE] == "i"
 }
 
 fn seen(object: &Json) -> WatchEvent {
@@ -480,4 +523,118 @@ fn a_launch_that_was_never_kept_loses_nothing() {
     world.rest();
     world.settle();
     assert_eq!(world.done, [] as [&str; 0]);
+}
+
+/// What somebody does to the marks of a pod.
+type Unmark = fn(&mut Json);
+
+const UNMARKS: [(&str, Unmark); 6] = [
+    ("the instance", |meta| {
+        drop_one(meta, "labels", marks::INSTANCE)
+    }),
+    ("the id", |meta| drop_one(meta, "annotations", marks::ID)),
+    ("all annotations", |meta| meta["annotations"] = json!({})),
+    ("all labels", |meta| meta["labels"] = json!({})),
+    ("the run", |meta| drop_one(meta, "labels", marks::RUN)),
+    ("another attempt", |meta| {
+        meta["labels"][marks::ATTEMPT] = "7".into()
+    }),
+];
+
+fn drop_one(meta: &mut Json, field: &str, name: &str) {
+    meta[field].as_object_mut().unwrap().remove(name).unwrap();
+}
+
+#[test]
+fn a_pod_that_lost_its_marks_gets_them_back_and_nothing_runs_twice() {
+    for while_down in [false, true] {
+        for (what, unmark) in UNMARKS {
+            let (mut repository, mut world) = running();
+            let desired = repository.load().unwrap();
+            let pod = world.of(ObjectKind::Pod).remove(1);
+            let before = world.objects[&pod]["metadata"].clone();
+            world.wait();
+            if while_down {
+                unmark(&mut world.objects.get_mut(&pod).unwrap()["metadata"]);
+                world.start(&desired);
+            } else {
+                world.change_alone(&pod, |object| unmark(&mut object["metadata"]));
+            }
+            let mark = format!("mark {pod}");
+            assert!(
+                world.done.iter().all(|it| *it == mark),
+                "{what}: {:?}",
+                world.done
+            );
+            assert!(!world.done.is_empty(), "{what}");
+            assert_eq!(world.status().0, "Running", "{what}: {:?}", world.status());
+            let after = &world.objects[&pod]["metadata"];
+            for (field, name) in [
+                ("labels", marks::INSTANCE),
+                ("labels", marks::RUN),
+                ("labels", marks::SERVICE),
+                ("labels", marks::ATTEMPT),
+                ("annotations", marks::ID),
+                ("annotations", marks::UNIT),
+                ("annotations", marks::COMMIT),
+            ] {
+                assert_eq!(after[field][name], before[field][name], "{what}: {name}");
+            }
+            // Its end is recorded and its finalizer comes off, as if nothing had been.
+            world.done.clear();
+            for pod in world.of(ObjectKind::Pod) {
+                world.change(&pod, |object| object["status"] = succeeded());
+            }
+            world.wait();
+            assert_eq!(
+                world.status().0,
+                "Completed",
+                "{what}: {:?}",
+                world.status()
+            );
+            assert!(
+                world.done.contains(&format!("release {pod}")),
+                "{what}: {:?}",
+                world.done
+            );
+        }
+    }
+}
+
+fn succeeded() -> Json {
+    let ended = json!({"exitCode": 0, "reason": "Completed", "finishedAt": "1970-01-12T13:50:00Z"});
+    json!({"phase": "Succeeded", "containerStatuses": [{"name": "task", "state": {"terminated": ended}}]})
+}
+
+#[test]
+fn a_pod_that_is_not_seen_has_vanished_once_the_server_says_so() {
+    let (_, mut world) = running();
+    let pod = world.of(ObjectKind::Pod).remove(0);
+    world.take_away(&pod);
+    assert_eq!(world.done[0], format!("mark {pod}"));
+    world.wait();
+    let made = world.done.iter().filter(|it| it.starts_with("create Pod"));
+    assert_eq!(made.count(), 2, "{:?}", world.done);
+}
+
+#[test]
+fn a_document_that_is_removed_takes_its_unmarked_pods_along() {
+    let (mut repository, mut world) = running();
+    let pod = world.of(ObjectKind::Pod).remove(1);
+    world.wait();
+    unmark_while_down(&mut world, &pod);
+    repository.files.remove("a.yaml");
+    repository.put("b.yaml", &experiment("b", "  state: paused\n"));
+    world.start(&repository.load().unwrap());
+    assert_eq!(world.done[0], format!("mark {pod}"), "{:?}", world.done);
+    assert!(
+        world.done.contains(&format!("delete {pod}")),
+        "{:?}",
+        world.done
+    );
+}
+
+fn unmark_while_down(world: &mut World, pod: &ObjectKey) {
+    let meta = &mut world.objects.get_mut(pod).unwrap()["metadata"];
+    drop_one(meta, "labels", marks::INSTANCE);
 }

@@ -73,10 +73,14 @@ pub fn stopped(
 ) -> Option<End> {
     let own = outcome(attempt, pods, success, view)
         .filter(|end| matches!(end.kind, EndKind::Completed | EndKind::Failed));
+    let seen = |record: &RankRecord| pods.iter().any(|live| live.is_in(record));
+    let mut unended = attempt.ranks.iter();
+    let lost_sight = unended.any(|it| it.end.is_none() && !it.vanished && !seen(it));
     let runs_on = |live: &LivePod| live.fact.deleting.is_none() && !has_ended(live, attempt);
     match own {
         Some(end) => Some(end),
-        None if !view.complete || view.unheard.is_some() || pods.iter().any(runs_on) => None,
+        None if !view.complete || view.unheard.is_some() => None,
+        None if lost_sight || pods.iter().any(runs_on) => None,
         None => Some(End::new(EndKind::Stopped, reason)),
     }
 }

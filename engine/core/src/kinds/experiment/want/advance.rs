@@ -20,6 +20,7 @@ impl Machine<'_> {
         let last_words = unit.scope.cluster.spec.last_words;
         absorb(
             &mut self.ledger,
+            document.name(),
             &self.pods,
             self.view,
             last_words,

@@ -121,7 +121,10 @@ impl Machine<'_> {
             self.view,
             self.document.spec.on_lost_node,
         );
-        words.map_or(Ok(()), Err)
+        let unseen = self.missing.iter().find(|it| !it.seen);
+        let asked =
+            unseen.map(|it| format!("what became of the pod {}, which is not seen", it.key.name));
+        words.or(asked).map_or(Ok(()), Err)
     }
 
     fn check_backoff(&mut self) -> Result<(), String> {

@@ -1,5 +1,6 @@
 //! The objects of an experiment.
 
+use super::shared::unmarked;
 use super::{Machine, TRIAL};
 use crate::ids::Timestamp;
 use crate::kinds::Recipe;
@@ -31,6 +32,7 @@ impl Machine<'_> {
         if self.goes_on() {
             self.collect_attempt(&mut objects);
         }
+        objects.extend(unmarked(&self.missing, self.view));
         objects.sort_by(|left, right| left.key.cmp(&right.key));
         objects.dedup_by(|left, right| left.key == right.key);
         self.want.objects = objects;
