@@ -1,7 +1,7 @@
 //! What a kind sees of the cluster and of its own past when it decides.
 
 use super::{Grant, Recipe};
-use crate::ids::{Name, ObjectKey, Uid};
+use crate::ids::{Name, ObjectKey, Uid, UnitId};
 use crate::ledger::UnitLedger;
 use crate::observed::{Fact, PodFact};
 
@@ -48,6 +48,9 @@ pub struct View<'a> {
     /// Whether this life of an object is proven to be over. That a watch does not show it is no
     /// proof: whoever takes its label off hides it.
     pub gone: &'a dyn Fn(&ObjectKey, &Uid) -> bool,
+    /// The document that this one seems to have been before it was moved to another queue, and whose
+    /// live work the prune rule keeps: nothing is begun beside it.
+    pub moved_from: Option<&'a UnitId>,
     /// The server refused to create this object, in its words.
     pub refused: &'a dyn Fn(&ObjectKey) -> Option<String>,
     /// The recipe of an object as it was worked out before from this very unit.

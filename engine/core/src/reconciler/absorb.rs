@@ -210,6 +210,7 @@ impl Reconciler {
             self.dirty.insert(unit.clone());
         }
         self.guard = Some(guard);
+        self.dirty.extend(self.kept_back.iter().cloned());
     }
 
     pub(super) fn land_reload(&mut self) {

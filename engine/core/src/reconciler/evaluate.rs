@@ -104,6 +104,7 @@ impl Reconciler {
             node: &|pod: &PodFact| node_state(&self.observed, pod),
             unheard: self.observed.unheard(id),
             gone: &|key: &ObjectKey, uid: &Uid| self.observed.is_over(key, uid),
+            moved_from: self.guard.as_ref().and_then(|guard| guard.moved_from(id)),
             refused: &|key: &ObjectKey| self.retries.get(key).and_then(|retry| retry.words.clone()),
             made,
         };
@@ -199,10 +200,16 @@ impl Reconciler {
             self.asked_anew.insert(id.clone());
         }
         remember(&mut self.asking, id, !want.asks.is_empty());
+        if self.pruning.contains(id) != want.prunes {
+            self.dirty.extend(self.kept_back.iter().cloned());
+        }
         remember(&mut self.pruning, id, want.prunes);
         if let Some(guard) = &mut self.guard {
             guard.count(id, want.prunes);
         }
+        let guard = self.guard.as_ref();
+        let is_kept_back = guard.is_some_and(|guard| guard.moved_from(id).is_some());
+        remember(&mut self.kept_back, id, is_kept_back);
         if let Some(due) = want.due {
             self.wake(id, due);
         }

@@ -11,7 +11,7 @@ use super::{
     WatchEvent, WatchKey, What,
 };
 use crate::desired::Desired;
-use crate::desired::fixture::{Repository, experiment};
+use crate::desired::fixture::{CLUSTER, QUEUE, Repository, experiment};
 use crate::ids::{
     CommitId, DocumentKind, Name, ObjectKey, ObjectKind, ResourceVersion, Timestamp, Uid,
 };
@@ -637,4 +637,45 @@ fn a_document_that_is_removed_takes_its_unmarked_pods_along() {
 fn unmark_while_down(world: &mut World, pod: &ObjectKey) {
     let meta = &mut world.objects.get_mut(pod).unwrap()["metadata"];
     drop_one(meta, "labels", marks::INSTANCE);
+}
+
+#[test]
+fn a_document_that_is_moved_does_not_run_twice_while_the_rule_keeps_its_old_run() {
+    let (mut repository, mut world) = running();
+    world.wait();
+    let rule = |most: u32| format!("{CLUSTER}  prune: {{maxDeletions: {most}}}\n");
+    repository.put("cluster.yaml", &rule(0));
+    let audio = QUEUE.replace("vision", "audio");
+    repository.put("audio.yaml", &audio);
+    let moved = experiment("a", GANG).replace("queue: vision", "queue: audio");
+    repository.put("a.yaml", &moved);
+    // Also for a daemon that begins then.
+    for begins in [false, true] {
+        let desired = Arc::new(repository.load().unwrap());
+        if begins {
+            world.start(&desired);
+        } else {
+            let input = Input::Snapshot(Arc::clone(&desired));
+            world.reconciler.input(world.now, input);
+        }
+        world.wait();
+        assert_eq!(world.done, [] as [&str; 0], "{begins}");
+        let (state, words) = world.status();
+        assert_eq!(state, "Waiting");
+        assert!(words.contains("Experiment/vision/a"), "{words}");
+    }
+    repository.put("cluster.yaml", &rule(1));
+    let desired = Arc::new(repository.load().unwrap());
+    world.reconciler.input(world.now, Input::Snapshot(desired));
+    world.wait();
+    let made = world
+        .done
+        .iter()
+        .filter(|it| it.starts_with("create Pod audio"));
+    assert_eq!(made.count(), 2, "{:?}", world.done);
+    let gone = world
+        .done
+        .iter()
+        .filter(|it| it.starts_with("delete Pod vision"));
+    assert_eq!(gone.count(), 2, "{:?}", world.done);
 }

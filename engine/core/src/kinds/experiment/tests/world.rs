@@ -104,6 +104,7 @@ impl World {
             gone: &|key: &ObjectKey, uid: &Uid| {
                 self.pods.get(key).is_none_or(|fact| fact.uid != *uid)
             },
+            moved_from: None,
             refused: &refused,
             made: &|_| None,
         };

@@ -60,6 +60,11 @@ impl Machine<'_> {
         if self.suspended() {
             return Err(suspended());
         }
+        if let Some(before) = self.view.moved_from {
+            return Err(format!(
+                "{before}, from which it seems to be moved, and which the prune rule keeps: its status says how to let it go"
+            ));
+        }
         self.check_clear()?;
         self.check_backoff()?;
         self.check_queue()?;
