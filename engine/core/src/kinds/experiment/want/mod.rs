@@ -171,10 +171,11 @@ impl<'a> Machine<'a> {
                 self.want.asks.push(ask);
             }
         }
-        self.want.prunes = self
-            .pods
-            .iter()
-            .any(|live| *live.role.run != *self.run && !is_recorded(&self.ledger, live));
+        self.want.prunes = !self.replaced_goes_on()
+            && self
+                .pods
+                .iter()
+                .any(|live| *live.role.run != *self.run && !is_recorded(&self.ledger, live));
         self.want.stop = self.stop_reason();
         self.want.release = releases(&self.ledger, &self.pods, &self.missing, self.view);
         self.want.status = self.status();
