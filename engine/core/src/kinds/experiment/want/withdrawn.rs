@@ -4,7 +4,7 @@ use super::shared::{changed, holds, releases, stop_run};
 use crate::ids::{BlobId, CommitId, Timestamp, UnitId};
 use crate::kinds::experiment::lifecycle::{LivePod, absorb, is_recorded, live_pods, trim};
 use crate::kinds::{Ask, View, Want};
-use crate::ledger::{Applied, Attempt, UnitLedger, UnitStatus};
+use crate::ledger::{Applied, Attempt, Stop, UnitLedger, UnitStatus};
 
 /// What an experiment should have whose document is gone: nothing, once its outcomes are kept.
 /// Its runs stay open, so that they go on if the document comes back.
@@ -21,7 +21,7 @@ pub fn want_withdrawn(id: &UnitId, view: &View, now: Timestamp) -> Want {
     // No Cluster is at hand that would say so: its last words are not kept.
     absorb(&mut ledger, &pods, view, false, now, &|_| None);
     for run in &mut ledger.runs {
-        stop_run(run, &pods, view, "its document was removed", now);
+        stop_run(run, &pods, view, &Stop::Removed, now);
     }
     let mut want = Want {
         asks: holds(&ledger, &pods, |run, trial, attempt| {
@@ -31,7 +31,7 @@ pub fn want_withdrawn(id: &UnitId, view: &View, now: Timestamp) -> Want {
         release: releases(&ledger, &pods, view),
         status: UnitStatus {
             state: "Withdrawn".into(),
-            message: Some("its document was removed".into()),
+            message: Some(Stop::Removed.to_string()),
             ..UnitStatus::default()
         },
         ..Want::default()
