@@ -45,6 +45,9 @@ pub struct View<'a> {
     /// A pod of the unit whose create is not answered, or whose answer was lost: it may exist
     /// though the watch does not show it, of whatever attempt it is.
     pub unheard: Option<&'a ObjectKey>,
+    /// Its runs are doubted since `berth reanchor`: what its document asks for is noted at once, and
+    /// not only once all is seen, as it may ask for something else by then.
+    pub unproven: bool,
     /// The server refused to create this object, in its words.
     pub refused: &'a dyn Fn(&ObjectKey) -> Option<String>,
     /// The recipe of an object as it was worked out before from this very unit.

@@ -233,6 +233,7 @@ impl Reconciler {
             state.durable = 0;
         }
         self.losable.clear();
+        self.book.looked_at.clear();
         let book = &mut self.book;
         book.tip = ledger.tip;
         book.content = ledger.content;

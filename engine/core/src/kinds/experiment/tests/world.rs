@@ -101,6 +101,7 @@ impl World {
             grant: &grant,
             node: &node,
             unheard: self.unheard.as_ref(),
+            unproven: false,
             refused: &refused,
             made: &|_| None,
         };

@@ -34,7 +34,7 @@ impl Machine<'_> {
         match found {
             // A run that was found again by its pods has only the beginning of its identity.
             Some(run) => run.identity = self.identity,
-            None if self.view.complete => self.ledger.runs.push(Run {
+            None if self.view.complete || self.view.unproven => self.ledger.runs.push(Run {
                 identity: self.identity,
                 commit: self.unit.applied.commit,
                 began: self.now,

@@ -169,7 +169,7 @@ impl<'a> Machine<'a> {
             .any(|live| *live.role.run != *self.run && !is_recorded(&self.ledger, live));
         self.want.release = releases(&self.ledger, &self.pods, self.view);
         self.want.status = self.status();
-        trim(&mut self.ledger, Some(&self.identity));
+        trim(&mut self.ledger, Some(&self.identity), self.view.unproven);
         self.want.ledger = changed(self.ledger, self.view);
         self.want
     }

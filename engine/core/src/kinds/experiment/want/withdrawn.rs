@@ -36,7 +36,7 @@ pub fn want_withdrawn(id: &UnitId, view: &View, now: Timestamp) -> Want {
         },
         ..Want::default()
     };
-    trim(&mut ledger, None);
+    trim(&mut ledger, None, view.unproven);
     want.ledger = changed(ledger, view);
     want
 }
