@@ -1,12 +1,14 @@
 //! What truly became of pods, as the server has it: nothing of it may be missing in the ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use berth_core::ledger::{Run, RunState, UnitLedger};
 use berth_sandbox::Server;
 use serde_json::Value;
 
 use super::check::unit;
+use super::experiment::Experiment;
 use super::repository::Repository;
 use super::world::{World, label};
 
@@ -110,6 +112,22 @@ impl World {
 }
 
 impl World {
+    /// The runs that pods or the status branch tell of, by experiment and identity.
+    pub(super) fn told(&self) -> BTreeSet<(String, (u32, u32))> {
+        let of_pod = |pod: &Arc<Value>| {
+            let name = label(pod, "berth.dev/experiment").to_owned();
+            Some((name, Experiment::identity_of(pod)?))
+        };
+        let of_pods = self.pods().iter().filter_map(of_pod).collect::<Vec<_>>();
+        let in_branch = self.runs.iter().filter(|((name, _), run)| {
+            let ledger = unit(name).and_then(|unit| self.branch.ledger(&unit));
+            let mut runs = ledger.iter().flat_map(|ledger| &ledger.runs);
+            runs.any(|known| known.identity.short() == **run)
+        });
+        let in_branch = in_branch.map(|(run, _)| run.clone());
+        in_branch.chain(of_pods).collect()
+    }
+
     /// `berth reanchor` begins, and the history is lost: that a run was over can be told only if it is
     /// still asked for, by a document whose name can be read.
     pub(super) fn forget_all_but(&mut self, repository: &Repository) {
