@@ -481,3 +481,29 @@ fn a_launch_that_was_never_kept_loses_nothing() {
     world.settle();
     assert_eq!(world.done, [] as [&str; 0]);
 }
+
+/// What was made for a history that was rewritten since may go once that is allowed, though it is seen
+/// only later, and the server's clock is an hour ahead of ours.
+#[test]
+fn a_rewrite_that_is_allowed_early_covers_what_is_seen_late() {
+    let (mut repository, mut world) = running();
+    for object in world.objects.values_mut() {
+        let meta = &mut object["metadata"];
+        meta["annotations"][marks::COMMIT] = CommitId::from_bytes([200; 20]).to_string().into();
+        meta["creationTimestamp"] = world.now.plus(Duration::from_hours(1)).to_string().into();
+    }
+    world.begin(&repository.load().unwrap());
+    // Something is recorded at last, though not all is seen.
+    let commits = world.commits;
+    for _ in 0..60 {
+        world.turn();
+    }
+    assert!(world.commits > commits);
+    repository.files.remove("a.yaml");
+    repository.trailers = vec![("Berth-Allow-Rewrite".to_owned(), "yes".to_owned())];
+    let desired = Arc::new(repository.load().unwrap());
+    world.reconciler.input(world.now, Input::Snapshot(desired));
+    world.turn();
+    world.settle();
+    assert_eq!(world.of(ObjectKind::Pod), []);
+}
