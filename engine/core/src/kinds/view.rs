@@ -51,6 +51,9 @@ pub struct View<'a> {
     /// The document that this one seems to have been before it was moved to another queue, and whose
     /// live work the prune rule keeps: nothing is begun beside it.
     pub moved_from: Option<&'a UnitId>,
+    /// Its runs are doubted since `berth reanchor`: what its document asks for is noted at once, and
+    /// not only once all is seen, as it may ask for something else by then.
+    pub unproven: bool,
     /// The server refused to create this object, in its words.
     pub refused: &'a dyn Fn(&ObjectKey) -> Option<String>,
     /// The recipe of an object as it was worked out before from this very unit.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::{CommitId, Digest, Name, ObjectKey, Timestamp, Uid};
-use crate::ledger::{UnitLedger, UnitStatus};
+use crate::ledger::{Stop, UnitLedger, UnitStatus};
 use crate::observed::{SlotRequest, Taint};
 
 /// How an object is kept.
@@ -130,7 +130,7 @@ pub struct Want {
     /// For people.
     pub status: UnitStatus,
     /// Why the open attempts of the run that is asked for, or of all if none is, should not go on.
-    pub stop: Option<String>,
+    pub stop: Option<Stop>,
     /// Objects going away are live work of a document that was removed or replaced: the prune
     /// guard counts them.
     pub prunes: bool,

@@ -7,7 +7,7 @@ use crate::ids::Timestamp;
 use crate::kinds::experiment::Success;
 use crate::kinds::values;
 use crate::kinds::{NodeState, View};
-use crate::ledger::{Attempt, RankRecord};
+use crate::ledger::{Attempt, RankRecord, Stop};
 
 /// How an end counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub fn stopped(
     pods: &[LivePod],
     success: Success,
     view: &View,
-    reason: &str,
+    stop: &Stop,
 ) -> Option<End> {
     let own = outcome(attempt, pods, success, view)
         .filter(|end| matches!(end.kind, EndKind::Completed | EndKind::Failed));
@@ -81,7 +81,7 @@ pub fn stopped(
         Some(end) => Some(end),
         None if !view.complete || view.unheard.is_some() => None,
         None if lost_sight || pods.iter().any(runs_on) => None,
-        None => Some(End::new(EndKind::Stopped, reason)),
+        None => Some(End::new(EndKind::Stopped, stop.to_string())),
     }
 }
 

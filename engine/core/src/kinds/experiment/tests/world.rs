@@ -105,6 +105,7 @@ impl World {
                 self.pods.get(key).is_none_or(|fact| fact.uid != *uid)
             },
             moved_from: None,
+            unproven: false,
             refused: &refused,
             made: &|_| None,
         };

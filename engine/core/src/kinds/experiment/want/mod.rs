@@ -176,11 +176,11 @@ impl<'a> Machine<'a> {
                 .pods
                 .iter()
                 .any(|live| *live.role.run != *self.run && !is_recorded(&self.ledger, live));
-        self.want.stop = self.stop_reason();
+        self.want.stop = self.stop();
         self.want.release = releases(&self.ledger, &self.pods, &self.missing, self.view);
         self.want.status = self.status();
         self.want.missing = std::mem::take(&mut self.missing);
-        trim(&mut self.ledger, Some(&self.identity));
+        trim(&mut self.ledger, Some(&self.identity), self.view.unproven);
         self.want.ledger = changed(self.ledger, self.view);
         self.want
     }

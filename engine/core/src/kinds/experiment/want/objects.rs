@@ -75,7 +75,7 @@ impl Machine<'_> {
     fn goes_on(&self) -> bool {
         self.current()
             .is_some_and(|run| run.state == RunState::Open)
-            && self.stop_reason().is_none()
+            && self.stop().is_none()
     }
 
     /// The objects of the open attempt of the run that goes on.

@@ -5,7 +5,7 @@ use crate::kinds::experiment::Success;
 use crate::kinds::experiment::lifecycle::{LivePod, close, is_recorded, missing, stopped};
 use crate::kinds::experiment::recipes::keep;
 use crate::kinds::{Ask, Missing, Recipe, View};
-use crate::ledger::{Attempt, Run, UnitLedger};
+use crate::ledger::{Attempt, Run, Stop, UnitLedger};
 use crate::observed::Fact;
 
 pub(super) fn open_attempts(run: &Run) -> Vec<(usize, usize)> {
@@ -33,12 +33,12 @@ pub(super) fn pods_of<'a>(
 }
 
 /// Ends the open attempts of a run that nobody asks for, once their pods are going.
-pub(super) fn stop_run(run: &mut Run, pods: &[LivePod], view: &View, reason: &str, now: Timestamp) {
+pub(super) fn stop_run(run: &mut Run, pods: &[LivePod], view: &View, stop: &Stop, now: Timestamp) {
     for (trial, attempt) in open_attempts(run) {
         let at = &run.trials[trial];
         let record = &at.attempts[attempt];
         let pods = pods_of(pods, run, at.number, record.number);
-        if let Some(end) = stopped(record, &pods, Success::All, view, reason) {
+        if let Some(end) = stopped(record, &pods, Success::All, view, stop) {
             close(run, trial, attempt, &end, None, now);
         }
     }

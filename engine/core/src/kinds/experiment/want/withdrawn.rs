@@ -4,7 +4,7 @@ use super::shared::{changed, holds, missing_in, releases, stop_run, unmarked};
 use crate::ids::{BlobId, CommitId, Timestamp, UnitId};
 use crate::kinds::experiment::lifecycle::{LivePod, absorb, is_recorded, live_pods, trim};
 use crate::kinds::{Ask, View, Want};
-use crate::ledger::{Applied, Attempt, UnitLedger, UnitStatus};
+use crate::ledger::{Applied, Attempt, Stop, UnitLedger, UnitStatus};
 
 /// What an experiment should have whose document is gone: nothing, once its outcomes are kept.
 /// Its runs stay open, so that they go on if the document comes back.
@@ -21,7 +21,7 @@ pub fn want_withdrawn(id: &UnitId, view: &View, now: Timestamp) -> Want {
     // No Cluster is at hand that would say so: its last words are not kept.
     absorb(&mut ledger, &id.name, &pods, view, false, now, &|_| None);
     for run in &mut ledger.runs {
-        stop_run(run, &pods, view, "its document was removed", now);
+        stop_run(run, &pods, view, &Stop::Removed, now);
     }
     let missing = missing_in(&ledger, &id.name, &pods, view);
     let mut want = Want {
@@ -29,18 +29,18 @@ pub fn want_withdrawn(id: &UnitId, view: &View, now: Timestamp) -> Want {
         asks: holds(&ledger, &pods, |run, trial, attempt| {
             bare_ask(id, run, trial, attempt, ledger.sequence)
         }),
-        stop: Some("its document was removed".into()),
+        stop: Some(Stop::Removed),
         prunes: pods.iter().any(|live| !is_recorded(&ledger, live)),
         release: releases(&ledger, &pods, &missing, view),
         status: UnitStatus {
             state: "Withdrawn".into(),
-            message: Some("its document was removed".into()),
+            message: Some(Stop::Removed.to_string()),
             ..UnitStatus::default()
         },
         missing,
         ..Want::default()
     };
-    trim(&mut ledger, None);
+    trim(&mut ledger, None, view.unproven);
     want.ledger = changed(ledger, view);
     want
 }
