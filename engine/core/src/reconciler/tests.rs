@@ -229,14 +229,14 @@ type Unmark = fn(&mut Json);
 
 const UNMARKS: [(&str, Unmark); 6] = [
     ("the instance", |meta| {
-        drop_one(meta, "labels", marks::INSTANCE)
+        drop_one(meta, "labels", marks::INSTANCE);
     }),
     ("the id", |meta| drop_one(meta, "annotations", marks::ID)),
     ("all annotations", |meta| meta["annotations"] = json!({})),
     ("all labels", |meta| meta["labels"] = json!({})),
     ("the run", |meta| drop_one(meta, "labels", marks::RUN)),
     ("another attempt", |meta| {
-        meta["labels"][marks::ATTEMPT] = "7".into()
+        meta["labels"][marks::ATTEMPT] = "7".into();
     }),
 ];
 
