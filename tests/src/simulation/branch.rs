@@ -64,6 +64,11 @@ impl Branch {
         self.lost.is_some()
     }
 
+    /// Whether a file of it names this uid.
+    pub fn tells(&self, uid: &str) -> bool {
+        self.files.values().any(|text| text.contains(uid))
+    }
+
     /// Whether the ledger ever said that this run was over.
     pub fn was_over(&self, unit: &UnitId, run: &str) -> bool {
         self.over.contains(&(unit.clone(), run.to_owned()))

@@ -45,7 +45,9 @@ impl World {
         after: Option<&Value>,
     ) {
         let own = target.namespace == "berth";
-        let ours = !label(before, "berth.dev/instance").is_empty();
+        let uid = before["metadata"]["uid"].as_str().unwrap_or_default();
+        let ours =
+            !label(before, "berth.dev/instance").is_empty() || self.truth.unmarked.contains(uid);
         let version = |object: &Value| object["metadata"]["resourceVersion"].clone();
         if !own && !ours && after.map(version) != Some(version(before)) {
             self.accuse(format!("{method} on {}, which is not Berth's", target.name));

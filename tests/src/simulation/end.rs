@@ -185,7 +185,9 @@ impl Stage {
         }
         for pod in self.world.pods() {
             let name = label(&pod, "berth.dev/experiment");
-            let ours = !label(&pod, "berth.dev/instance").is_empty();
+            let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
+            let ours = !label(&pod, "berth.dev/instance").is_empty()
+                || self.world.truth.unmarked.contains(uid);
             if ours && !experiments.contains_key(name) {
                 wrong.push(format!("{} is left over", name_of(&pod)));
             }

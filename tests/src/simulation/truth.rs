@@ -30,6 +30,8 @@ pub struct Truth {
     /// Pods whose finalizer somebody took off, by uid, with their name: what became of them may be
     /// lost.
     pub freed: BTreeMap<String, String>,
+    /// Pods of which somebody took off what Berth knows them by, by uid.
+    pub unmarked: BTreeSet<String>,
 }
 
 impl Truth {

@@ -39,7 +39,8 @@ impl Stage {
                 self.world.say(|| "all watches break".into());
             }
             15 | 16 => self.shift_clock(random),
-            17 => self.free_pod(random),
+            17 if random.chance(500) => self.free_pod(random),
+            17 => self.unmark_pod(random),
             18 => self.toggle_garbage_collection(),
             19 => self.toggle_admission(),
             20 => self.toggle_quota(),
@@ -256,6 +257,53 @@ impl Stage {
         self.world.admin("PATCH", &path_of("pods", pod), &none);
     }
 
+    /// Somebody takes off a pod what Berth knows it by. Only of one that the branch tells of: another
+    /// one is not Berth's any more, and its name is taken. Nor of one that has ended: nothing can run
+    /// twice for it, and who does that has to put it away.
+    fn unmark_pod(&mut self, random: &mut Random) {
+        let pods = self.own("pods");
+        let Some(pod) = random.one_of(&pods) else {
+            return;
+        };
+        let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
+        let phase = pod["status"]["phase"].as_str().unwrap_or_default();
+        let has_ended = matches!(phase, "Succeeded" | "Failed");
+        if has_ended || self.world.branch.is_damaged() || !self.world.branch.tells(uid) {
+            return;
+        }
+        self.world.truth.unmarked.insert(uid.to_owned());
+        let none = Value::Null;
+        let change = match random.below(3) {
+            0 => json!({"labels": {"berth.dev/instance": none}}),
+            1 => json!({"annotations": {"berth.dev/id": none, "berth.dev/commit": none}}),
+            _ => {
+                json!({"labels": {"berth.dev/rank": none}, "annotations": {"berth.dev/unit": none}})
+            }
+        };
+        self.world.admin(
+            "PATCH",
+            &path_of("pods", pod),
+            &json!({ "metadata": change }),
+        );
+    }
+
+    /// Whether a pod lacks what Berth knows it by.
+    fn is_any_unmarked(&self) -> bool {
+        let unmarked = |pod: &Arc<Value>| {
+            let meta = &pod["metadata"];
+            let all = [
+                &meta["labels"]["berth.dev/instance"],
+                &meta["labels"]["berth.dev/rank"],
+                &meta["annotations"]["berth.dev/id"],
+                &meta["annotations"]["berth.dev/unit"],
+                &meta["annotations"]["berth.dev/commit"],
+            ];
+            let uid = meta["uid"].as_str().unwrap_or_default();
+            self.world.truth.unmarked.contains(uid) && all.iter().any(|mark| mark.is_null())
+        };
+        self.world.server.objects("pods").iter().any(unmarked)
+    }
+
     fn toggle_garbage_collection(&mut self) {
         let options = self.world.server.options_mut();
         options.terminal_pods = options.terminal_pods.is_none().then_some(0);
@@ -340,6 +388,10 @@ impl Stage {
         else {
             return;
         };
+        // Nothing would tell whose those are.
+        if self.is_any_unmarked() {
+            return;
+        }
         let before = self.world.branch.before(anchored);
         let kept = random.one_of(&before).filter(|_| random.chance(500));
         self.world.branch.lose(kept.copied());
