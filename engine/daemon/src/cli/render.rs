@@ -1,5 +1,6 @@
 //! `berth render`
 
+use berth_core::diagnostic::counted;
 use serde_json::Value;
 
 use super::cluster::NameArgs;
@@ -47,7 +48,7 @@ pub fn run(args: &Args) -> CommandResult {
         .filter(|role| args.rank.is_none_or(|rank| rank == role.rank));
     let mut objects: Vec<Value> = pods.map(|role| subject.pod(role).to_json()).collect();
     match args.rank {
-        Some(rank) if objects.is_empty() => return Err(no_rank(rank, roles.len())),
+        Some(rank) if objects.is_empty() => return Err(no_rank(rank, roles.len() as u64)),
         Some(_) => {}
         None => {
             // A single pod has no peers to find.
@@ -67,7 +68,9 @@ fn yaml(objects: &[Value]) -> Result<String, CommandError> {
     Ok(texts?.join("---\n"))
 }
 
-fn no_rank(rank: u32, pods: usize) -> CommandError {
-    CommandError::usage(format!("there is no rank {rank}"))
-        .hint(format!("the attempt has {pods} pods, ranked from 0"))
+fn no_rank(rank: u32, pods: u64) -> CommandError {
+    CommandError::usage(format!("there is no rank {rank}")).hint(format!(
+        "the attempt has {}, ranked from 0",
+        counted(pods, "pod")
+    ))
 }
