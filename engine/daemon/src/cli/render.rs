@@ -39,8 +39,9 @@ pub struct Args {
 /// Renders and prints.
 pub fn run(args: &Args) -> CommandResult {
     let cluster = args.name.name()?;
-    let desired = args.documents.read()?.load(cluster.as_ref())?;
-    let chosen = experiment::choose(&desired, &args.experiment)?;
+    let mut documents = args.documents.read()?;
+    let desired = documents.load(cluster.as_ref())?;
+    let chosen = experiment::choose(&documents, &desired, &args.experiment)?;
     let subject = chosen.subject();
     let roles = chosen.roles(args.attempt)?;
     let pods = roles
