@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::reconciler::testing::{commit, outside, see_all, started};
-use crate::reconciler::{EffectId, Input, Options};
+use crate::reconciler::{EffectId, Input, Options, Unusable};
 
 /// One whose branch is at commit 1, and that has something to push.
 fn recording(start: Timestamp) -> (Reconciler, Timestamp) {
@@ -77,6 +77,26 @@ fn what_somebody_else_pushed_is_read_before_anything_is_done() {
     see_all(&mut reconciler, now);
     let effects = reconciler.step(now);
     assert!(reads(&effects).is_some() && !works(&effects), "{effects:?}");
+}
+
+#[test]
+fn a_commit_that_makes_no_snapshot_is_recorded() {
+    let (mut reconciler, now) = recording(Timestamp::from_millis(1_000_000));
+    let (push, _) = pushes(&reconciler.step(now)).unwrap();
+    reconciler.input(now, Input::Done(push, Outcome::Recorded(commit(2))));
+    let now = now.plus(Duration::from_mins(1));
+    assert_eq!(pushes(&reconciler.step(now)), None);
+    let unusable = Unusable {
+        commit: commit(7),
+        errors: vec!["B0502: there is nothing".into()],
+    };
+    reconciler.input(now, Input::Unusable(unusable));
+    let effects = reconciler.step(now);
+    let text = effects.iter().find_map(|effect| match &effect.what {
+        What::Record { files, .. } => files.get("summary.yaml")?.clone(),
+        _ => None,
+    });
+    assert!(text.unwrap().contains("B0502: there is nothing"));
 }
 
 /// When commits are made, in ms from `from` on, while there is something new every 10 ms until
