@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use berth_core::ids::{Name, ObjectKey, ObjectKind, UnitId};
-use berth_core::ledger::{Attempt, AttemptEnd, Run, UnitFile, UnitLedger};
+use berth_core::ledger::{Attempt, Run, Stop, UnitFile, UnitLedger};
 use berth_core::reconciler::What;
 use serde_json::Value;
 
@@ -199,7 +199,10 @@ impl World {
                     .filter_map(|end| end.finished)
                     .find(|at| at.millis() > self.now);
                 wrong.extend(future.map(|at| format!("{path} tells an end of {at}")));
-                let stopped = attempt.end.as_ref().is_some_and(is_stop);
+                let stopped = attempt
+                    .end
+                    .as_ref()
+                    .is_some_and(|end| Stop::read(&end.reason).is_some());
                 let runs_on = stopped
                     .then(|| self.runs_on(&file.unit, run, attempt))
                     .flatten();
@@ -250,11 +253,6 @@ impl World {
             .find(|file| file.unit == unit)
             .map(|file| file.ledger)
     }
-}
-
-/// Whether a document stopped it.
-fn is_stop(end: &AttemptEnd) -> bool {
-    ["paused", "canceled", "its document was removed"].contains(&&*end.reason)
 }
 
 /// The unit of an experiment of the one queue.

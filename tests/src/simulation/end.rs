@@ -203,7 +203,7 @@ impl Stage {
         });
         let status = status.unwrap_or_default();
         let mut wrong = Vec::new();
-        let unproven = self.gone.contains(name) || self.is_unproven(name, one);
+        let unproven = self.is_unproven(name, one.identity());
         let hour_off = self.world.excuse == Some(Excuse::HourOff);
         let is_excused = match status.state.as_str() {
             "Held" => unproven,
@@ -228,9 +228,9 @@ impl Stage {
         wrong
     }
 
-    /// Whether the run that this document asks for may have begun before the history was lost.
-    fn is_unproven(&self, name: &str, one: &Experiment) -> bool {
-        let run = (name.to_owned(), one.identity());
+    /// Whether this run may have begun before the history was lost.
+    fn is_unproven(&self, name: &str, identity: (u32, u32)) -> bool {
+        let run = (name.to_owned(), identity);
         self.unproven
             .as_ref()
             .is_some_and(|runs| runs.contains(&run))
@@ -271,7 +271,7 @@ impl Stage {
                     script,
                     Script::Fails | Script::Overstays | Script::NeverStarts
                 ),
-                RunState::Unknown => self.unproven.is_some(),
+                RunState::Unknown => self.is_unproven(name, *identity),
                 RunState::Open | RunState::Canceled => true,
             };
             if !can {

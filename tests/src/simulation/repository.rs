@@ -51,8 +51,6 @@ pub struct Repository {
     blobs: BTreeMap<BlobId, Arc<[u8]>>,
     tip: CommitId,
     count: u64,
-    /// Every experiment that ever was.
-    ever: BTreeSet<String>,
 }
 
 impl Repository {
@@ -69,7 +67,6 @@ impl Repository {
             blobs: BTreeMap::new(),
             tip: commit_id("state", 0),
             count: 0,
-            ever: BTreeSet::new(),
         };
         new.commit(Vec::new());
         new
@@ -101,12 +98,6 @@ impl Repository {
         let all = self.state.experiments.iter();
         all.map(|(name, one)| (name.clone(), one.identity()))
             .collect()
-    }
-
-    /// The experiments that were there once and are not now.
-    pub fn withdrawn(&self) -> impl Iterator<Item = &String> {
-        let there = &self.state.experiments;
-        self.ever.iter().filter(|name| !there.contains_key(*name))
     }
 
     /// Somebody changes something.
@@ -201,7 +192,6 @@ impl Repository {
             });
             self.blobs.insert(blob, bytes);
         }
-        self.ever.extend(self.state.experiments.keys().cloned());
         let parent = self.commits.contains_key(&self.tip).then_some(self.tip);
         self.count += 1;
         self.tip = commit_id("state", self.count);

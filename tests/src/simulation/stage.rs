@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use berth_sandbox::Faults;
 use serde_json::Value;
 
+use super::check::unit;
 use super::daemon::{Birth, Daemon, Losses};
 use super::end::End;
 use super::pending::ghost;
@@ -30,10 +31,9 @@ pub struct Stage {
     pub(super) deleted_nodes: BTreeMap<String, Value>,
     /// Somebody runs `berth reanchor` until it is done.
     pub(super) reanchors: bool,
-    /// The runs that were asked for when the history was lost for good, and until all were looked at.
+    /// The runs that were asked for, or that pods or the rest of the branch told of, since the history
+    /// was lost for good and until their experiment was looked at.
     pub(super) unproven: Option<BTreeSet<(String, (u32, u32))>>,
-    /// Experiments whose document was gone then: whether anything tells of them is a matter of chance.
-    pub(super) gone: BTreeSet<String>,
     /// Not all of them were looked at.
     pub(super) doubts: bool,
     events: usize,
@@ -74,7 +74,6 @@ impl Stage {
             deleted_nodes: BTreeMap::new(),
             reanchors: false,
             unproven: None,
-            gone: BTreeSet::new(),
             doubts: false,
             events: 0,
             audits: 0,
@@ -193,21 +192,26 @@ impl Stage {
         self.doubt();
     }
 
-    /// Until somebody has seen everything, whatever is asked for may be held.
+    /// Until somebody has seen everything, what is asked for or told of may be held; once `berth
+    /// reanchor` is done, only of the experiments that it left to be looked at.
     fn doubt(&mut self) {
         let Some(unproven) = self.unproven.as_mut().filter(|_| self.doubts) else {
             return;
         };
-        unproven.extend(self.repository.asked());
-        self.gone.extend(self.repository.withdrawn().cloned());
-        let clear = |daemon: &Daemon| daemon.sees_everything(&self.world);
+        let ledger = self.world.branch.read().ok();
+        let ledger = ledger.filter(|_| !self.world.branch.is_damaged());
         // What was looked at and not kept is doubted again by the next life.
-        let ledger = self.world.branch.read();
-        let kept = ledger.is_ok_and(|ledger| {
-            let (progress, own) = (ledger.progress, !self.world.branch.is_damaged());
-            own && !progress.hidden && progress.unproven.is_empty()
-        });
-        self.doubts = self.reanchors || !kept || !self.daemons.iter().any(clear);
+        let left = ledger.map(|ledger| ledger.progress);
+        let left = left.filter(|progress| !self.reanchors && !progress.hidden);
+        let doubted = |name: &String| {
+            let left = left.as_ref().map(|progress| &progress.unproven);
+            left.is_none_or(|left| unit(name).is_some_and(|unit| left.contains(&unit)))
+        };
+        let told = self.repository.asked().into_iter().chain(self.world.told());
+        unproven.extend(told.filter(|(name, _)| doubted(name)));
+        let clear = |daemon: &Daemon| daemon.sees_everything(&self.world);
+        let kept = left.is_some_and(|left| left.unproven.is_empty());
+        self.doubts = !kept || !self.daemons.iter().any(clear);
     }
 
     /// One more life begins.

@@ -1,12 +1,14 @@
 //! What truly became of pods, as the server has it: nothing of it may be missing in the ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use berth_core::ledger::{Run, RunState, UnitLedger};
 use berth_sandbox::Server;
 use serde_json::Value;
 
 use super::check::unit;
+use super::experiment::Experiment;
 use super::repository::Repository;
 use super::world::{World, label};
 
@@ -110,24 +112,66 @@ impl World {
 }
 
 impl World {
+    /// The runs that pods or the status branch tell of, by experiment and identity.
+    pub(super) fn told(&self) -> BTreeSet<(String, (u32, u32))> {
+        let of_pod = |pod: &Arc<Value>| {
+            let name = label(pod, "berth.dev/experiment").to_owned();
+            Some((name, Experiment::identity_of(pod)?))
+        };
+        let of_pods = self.pods().iter().filter_map(of_pod).collect::<Vec<_>>();
+        let in_branch = self.runs.iter().filter(|((name, _), run)| {
+            let ledger = unit(name).and_then(|unit| self.branch.ledger(&unit));
+            let mut runs = ledger.iter().flat_map(|ledger| &ledger.runs);
+            runs.any(|known| known.identity.short() == **run)
+        });
+        let in_branch = in_branch.map(|(run, _)| run.clone());
+        in_branch.chain(of_pods).collect()
+    }
+
     /// `berth reanchor` begins, and the history is lost: that a run was over can be told only if it is
     /// still asked for, by a document whose name can be read.
     pub(super) fn forget_all_but(&mut self, repository: &Repository) {
         let asked = repository.asked().into_iter();
         let asked = asked.filter_map(|(name, identity)| {
+            let pods = Experiment::new(identity.0).pods();
             let unit = unit(&name)?;
             let run = self.runs.get(&(name, identity))?;
-            Some((unit, run.clone()))
+            Some(((unit, run.clone()), pods))
         });
-        let asked = asked.collect();
-        self.branch.forget_all_but(&asked);
+        let asked: BTreeMap<_, _> = asked.collect();
+        let over = asked
+            .iter()
+            .filter(|((unit, run), pods)| !self.goes_on(unit.name.as_str(), run, **pods));
+        let over = over.map(|(run, _)| run.clone()).collect();
+        self.branch.forget_all_but(&over);
         // A run that is asked for again later counts as new, and begins with its first name.
         let starts = asked
-            .iter()
+            .keys()
             .map(|(unit, run)| format!("{}-{run}-", unit.name));
         let starts: Vec<String> = starts.collect();
         let kept = |name: &String| starts.iter().any(|start| name.starts_with(start));
         self.made.retain(kept);
+    }
+
+    /// Whether the last attempt of a run is whole, lives, and was not asked to go, as one whose end was
+    /// recorded and lost before its pods were told: nothing tells it from one that goes on.
+    fn goes_on(&self, experiment: &str, run: &str, pods: usize) -> bool {
+        let all = self.pods();
+        let of_run = |pod: &&Arc<Value>| {
+            label(pod, "berth.dev/experiment") == experiment && label(pod, "berth.dev/run") == run
+        };
+        let number = |pod: &Arc<Value>| label(pod, "berth.dev/attempt").parse::<u32>().ok();
+        let last = all.iter().filter(of_run).filter_map(number).max();
+        let of_last = all.iter().filter(of_run);
+        let of_last: Vec<_> = of_last.filter(|pod| number(pod) == last).collect();
+        let ended = |pod: &Value| {
+            let phase = pod["status"]["phase"].as_str();
+            matches!(phase, Some("Succeeded" | "Failed"))
+        };
+        let asked = |pod: &Value| !pod["metadata"]["deletionTimestamp"].is_null();
+        of_last.len() == pods
+            && !of_last.iter().any(|pod| asked(pod))
+            && !of_last.iter().all(|pod| ended(pod))
     }
 
     /// Whether a pod of this name could go without a trace: somebody took its finalizer off before

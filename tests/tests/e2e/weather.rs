@@ -233,6 +233,41 @@ async fn a_finalizer_taken_off_by_hand_loses_no_count(on: On) {
     interrupted_once(&mut stage).await;
 }
 
+async fn marks_taken_off_by_hand_come_back_and_nothing_runs_twice(on: On) {
+    let mut stage = running(on, &[]).await;
+    let path = pod_path(&stage, "bert");
+    let pods = stage.scene.of("bert").len();
+    let name = stage.scene.running("bert")[0].name.clone();
+    let queue = stage.names().queue();
+    let made = stage.cluster.object("pods", &queue, &name).unwrap()["metadata"].clone();
+    let marks = ["id", "unit", "commit"].map(|name| format!("berth.dev/{name}"));
+    let off = json!({"annotations": {&marks[0]: null, &marks[1]: null, &marks[2]: null}});
+    for change in [
+        json!({"labels": {"berth.dev/instance": null}}),
+        off,
+        json!({"labels": {"berth.dev/run": null, "berth.dev/rank": null}}),
+        json!({"labels": {"berth.dev/attempt": "7"}}),
+    ] {
+        stage.cluster.patch(&path, &json!({ "metadata": change }));
+        stage
+            .wait("the pod has its marks again", |stage| {
+                let now = stage.cluster.object("pods", &queue, &name)?["metadata"].clone();
+                let mut marks = marks.iter().map(|name| ("annotations", &**name));
+                let labels =
+                    ["instance", "run", "attempt", "rank"].map(|it| format!("berth.dev/{it}"));
+                let mut labels = labels.iter().map(|name| ("labels", &**name));
+                let same = |(field, name): (&str, &str)| now[field][name] == made[field][name];
+                (marks.all(same) && labels.all(same)).then_some(())
+            })
+            .await;
+    }
+    stage.state("bert", "Running").await;
+    assert_eq!(stage.scene.of("bert").len(), pods, "{}", stage.describe());
+    // How it ends is seen, and nothing keeps it.
+    stage.cluster.delete(&path);
+    interrupted_once(&mut stage).await;
+}
+
 async fn a_foreign_object_in_the_way_is_reported_and_left_alone(on: On) {
     let mut first = Stage::usual(on).await;
     first.add("hello", 1, "20ms", &[]);
@@ -319,6 +354,7 @@ on_both! {
     a_pod_deleted_by_hand_is_an_interruption,
     exit_zero_after_being_asked_to_stop_is_no_success,
     a_finalizer_taken_off_by_hand_loses_no_count,
+    marks_taken_off_by_hand_come_back_and_nothing_runs_twice,
     a_foreign_object_in_the_way_is_reported_and_left_alone,
     an_image_changed_at_creation_is_no_drift,
     a_node_that_never_comes_back_holds_the_trial_until_it_is_deleted,

@@ -18,7 +18,7 @@ use super::{Answer, Call, Caller, keep};
 /// | 401 | Unreachable: nothing was done, and it is nobody's document's fault |
 /// | 404 of the object itself | Absent (a Keep that deletes: Done) |
 /// | 408, 5xx | Unknown: it may have been carried out; a dry run: Unreachable |
-/// | 422 about the uid | Conflict: it is another life of the object |
+/// | 422 about the uid | Conflict: it is another life of the object (a Mark: Absent) |
 /// | 409 | Conflict; of an Event: it is there, Done |
 /// | 429, a 5xx that says when to come back | Throttled; the latter Busy, if it may have been carried out |
 /// | other 4xx | Refused |
@@ -41,8 +41,14 @@ pub(super) fn outcome(
         401 => Outcome::Unreachable(words(answer).message),
         404 => absent(what, answer),
         409 if matches!(what, What::Tell { .. }) => Outcome::Done(None),
-        409 => Outcome::Conflict,
         408 | 500..=599 => call.lost(failure(answer)),
+        409 | 422
+            if matches!(what, What::Mark { .. })
+                && Status::read(answer.body).is_some_and(|status| status.is_other_life()) =>
+        {
+            Outcome::Absent
+        }
+        409 => Outcome::Conflict,
         422 if Status::read(answer.body).is_some_and(|status| status.is_other_life()) => {
             Outcome::Conflict
         }
@@ -64,7 +70,8 @@ fn absent(what: &What, answer: &Answer<'_>) -> Outcome {
         What::Apply { key, .. }
         | What::Inspect { key, .. }
         | What::Delete { key, .. }
-        | What::Release { key, .. } => &*key.name,
+        | What::Release { key, .. }
+        | What::Mark { key, .. } => &*key.name,
         What::Keep { name, .. } => name,
         _ => return Outcome::Refused(words(answer)),
     };
@@ -78,7 +85,7 @@ fn absent(what: &What, answer: &Answer<'_>) -> Outcome {
 fn done(what: &What, caller: &Caller, answer: &Answer<'_>, call: &Call<'_>) -> Outcome {
     match what {
         What::Keep { data: Some(_), .. } => keep::kept(answer),
-        What::Create { key, .. } | What::Apply { key, .. } => {
+        What::Create { key, .. } | What::Apply { key, .. } | What::Mark { key, .. } => {
             match living(answer.body, key, caller) {
                 Ok(fact) => Outcome::Done(Some(fact)),
                 Err(why) => call.lost(why),

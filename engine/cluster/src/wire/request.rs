@@ -32,6 +32,7 @@ pub enum NotACall {
 /// - Apply: the uid in the body; the server answers 409 to another life or an absent object.
 /// - Delete: uid and resourceVersion; background propagation.
 /// - Release: see [`release`].
+/// - Mark: the uid in the body, as for Apply.
 /// - Keep: the resourceVersion, or a POST if there should be none yet.
 pub fn request(
     caller: &Caller,
@@ -54,6 +55,17 @@ pub fn request(
             &delete(Some(uid), *version),
         ),
         What::Release { key, uid, version } => release(key, uid, *version),
+        What::Mark {
+            key,
+            uid,
+            labels,
+            annotations,
+        } => {
+            let patch = json!({"metadata": {
+                "uid": uid.0, "labels": labels, "annotations": annotations,
+            }});
+            build("PATCH", written(Url::object(key)), STRATEGIC, &patch)
+        }
         What::Keep {
             name,
             data,

@@ -83,6 +83,15 @@ impl Guard {
         self.pruned.remove(unit);
     }
 
+    /// A unit of the same kind and name in another queue that may not lose its live work: this one
+    /// seems to be that one, moved.
+    pub fn moved_from(&self, unit: &UnitId) -> Option<&UnitId> {
+        let is_it =
+            |it: &&UnitId| it.kind == unit.kind && it.name == unit.name && it.queue != unit.queue;
+        let held = |it: &&UnitId| self.check(it).is_err();
+        self.pruned.iter().filter(is_it).find(held)
+    }
+
     /// Whether this unit may lose its live work; otherwise why not.
     pub fn check(&self, unit: &UnitId) -> Result<(), String> {
         if self.open() || self.let_go.contains(unit) {

@@ -47,6 +47,8 @@ pub(crate) struct Repository {
     /// Every text that ever was there.
     pub objects: BTreeMap<BlobId, Arc<[u8]>>,
     pub commits: u8,
+    /// The trailers of the next commits.
+    pub trailers: Vec<(String, String)>,
 }
 
 impl Repository {
@@ -83,7 +85,10 @@ impl Repository {
             .into_iter()
             .filter_map(|id| Some((id, Arc::clone(self.objects.get(&id)?))))
             .collect();
-        let commit = commit(self.commits);
+        let commit = CommitFacts {
+            trailers: self.trailers.clone(),
+            ..commit(self.commits)
+        };
         self.loader
             .load(&commit, None, &listing, &[], &given, &self.ledger)
     }

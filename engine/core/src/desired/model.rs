@@ -100,6 +100,16 @@ impl Desired {
         nameless.any(|finding| finding.severity == Severity::Error)
     }
 
+    /// Whether it tells for certain what this document asks for: it is in force as it stands there,
+    /// or it is not there.
+    pub fn tells_of(&self, id: &UnitId) -> bool {
+        if let Some(unit) = self.unit(id) {
+            return unit.held.is_none();
+        }
+        let mut of_units = self.findings.iter().filter_map(|it| it.unit.as_ref());
+        !self.frozen.contains_key(id) && !of_units.any(|it| it == id) && !self.hides_documents()
+    }
+
     /// The texts that places point into.
     pub fn sources(&self) -> &SourceTable {
         &self.sources

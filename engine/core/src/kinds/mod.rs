@@ -27,7 +27,7 @@ pub use queue::Queue;
 pub use read::{Invalid, read};
 pub(crate) use sound::unknown_cluster;
 pub use view::{AttemptKey, NodeState, View};
-pub use want::{Ask, Grant, Recipe, Toleration, Upkeep, Want};
+pub use want::{Ask, Grant, Missing, Recipe, Toleration, Upkeep, Want};
 
 use crate::desired::Unit;
 use crate::ids::{DocumentKind, Name, Timestamp, UnitId};

@@ -1,7 +1,7 @@
 //! What a kind sees of the cluster and of its own past when it decides.
 
 use super::{Grant, Recipe};
-use crate::ids::{Name, ObjectKey};
+use crate::ids::{Name, ObjectKey, Uid, UnitId};
 use crate::ledger::UnitLedger;
 use crate::observed::{Fact, PodFact};
 
@@ -32,8 +32,8 @@ pub struct View<'a> {
     pub sequence: u64,
     /// Our objects of this unit, sorted by key.
     pub objects: &'a [&'a Fact],
-    /// The watches of the unit's namespace are complete: what is not in `objects` is not there,
-    /// but for what `unheard` says.
+    /// The watches of the unit's namespace are complete: what is not in `objects` does not
+    /// carry our marks, or is not there, but for what `unheard` says.
     pub complete: bool,
     /// What of the unit's namespace the server does not let us see, in its words: the view stays
     /// incomplete until somebody grants the right.
@@ -45,6 +45,15 @@ pub struct View<'a> {
     /// A pod of the unit whose create is not answered, or whose answer was lost: it may exist
     /// though the watch does not show it, of whatever attempt it is.
     pub unheard: Option<&'a ObjectKey>,
+    /// Whether this life of an object is proven to be over. That a watch does not show it is no
+    /// proof: whoever takes its label off hides it.
+    pub gone: &'a dyn Fn(&ObjectKey, &Uid) -> bool,
+    /// The document that this one seems to have been before it was moved to another queue, and whose
+    /// live work the prune rule keeps: nothing is begun beside it.
+    pub moved_from: Option<&'a UnitId>,
+    /// Its runs are doubted since `berth reanchor`: what its document asks for is noted at once, and
+    /// not only once all is seen, as it may ask for something else by then.
+    pub unproven: bool,
     /// The server refused to create this object, in its words.
     pub refused: &'a dyn Fn(&ObjectKey) -> Option<String>,
     /// The recipe of an object as it was worked out before from this very unit.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ids::{Digest, Name, ObjectKey, Timestamp};
-use crate::ledger::{UnitLedger, UnitStatus};
+use crate::ids::{CommitId, Digest, Name, ObjectKey, Timestamp, Uid};
+use crate::ledger::{Stop, UnitLedger, UnitStatus};
 use crate::observed::{SlotRequest, Taint};
 
 /// How an object is kept.
@@ -97,6 +97,21 @@ pub enum Grant {
     Waiting(String),
 }
 
+/// A pod that the ledger knows by its uid, that may run, and that does not carry all its marks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Its name.
+    pub key: ObjectKey,
+    /// Which life of it.
+    pub uid: Uid,
+    /// The kind's own labels by which it is known.
+    pub labels: Vec<(&'static str, String)>,
+    /// It is seen as what it is, and lacks only the commit that it was made for.
+    pub seen: bool,
+    /// The commit to put on it, if it lacks one.
+    pub commit: Option<CommitId>,
+}
+
 /// What a unit should have now.
 #[derive(Clone, Default)]
 pub struct Want {
@@ -106,6 +121,8 @@ pub struct Want {
     pub ledger: Option<UnitLedger>,
     /// Live pods whose outcome is in `ledger` above: once that is durable, their finalizer comes off.
     pub release: Vec<ObjectKey>,
+    /// Pods that get their marks back, or are proven gone.
+    pub missing: Vec<Missing>,
     /// Requests to the arbiter.
     pub asks: Vec<Ask>,
     /// When to look again though nothing happened.
@@ -113,7 +130,7 @@ pub struct Want {
     /// For people.
     pub status: UnitStatus,
     /// Why the open attempts of the run that is asked for, or of all if none is, should not go on.
-    pub stop: Option<String>,
+    pub stop: Option<Stop>,
     /// Objects going away are live work of a document that was removed or replaced: the prune
     /// guard counts them.
     pub prunes: bool,

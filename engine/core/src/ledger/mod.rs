@@ -4,6 +4,7 @@ mod codec;
 mod entry;
 mod layout;
 mod read;
+mod stop;
 
 pub(crate) use codec::to_yaml;
 pub use codec::{FORMAT, LedgerError, UnitFile};
@@ -14,3 +15,4 @@ pub use entry::{
 pub use layout::{APPLIED, DRIFT_JSON, DRIFT_MD, FORMAT_FILE, IDENTITY, SUMMARY, unit_path};
 pub use read::{Known, Ledger, Progress, Rewrite};
 pub(crate) use read::{content_digest, identity_text, progress_text};
+pub use stop::Stop;

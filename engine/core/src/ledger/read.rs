@@ -42,8 +42,11 @@ pub struct Progress {
 pub struct Rewrite {
     /// Which commit carried the trailer.
     pub commit: CommitId,
-    /// When it was seen.
+    /// When it was seen, or when the newest object that was there then was made, if that is later.
     pub at: Timestamp,
+    /// Not all that was there then is seen yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub early: bool,
 }
 
 /// What is known of one unit, and how new it is.
@@ -257,6 +260,7 @@ mod tests {
             rewrite: Some(Rewrite {
                 commit: CommitId::from_bytes([2; 20]),
                 at: Timestamp::from_millis(1_700_000_000_000),
+                early: true,
             }),
             unproven: [unit()].into(),
             hidden: true,

@@ -153,6 +153,14 @@ impl Observed {
         }
     }
 
+    /// Whether this life of the object is proven to be over: an answer said so, or its name is
+    /// another life's. That no watch shows it is no proof, as a watch selects by a label.
+    pub fn is_over(&self, key: &ObjectKey, uid: &Uid) -> bool {
+        let departed = self.departed.get(key);
+        departed.is_some_and(|gone| gone.contains(uid))
+            || self.get(key).is_some_and(|fact| fact.uid != *uid)
+    }
+
     /// A create was given out: until it is answered nothing is known of the object's absence.
     pub fn create_given(&mut self, key: &ObjectKey, unit: &UnitId) {
         self.creates.given(key, unit);

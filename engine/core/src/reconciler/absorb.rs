@@ -175,14 +175,9 @@ impl Reconciler {
         }
         let commit = desired.commit();
         let progress = &mut self.book.progress;
-        let before = self.lineage.rewrite;
         if self.lineage.follow(progress.commit, commit, now) {
             progress.commit = Some(commit.id);
             self.book.general = true;
-        }
-        if self.lineage.rewrite != before {
-            self.lineage.cover(self.observed.newest());
-            self.lineage.early = self.book.unseen.is_some();
         }
         progress.rewrite = self.lineage.rewrite;
         progress.home.clone_from(&self.home);
@@ -190,9 +185,9 @@ impl Reconciler {
         self.dirty.extend(self.pruning.iter().cloned());
     }
 
-    /// Everything that lives is seen: what was there when a rewrite was allowed is known only now.
+    /// Once everything that lives is seen: what was there when a rewrite was allowed is known only now.
     pub(super) fn cover_early(&mut self) {
-        if std::mem::take(&mut self.lineage.early) {
+        if self.lineage.is_early() && self.ready() {
             self.lineage.cover(self.observed.newest());
             self.book.progress.rewrite = self.lineage.rewrite;
             self.book.general = true;
@@ -215,6 +210,7 @@ impl Reconciler {
             self.dirty.insert(unit.clone());
         }
         self.guard = Some(guard);
+        self.dirty.extend(self.kept_back.iter().cloned());
     }
 
     pub(super) fn land_reload(&mut self) {
@@ -238,6 +234,7 @@ impl Reconciler {
             state.durable = 0;
         }
         self.losable.clear();
+        self.book.looked_at.clear();
         let book = &mut self.book;
         book.tip = ledger.tip;
         book.content = ledger.content;

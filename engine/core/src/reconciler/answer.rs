@@ -87,6 +87,7 @@ impl Reconciler {
                 self.counters.deleted += u64::from(matches!(outcome, Outcome::Done(_)));
                 self.parting_answered(now, unit, key, &uid, outcome);
             }
+            Aim::Mark { uid } => self.mark_answered(now, unit, key, &uid, outcome),
             Aim::Release { uid } => {
                 self.counters.released += u64::from(matches!(outcome, Outcome::Done(_)));
                 self.parting_answered(now, unit, key, &uid, outcome);
@@ -114,6 +115,58 @@ impl Reconciler {
             Outcome::Absent => self.depart(key, uid),
             other => self.failed(now, unit, key, &other),
         }
+    }
+
+    /// A pod has its marks again, or is proven gone.
+    fn mark_answered(
+        &mut self,
+        now: Timestamp,
+        unit: &UnitId,
+        key: &ObjectKey,
+        uid: &Uid,
+        outcome: Outcome,
+    ) {
+        match outcome {
+            Outcome::Done(Some(fact)) => {
+                let words = match &fact.ownership {
+                    Ownership::Ours(owner) if owner == unit => None,
+                    Ownership::Ours(owner) => Some(format!("{key} belongs to {owner}")),
+                    Ownership::Foreign(why) => {
+                        Some(format!("{key} is not Berth's any more: {why}"))
+                    }
+                };
+                self.learn(*fact);
+                match words {
+                    None => {
+                        self.fine(unit, key);
+                        self.tell_marked(unit, key, uid);
+                        if self.fights.entry(key.clone()).or_default().correct(now) {
+                            let words = format!("the marks of {key} are taken off again and again");
+                            self.back_off(now, unit, key, Some(words));
+                        }
+                    }
+                    Some(words) => self.wait_for_name(now, unit, key, words),
+                }
+            }
+            Outcome::Absent => {
+                self.fine(unit, key);
+                self.depart(key, uid);
+            }
+            other => self.failed(now, unit, key, &other),
+        }
+    }
+
+    fn tell_marked(&mut self, unit: &UnitId, key: &ObjectKey, uid: &Uid) {
+        let tell = What::Tell {
+            key: key.clone(),
+            uid: Some(uid.clone()),
+            warning: true,
+            reason: "Marked".into(),
+            note: format!(
+                "{unit}: somebody took labels or annotations of Berth's off this pod; they are there again"
+            ),
+        };
+        self.queue_tell(unit, tell);
     }
 
     fn create_answered(
@@ -276,7 +329,13 @@ impl Reconciler {
         self.try_within(retry::NAME_TAKEN, now, unit, key, Some(words));
     }
 
-    fn back_off(&mut self, now: Timestamp, unit: &UnitId, key: &ObjectKey, words: Option<String>) {
+    pub(super) fn back_off(
+        &mut self,
+        now: Timestamp,
+        unit: &UnitId,
+        key: &ObjectKey,
+        words: Option<String>,
+    ) {
         self.try_within(Duration::MAX, now, unit, key, words);
     }
 

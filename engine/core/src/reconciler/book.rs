@@ -44,6 +44,9 @@ pub(super) struct Book {
     pub unanchored: Vec<(CommitId, BTreeMap<UnitId, u64>)>,
     /// Whether `berth reanchor` doubts runs.
     pub doubts: Doubts,
+    /// Runs of doubted units that were looked at, by the short digest of their identity: the unit
+    /// is doubted on until its snapshot tells for certain what it asks for.
+    pub looked_at: BTreeSet<(UnitId, String)>,
     pub anchor_tries: u32,
     pub anchor_not_before: Timestamp,
     /// The spill's version, if there is one.

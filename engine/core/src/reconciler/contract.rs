@@ -155,6 +155,18 @@ pub enum What {
         /// Only this state of it.
         version: ResourceVersion,
     },
+    /// Put the marks back by which a pod is found, if its uid is this. `Absent` proves that this life
+    /// of it is over.
+    Mark {
+        /// The pod.
+        key: ObjectKey,
+        /// Only this life of it.
+        uid: Uid,
+        /// Labels to set.
+        labels: BTreeMap<String, String>,
+        /// Annotations to set.
+        annotations: BTreeMap<String, String>,
+    },
     /// One commit on the status branch on top of `base`, pushed; `None` deletes a file.
     Record {
         /// The tip that it goes on top of; `None` for the first one.

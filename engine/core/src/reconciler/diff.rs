@@ -1,14 +1,14 @@
 //! From what a unit should have and what there is, to effects.
 
 use super::flight::{Aim, Flight};
-use super::stamp::Stamp;
+use super::stamp::{self, Stamp};
 use super::state::Reconciler;
 use super::{Effect, What};
 use crate::ids::{ObjectKey, ObjectKind, Timestamp, UnitId};
-use crate::kinds::{Recipe, Upkeep, Want, experiment};
+use crate::kinds::{Missing, Recipe, Upkeep, Want, experiment};
 use crate::ledger::UnitLedger;
 use crate::object::covers;
-use crate::observed::{Fact, Ownership};
+use crate::observed::{Fact, Ownership, marks};
 
 /// What is done to let an object go, and why.
 type Parting = (Aim, String, What);
@@ -54,6 +54,7 @@ impl Reconciler {
                 out.extend(self.keep(id, recipe, now));
             }
         }
+        self.find_again(id, now, room.saturating_sub(out.len() - first), out);
         let left = room.saturating_sub(out.len() - first);
         let held = self.remove_unwanted(id, recipes, now, left, out);
         let facts = self.observed.of_unit(id).into_iter();
@@ -156,6 +157,43 @@ impl Reconciler {
         };
         let why = format!("{key} is held and looks changed: the server is asked");
         Some(self.give(id, key, Aim::Inspect { version }, why, what))
+    }
+
+    /// Pods that may run and do not carry their marks get them back, or turn out to be gone.
+    fn find_again(&mut self, id: &UnitId, now: Timestamp, room: usize, out: &mut Vec<Effect>) {
+        let Some(state) = self.units.get(id).filter(|_| !self.suspended()) else {
+            return;
+        };
+        for missing in state.want.missing.clone().into_iter().take(room) {
+            let key = &missing.key;
+            let held = self.observed.get(key).is_some_and(|fact| fact.hold);
+            if held || self.flights.busy(key) || self.backs_off(key, now) {
+                continue;
+            }
+            out.extend(self.mark(id, missing));
+        }
+    }
+
+    fn mark(&mut self, id: &UnitId, missing: Missing) -> Option<Effect> {
+        let Missing {
+            key, uid, commit, ..
+        } = missing;
+        let instance = &self.identity.as_ref()?.instance;
+        let [mut labels, mut annotations] = stamp::marks_of(instance, id, &key);
+        let own = missing.labels.into_iter();
+        labels.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        let commit = commit.map(|commit| (marks::COMMIT.to_owned(), commit.to_string()));
+        annotations.extend(commit);
+        let why =
+            format!("{key} may run, and is not seen with its marks: it gets them, or is gone");
+        let aim = Aim::Mark { uid: uid.clone() };
+        let what = What::Mark {
+            key: key.clone(),
+            uid,
+            labels,
+            annotations,
+        };
+        Some(self.give(id, &key, aim, why, what))
     }
 
     fn create(&mut self, id: &UnitId, recipe: &Recipe) -> Option<Effect> {

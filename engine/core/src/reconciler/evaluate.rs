@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::absorb::namespaces;
 use super::state::{Reconciler, remember};
 use super::{ServerWords, What};
-use crate::ids::{ObjectKey, ObjectKind, Timestamp, UnitId};
+use crate::ids::{ObjectKey, ObjectKind, Timestamp, Uid, UnitId};
 use crate::kinds::{self, AttemptKey, NodeState, Recipe, View, Want};
 use crate::ledger::{Known, UnitLedger, UnitStatus};
 use crate::observed::{Coverage, Fact, Observed, PodFact};
@@ -36,12 +36,25 @@ impl Reconciler {
 
     /// A document of which no form can be used stands still: its pods live on, and what becomes of
     /// them is kept by their finalizers until it is mended.
-    pub(super) fn frozen(&self, id: &UnitId) -> Option<&String> {
-        self.desired.as_ref()?.frozen().get(id)
+    pub(super) fn frozen(&self, id: &UnitId) -> Option<String> {
+        let frozen = self.desired.as_ref()?.frozen().get(id);
+        frozen.cloned().or_else(|| self.formless(id))
+    }
+
+    /// Only the pods tell of it: the ledger names no form, and its document is not valid, or may
+    /// stand where nothing can be read.
+    fn formless(&self, id: &UnitId) -> Option<String> {
+        let is_known = self.units.get(id)?.known.is_some();
+        if is_known || self.observed.of_unit(id).is_empty() || self.desired.as_ref()?.tells_of(id) {
+            return None;
+        }
+        let words =
+            "no form of its document is known: it stands still until what is not valid is mended";
+        Some(words.to_owned())
     }
 
     fn evaluate_unit(&mut self, id: &UnitId, now: Timestamp) {
-        if let Some(words) = self.frozen(id).cloned() {
+        if let Some(words) = self.frozen(id) {
             let state = self.units.entry(id.clone()).or_default();
             if state.held.as_ref() != Some(&words) {
                 state.held = Some(words);
@@ -103,6 +116,9 @@ impl Reconciler {
             grant: &|attempt: &AttemptKey| grants.and_then(|all| all.get(attempt)).cloned(),
             node: &|pod: &PodFact| node_state(&self.observed, pod),
             unheard: self.observed.unheard(id),
+            gone: &|key: &ObjectKey, uid: &Uid| self.observed.is_over(key, uid),
+            moved_from: self.guard.as_ref().and_then(|guard| guard.moved_from(id)),
+            unproven: self.book.progress.unproven.contains(id),
             refused: &|key: &ObjectKey| self.retries.get(key).and_then(|retry| retry.words.clone()),
             made,
         };
@@ -198,10 +214,16 @@ impl Reconciler {
             self.asked_anew.insert(id.clone());
         }
         remember(&mut self.asking, id, !want.asks.is_empty());
+        if self.pruning.contains(id) != want.prunes {
+            self.dirty.extend(self.kept_back.iter().cloned());
+        }
         remember(&mut self.pruning, id, want.prunes);
         if let Some(guard) = &mut self.guard {
             guard.count(id, want.prunes);
         }
+        let guard = self.guard.as_ref();
+        let is_kept_back = guard.is_some_and(|guard| guard.moved_from(id).is_some());
+        remember(&mut self.kept_back, id, is_kept_back);
         if let Some(due) = want.due {
             self.wake(id, due);
         }

@@ -14,6 +14,7 @@ pub(super) enum Aim {
     Apply { uid: Uid },
     Delete { uid: Uid },
     Release { uid: Uid },
+    Mark { uid: Uid },
 }
 
 #[derive(Debug, Clone)]

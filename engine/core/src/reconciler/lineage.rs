@@ -21,8 +21,6 @@ pub(super) struct Lineage {
     broken: Option<String>,
     /// The rewrite that was allowed last: objects of the history before it are ours to delete.
     pub(super) rewrite: Option<Rewrite>,
-    /// It was allowed before everything that lives was seen.
-    pub(super) early: bool,
 }
 
 impl Lineage {
@@ -52,6 +50,7 @@ impl Lineage {
             self.rewrite = Some(Rewrite {
                 commit: commit.id,
                 at: now,
+                early: true,
             });
         }
         self.broken = match applied {
@@ -66,11 +65,17 @@ impl Lineage {
         self.broken.is_none()
     }
 
-    /// The rewrite covers what was made up to then, whatever our clock said when it was allowed: the
-    /// server's clock dates objects.
+    /// Whether a rewrite was allowed, and not all that was there is seen yet.
+    pub(super) fn is_early(&self) -> bool {
+        self.rewrite.is_some_and(|rewrite| rewrite.early)
+    }
+
+    /// All that lives is seen. An early rewrite covers what was made up to then, whatever our clock
+    /// said when it was allowed: the server's clock dates objects.
     pub(super) fn cover(&mut self, newest: Option<Timestamp>) {
-        if let (Some(rewrite), Some(newest)) = (&mut self.rewrite, newest) {
-            rewrite.at = rewrite.at.max(newest);
+        if let Some(rewrite) = self.rewrite.as_mut().filter(|rewrite| rewrite.early) {
+            rewrite.at = newest.map_or(rewrite.at, |newest| rewrite.at.max(newest));
+            rewrite.early = false;
         }
     }
 
@@ -168,7 +173,8 @@ mod tests {
         assert!(lineage.allows(Some(id(3)), at(hour)).is_err());
         lineage.cover(Some(at(hour)));
         assert!(lineage.allows(Some(id(3)), at(hour)).is_ok());
-        lineage.cover(Some(at(5)));
+        assert!(!lineage.is_early());
+        lineage.cover(Some(at(3 * hour)));
         assert!(lineage.allows(Some(id(3)), at(hour)).is_ok());
         assert!(lineage.allows(Some(id(3)), at(hour + 601)).is_err());
     }

@@ -34,7 +34,8 @@ impl Reconciler {
 
     /// The entry of a unit whose open runs need a proof since `berth reanchor`, with those marked
     /// that have none; `None` if none needs one, or if it cannot be told yet: only a complete view
-    /// tells.
+    /// tells. While an older form of the document is in force, or none, the run that it will ask for
+    /// once it is mended is not known: the unit is doubted on, and each run looked at once.
     pub(super) fn prove(
         &mut self,
         id: &UnitId,
@@ -50,19 +51,35 @@ impl Reconciler {
         }
         let known = self.units.get(id).and_then(|state| state.known.as_ref());
         let known = known.map(|known| &known.ledger);
+        let clear = desired.is_some_and(|desired| desired.tells_of(id));
         // A unit that the ledger does not know gets its run in a later round.
         let entry = wanted.or(known).filter(|entry| !entry.runs.is_empty())?;
-        self.book.progress.unproven.remove(id);
-        self.book.general = true;
-        Some(mark_unproven(entry, &self.observed.of_unit(id), now))
+        let looked_at = &mut self.book.looked_at;
+        let is_new = |run: &Run| !looked_at.contains(&(id.clone(), run.identity.short()));
+        let marked = mark_unproven(entry, &self.observed.of_unit(id), now, is_new);
+        if clear {
+            looked_at.retain(|(unit, _)| unit != id);
+            self.book.progress.unproven.remove(id);
+            self.book.general = true;
+        } else {
+            let runs = marked.runs.iter();
+            looked_at.extend(runs.map(|run| (id.clone(), run.identity.short())));
+        }
+        Some(marked)
     }
 }
 
-/// Open runs that nothing proves are unknown. What ended may be all that is left of a run that was
-/// finished, and so may what is going.
-fn mark_unproven(ledger: &UnitLedger, objects: &[&Fact], now: Timestamp) -> UnitLedger {
+/// Open runs that nothing proves are unknown, of those that are `doubted`. What ended may be all that
+/// is left of a run that was finished, and so may what is going.
+fn mark_unproven(
+    ledger: &UnitLedger,
+    objects: &[&Fact],
+    now: Timestamp,
+    doubted: impl Fn(&Run) -> bool,
+) -> UnitLedger {
     let mut ledger = ledger.clone();
-    let unproven = |run: &&mut Run| run.state == RunState::Open && !is_proven(run, objects);
+    let unproven =
+        |run: &&mut Run| run.state == RunState::Open && doubted(run) && !is_proven(run, objects);
     for run in ledger.runs.iter_mut().filter(unproven) {
         run.state = RunState::Unknown;
         run.finished = Some(now);

@@ -25,16 +25,13 @@ impl Reconciler {
     /// After a start, the watches tell one by one what lives: until all have, nothing is recorded,
     /// so that a restart writes nothing.
     pub(super) fn look_whether_seen(&mut self, now: Timestamp) {
+        self.cover_early();
         if self.book.unseen.is_some() && self.ready() {
             self.book.unseen = None;
-            self.cover_early();
         }
         match self.book.unseen {
             Some(Unseen::New) => self.book.unseen = Some(Unseen::Until(now.plus(WHOLE_VIEW))),
-            Some(Unseen::Until(end)) if end <= now => {
-                self.book.unseen = None;
-                self.lineage.early = false;
-            }
+            Some(Unseen::Until(end)) if end <= now => self.book.unseen = None,
             _ => {}
         }
     }

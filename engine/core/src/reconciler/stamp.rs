@@ -1,9 +1,14 @@
 //! What the reconciler puts on every body.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::ids::{CommitId, Digest, ObjectKey, ObjectKind, Uid, UnitId};
 use crate::observed::marks;
+
+/// Labels or annotations.
+type Marks = BTreeMap<String, String>;
 
 /// Whose a body is and what it is made from.
 pub(super) struct Stamp<'a> {
@@ -42,6 +47,18 @@ impl Stamp<'_> {
         }
         body
     }
+}
+
+/// Labels and annotations by which an object is known to be this unit's.
+pub(super) fn marks_of(instance: &str, unit: &UnitId, key: &ObjectKey) -> [Marks; 2] {
+    let text = |name: &str, value: String| (name.to_owned(), value);
+    [
+        Marks::from([text(marks::INSTANCE, instance.to_owned())]),
+        Marks::from([
+            text(marks::ID, key.to_string()),
+            text(marks::UNIT, unit.to_string()),
+        ]),
+    ]
 }
 
 fn entry<'a>(body: &'a mut Value, name: &str) -> Option<&'a mut Map<String, Value>> {

@@ -74,6 +74,8 @@ pub struct Reconciler {
     /// Those of them with an ask that neither holds nor was granted.
     pub(super) waiting: BTreeSet<UnitId>,
     pub(super) pruning: BTreeSet<UnitId>,
+    /// Units that begin nothing, as what they seem to be moved from is kept by the guard.
+    pub(super) kept_back: BTreeSet<UnitId>,
     pub(super) grants: BTreeMap<UnitId, BTreeMap<AttemptKey, Grant>>,
     /// What has its slots.
     pub(super) holders: Holders,
@@ -127,6 +129,7 @@ impl Reconciler {
             asked_anew: BTreeSet::new(),
             waiting: BTreeSet::new(),
             pruning: BTreeSet::new(),
+            kept_back: BTreeSet::new(),
             grants: BTreeMap::new(),
             holders: Holders::default(),
             capacity_moved: false,

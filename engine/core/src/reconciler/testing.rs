@@ -1,129 +1,378 @@
-//! A reconciler with a snapshot of one experiment, and what it reads outside.
+//! A reconciler, and a cluster and a status branch that do what it says; or it is fed step by step.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value as Json;
+
 use super::{
-    Anchor, CommitFacts, Identity, Input, Options, Reconciler, Role, WatchEvent, WatchKey,
+    Anchor, Effect, FieldDrift, Identity, Input, Options, Outcome, Reconciler, Role, ServerWords,
+    WatchEvent, WatchKey, What,
 };
-use crate::desired::{ListedFile, Loader};
-use crate::ids::{BlobId, CommitId, Name, ResourceVersion, Timestamp, Uid};
+use crate::desired::fixture::Repository;
+use crate::ids::{
+    CommitId, DocumentKind, Name, ObjectKey, ObjectKind, ResourceVersion, Timestamp, Uid,
+};
 use crate::ledger::{IDENTITY, Ledger, identity_text};
-use crate::observed::{NodeFact, SlotRequest};
+use crate::observed::{NodeFact, SlotRequest, fact, marks};
 
-/// What an experiment says.
-pub const EXPERIMENT: &str = "queue: vision, entrypoint: [train], resources: {slotsPerTrial: 1}";
+/// Of one slot.
+pub const SMALL: &str = "  resources: {slotsPerTrial: 1}\n";
 
-/// The nth commit.
+/// The nth commit of the status branch, and of the state repository.
 pub fn commit(number: u8) -> CommitId {
     CommitId::from_bytes([number; 20])
 }
 
-fn cluster() -> Name {
-    Name::new("lab").unwrap()
-}
-
-/// A document.
-pub fn document(kind: &str, name: &str, spec: &str) -> String {
-    format!(
-        "apiVersion: berth.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {{{spec}}}\n"
-    )
-}
-
-/// A cluster, a queue, an experiment, and these files.
-pub fn snapshot(more: &[&str]) -> Input {
-    let mut texts = vec![
-        document(
-            "Cluster",
-            "lab",
-            "namespace: berth, maxSlotsPerPod: 8, podDefaults: standard, images: {cpu: train:cpu, gpu: train:gpu}",
-        ),
-        document(
-            "Queue",
-            "vision",
-            "cluster: lab, namespace: vision, quota: 8",
-        ),
-        document("PodDefaults", "standard", "cpu: {}, gpu: {}"),
-        document("Experiment", "resnet", EXPERIMENT),
-    ];
-    texts.extend(more.iter().map(|&text| text.to_owned()));
-    let blob = |number: usize| BlobId::from_bytes([u8::try_from(number).unwrap(); 20]);
-    let listed = |(number, text): (usize, &String)| ListedFile {
-        path: format!("{number}.yaml").into(),
-        blob: blob(number),
-        size: text.len() as u64,
-    };
-    let listing: Vec<ListedFile> = texts.iter().enumerate().map(listed).collect();
-    let blobs: BTreeMap<BlobId, Arc<[u8]>> = texts
-        .iter()
-        .enumerate()
-        .map(|(number, text)| (blob(number), text.as_bytes().into()))
-        .collect();
-    let facts = CommitFacts {
-        id: commit(99),
-        subject: String::new(),
-        trailers: Vec::new(),
-        after: None,
-        new_ancestors: Vec::new(),
-    };
-    let loaded = Loader::new().load(&facts, None, &listing, &[], &blobs, &BTreeMap::new());
-    Input::Snapshot(Arc::new(loaded.unwrap()))
-}
-
-/// One that leads for an hour, has its snapshot, and reads what is kept outside.
-pub fn started(now: Timestamp, options: impl Fn(Options) -> Options) -> Reconciler {
-    let mut reconciler = Reconciler::new(options(Options::new(cluster())));
-    let until = now.plus(Duration::from_hours(1));
-    reconciler.input(now, Input::Role(Role::Leader { until }));
-    reconciler.input(now, snapshot(&[]));
-    reconciler.step(now);
-    reconciler
-}
-
-/// What it reads: the branch at `tip`, and an anchor that names `anchored`.
-pub fn outside(
-    reconciler: &mut Reconciler,
-    now: Timestamp,
-    tip: CommitId,
-    anchored: Option<CommitId>,
-) {
-    let identity = Identity {
-        cluster: cluster(),
-        instance: "here".into(),
-        cluster_uid: "c".into(),
-    };
-    let text = identity_text(&identity).unwrap().into_bytes();
-    let anchor = Anchor {
-        identity,
-        status: anchored,
-        next: None,
-        namespaces: BTreeSet::from(["vision".to_owned()]),
-        uid: Uid("u".into()),
-        version: ResourceVersion(1),
-    };
-    for input in [
-        Input::Spill {
-            data: BTreeMap::new(),
-            version: None,
-        },
-        Input::Identity {
-            cluster_uid: "c".into(),
-            anchor: Some(anchor),
-            anchor_in_branch: anchored.is_none_or(|anchored| anchored <= tip),
-            others: Vec::new(),
-            fresh_instance: "fresh".into(),
-        },
-        Input::Ledger(Ledger::read(Some(tip), &[(IDENTITY.to_owned(), text)])),
-    ] {
-        reconciler.input(now, input);
+fn identity() -> Identity {
+    Identity {
+        cluster: Name::new("lab").unwrap(),
+        instance: "i".into(),
+        cluster_uid: "u".into(),
     }
 }
 
-/// Everything is seen, and there is room for the experiment.
-pub fn see_all(reconciler: &mut Reconciler, now: Timestamp) {
+/// A cluster, a state repository and a status branch, with one daemon after the other.
+pub struct World {
+    pub reconciler: Reconciler,
+    pub repository: Repository,
+    options: Options,
+    pub objects: BTreeMap<ObjectKey, Json>,
+    /// The files of the status branch.
+    pub branch: BTreeMap<String, Vec<u8>>,
+    /// How many commits it has; the last is its tip.
+    pub commits: u8,
+    /// The commit that the anchor names, if that is not the tip.
+    pub anchored: Option<u8>,
+    pub now: Timestamp,
+    pub version: u64,
+    /// What was done to the cluster, such as `create Pod vision/a`.
+    pub done: Vec<String>,
+    pub nodes: Vec<&'static str>,
+    pub refuses_deletes: bool,
+}
+
+impl World {
+    /// Two nodes of 8 slots and a queue; no daemon has begun.
+    pub fn new() -> Self {
+        Self::with(|options| options)
+    }
+
+    /// The same, with daemons of other options.
+    pub fn with(change: impl Fn(Options) -> Options) -> Self {
+        let options = change(Options::new(Name::new("lab").unwrap()));
+        Self {
+            reconciler: Reconciler::new(options.clone()),
+            repository: Repository::new(),
+            options,
+            objects: BTreeMap::new(),
+            branch: BTreeMap::new(),
+            commits: 0,
+            anchored: None,
+            now: Timestamp::from_millis(1_000_000_000),
+            version: 1,
+            done: Vec::new(),
+            nodes: vec!["n1", "n2"],
+            refuses_deletes: false,
+        }
+    }
+
+    /// The same, with a status branch of one commit.
+    pub fn pushed(mut self) -> Self {
+        let text = identity_text(&identity()).unwrap();
+        self.branch.insert(IDENTITY.to_owned(), text.into_bytes());
+        self.commits = 1;
+        self
+    }
+
+    /// Writes a file of the state repository, and does not commit it.
+    pub fn put(&mut self, path: &str, text: &str) {
+        self.repository.put(path, text);
+    }
+
+    /// Commits, and the daemon hears of it.
+    pub fn commit(&mut self) {
+        let desired = self.repository.load().unwrap();
+        self.input(Input::Snapshot(Arc::new(desired)));
+    }
+
+    pub fn input(&mut self, input: Input) {
+        self.reconciler.input(self.now, input);
+    }
+
+    /// What it wants to be done; nothing of it is.
+    pub fn step(&mut self) -> Vec<Effect> {
+        self.reconciler.step(self.now)
+    }
+
+    pub fn wait(&mut self, time: Duration) {
+        self.now = self.now.plus(time);
+    }
+
+    /// A daemon begins on what there is.
+    pub fn start(&mut self) {
+        self.begin();
+        self.settle();
+    }
+
+    /// A daemon begins and has seen nothing yet.
+    pub fn begin(&mut self) {
+        self.reconciler = Reconciler::new(self.options.clone());
+        self.done.clear();
+        self.input(self.leads());
+        self.commit();
+        self.read_outside();
+    }
+
+    pub fn leads(&self) -> Input {
+        let until = self.now.plus(Duration::from_hours(100));
+        Input::Role(Role::Leader { until })
+    }
+
+    /// It reads the anchor, the spill and the branch.
+    pub fn read_outside(&mut self) {
+        let files: Vec<_> = self.branch.clone().into_iter().collect();
+        let tip = (self.commits > 0).then(|| commit(self.commits));
+        let anchored = self.anchored.unwrap_or(self.commits);
+        let anchor = Anchor {
+            identity: identity(),
+            status: (anchored > 0).then(|| commit(anchored)),
+            next: None,
+            namespaces: BTreeSet::from(["vision".to_owned()]),
+            uid: Uid("anchor".into()),
+            version: ResourceVersion(1),
+        };
+        for input in [
+            Input::Identity {
+                cluster_uid: "u".into(),
+                anchor: Some(anchor),
+                anchor_in_branch: anchored <= self.commits,
+                others: Vec::new(),
+                fresh_instance: "i".into(),
+            },
+            Input::Spill {
+                data: BTreeMap::new(),
+                version: None,
+            },
+            Input::Ledger(Ledger::read(tip, &files)),
+        ] {
+            self.input(input);
+        }
+    }
+
+    /// All watches list what there is.
+    pub fn listed(&mut self) {
+        self.list(|_| true);
+    }
+
+    /// These do.
+    pub fn list(&mut self, which: impl Fn(&WatchKey) -> bool) {
+        for key in self.reconciler.watches().into_iter().filter(which) {
+            let mut events = vec![WatchEvent::Started];
+            match &key {
+                WatchKey::Nodes => events.extend(self.nodes.iter().map(|name| node(name))),
+                WatchKey::Ours(kind, namespace) => {
+                    let ours = self.objects.iter();
+                    let ours = ours.filter(|(it, object)| {
+                        it.kind == *kind && it.namespace == *namespace && is_selected(object)
+                    });
+                    events.extend(ours.map(|(_, object)| seen(object)));
+                }
+                WatchKey::Occupants => {}
+            }
+            events.push(WatchEvent::Complete(ResourceVersion(self.version)));
+            for event in events {
+                self.input(Input::Watch(key.clone(), event));
+            }
+        }
+    }
+
+    /// Until nothing is to be done.
+    pub fn settle(&mut self) {
+        self.listed();
+        self.rest();
+    }
+
+    /// Time passes, in which what is known is pushed.
+    pub fn later(&mut self) {
+        self.wait(Duration::from_mins(5));
+        self.settle();
+    }
+
+    /// The same as [`settle`](Self::settle), and nothing is listed anew.
+    pub fn rest(&mut self) {
+        for _ in 0..100 {
+            if !self.turn() && self.reconciler.due().is_none_or(|due| due > self.now) {
+                return;
+            }
+        }
+        panic!("it does not come to rest: {:?}", self.done);
+    }
+
+    /// One step, a second later; true if something was to be done.
+    pub fn turn(&mut self) -> bool {
+        self.wait(Duration::from_secs(1));
+        let effects = self.step();
+        for effect in &effects {
+            let outcome = self.carry(effect);
+            self.input(Input::Done(effect.id, outcome));
+        }
+        !effects.is_empty()
+    }
+
+    fn carry(&mut self, effect: &Effect) -> Outcome {
+        self.version += 1;
+        match &effect.what {
+            What::Create { key, body, .. } => {
+                self.done.push(format!("create {key}"));
+                self.store(key, body.clone())
+            }
+            What::Apply {
+                key,
+                body,
+                dry_run: false,
+                ..
+            } => {
+                self.done.push(format!("apply {key}"));
+                self.store(key, body.clone())
+            }
+            What::Apply { key, .. } | What::Inspect { key, .. } => {
+                let field = FieldDrift {
+                    path: "data".into(),
+                    live: Some("other".into()),
+                    desired: None,
+                    manager: None,
+                    when: None,
+                };
+                let fact = fact(&self.objects[key], "i").unwrap();
+                Outcome::Compared(vec![field], Box::new(fact))
+            }
+            What::Delete { .. } if self.refuses_deletes => Outcome::Refused(ServerWords {
+                code: 403,
+                reason: "Forbidden".into(),
+                message: "no right to delete".into(),
+            }),
+            What::Delete { key, .. } => {
+                self.done.push(format!("delete {key}"));
+                self.objects.remove(key);
+                Outcome::Done(None)
+            }
+            What::Release { key, .. } => {
+                self.done.push(format!("release {key}"));
+                Outcome::Done(None)
+            }
+            What::Mark {
+                key,
+                labels,
+                annotations,
+                ..
+            } => {
+                self.done.push(format!("mark {key}"));
+                let Some(mut object) = self.objects.get(key).cloned() else {
+                    return Outcome::Absent;
+                };
+                for (field, all) in [("labels", labels), ("annotations", annotations)] {
+                    for (name, value) in all {
+                        object["metadata"][field][name] = value.as_str().into();
+                    }
+                }
+                self.store(key, object)
+            }
+            What::Record { files, .. } => {
+                for (path, text) in files {
+                    match text {
+                        Some(text) => self.branch.insert(path.clone(), text.clone().into_bytes()),
+                        None => self.branch.remove(path),
+                    };
+                }
+                self.commits += 1;
+                Outcome::Recorded(commit(self.commits))
+            }
+            What::Keep { .. } => Outcome::Kept(ResourceVersion(self.version)),
+            What::Tell { .. } => Outcome::Done(None),
+            What::Reload => {
+                self.read_outside();
+                Outcome::Done(None)
+            }
+        }
+    }
+
+    fn store(&mut self, key: &ObjectKey, mut body: Json) -> Outcome {
+        let meta = &mut body["metadata"];
+        meta["uid"] = format!("{key}").into();
+        meta["resourceVersion"] = self.version.to_string().into();
+        meta["creationTimestamp"] = "1970-01-12T13:46:40Z".into();
+        let seen = fact(&body, "i").unwrap();
+        self.objects.insert(key.clone(), body);
+        Outcome::Done(Some(Box::new(seen)))
+    }
+
+    /// Somebody changes an object, and the watch tells.
+    pub fn change(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Json)) {
+        self.change_alone(key, change);
+        self.settle();
+    }
+
+    /// The same, and no other watch has passed that.
+    pub fn change_alone(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Json)) {
+        self.version += 1;
+        let object = self.objects.get_mut(key).unwrap();
+        change(object);
+        object["metadata"]["resourceVersion"] = self.version.to_string().into();
+        let event = if is_selected(object) {
+            seen(object)
+        } else {
+            WatchEvent::ObjectGone(key.clone(), ResourceVersion(self.version))
+        };
+        let watch = WatchKey::Ours(key.kind, key.namespace.clone());
+        self.tell(watch, event);
+    }
+
+    /// Somebody takes an object away, finalizer and all.
+    pub fn take_away(&mut self, key: &ObjectKey) {
+        self.version += 1;
+        self.objects.remove(key);
+        let watch = WatchKey::Ours(key.kind, key.namespace.clone());
+        let event = WatchEvent::ObjectGone(key.clone(), ResourceVersion(self.version));
+        self.tell(watch, event);
+    }
+
+    /// A watch tells something.
+    pub fn tell(&mut self, watch: WatchKey, event: WatchEvent) {
+        self.input(Input::Watch(watch, event));
+        self.rest();
+    }
+
+    pub fn of(&self, kind: ObjectKind) -> Vec<ObjectKey> {
+        let keys = self.objects.keys().filter(|key| key.kind == kind);
+        keys.cloned().collect()
+    }
+
+    /// The state of the experiment `a`, and all that is said of it.
+    pub fn status(&self) -> (String, String) {
+        let mut all = self.reconciler.statuses();
+        let (_, status) = all
+            .find(|(id, _)| id.kind == DocumentKind::Experiment)
+            .unwrap();
+        let words = status.message.iter().chain(&status.findings);
+        let words: Vec<String> = words.cloned().collect();
+        (status.state.clone(), words.join("\n"))
+    }
+}
+
+/// Whether the watch of ours shows it.
+fn is_selected(object: &Json) -> bool {
+    object["metadata"]["labels"][marks::INSTANCE] == "i"
+}
+
+fn seen(object: &Json) -> WatchEvent {
+    WatchEvent::Object(Box::new(fact(object, "i").unwrap()))
+}
+
+fn node(name: &str) -> WatchEvent {
     let node = NodeFact {
-        name: "node".into(),
+        name: name.into(),
         ready: true,
         schedulable: true,
         out_of_service: false,
@@ -131,17 +380,8 @@ pub fn see_all(reconciler: &mut Reconciler, now: Timestamp) {
         labels: Vec::new(),
         allocatable: vec![SlotRequest {
             resource: "nvidia.com/gpu".into(),
-            millis: 8_000,
+            millis: 8000,
         }],
     };
-    for watch in reconciler.watches() {
-        let mut events = vec![WatchEvent::Started];
-        if watch == WatchKey::Nodes {
-            events.push(WatchEvent::Node(node.clone(), ResourceVersion(7)));
-        }
-        events.push(WatchEvent::Complete(ResourceVersion(7)));
-        for event in events {
-            reconciler.input(now, Input::Watch(watch.clone(), event));
-        }
-    }
+    WatchEvent::Node(node, ResourceVersion(1))
 }

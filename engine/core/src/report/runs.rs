@@ -7,8 +7,9 @@ use serde_json::Value as Json;
 
 use crate::desired::{Desired, Unit};
 use crate::diagnostic::SourceTable;
-use crate::ids::{Digest, DocumentKind, UnitId};
+use crate::ids::{Digest, DocumentKind, Name, UnitId};
 use crate::kinds::experiment::{ExperimentState, FieldChange, changes, identity};
+use crate::kinds::queue::QueueState;
 use crate::kinds::{Document, Experiment};
 use crate::ledger::{Applied, Run, RunState, UnitLedger};
 use crate::object::{Place, shown};
@@ -172,6 +173,12 @@ impl Told<'_> {
     fn another(&self, asked: Digest) -> String {
         let run = asked.short();
         let stops = open(self.ledger).filter(|it| it.identity != asked);
+        if let (Some(stops), Some(queue)) = (stops, self.queue_that_waits()) {
+            let stops = stops.identity.short();
+            return format!(
+                "the run {run} is to replace the run {stops}, which goes on until the queue `{queue}` is active"
+            );
+        }
         let stops =
             stops.map(|it| format!(" replaces the run {}, which stops;", it.identity.short()));
         let (stops, it) = match stops {
@@ -195,6 +202,14 @@ impl Told<'_> {
                 format!("the run {run}{stops}{it} is over already: raise `run` to run it again")
             }
         }
+    }
+
+    /// The queue, if it lets nothing begin.
+    fn queue_that_waits(&self) -> Option<&Name> {
+        let queue = self.unit.scope.queue.as_ref()?;
+        let active = self.now.spec.state == ExperimentState::Active;
+        let waits = active && queue.spec.state != QueueState::Active;
+        waits.then(|| queue.name())
     }
 
     /// The same run is asked for as before, in another state or by a document that was gone.

@@ -169,6 +169,7 @@ pub fn object(what: &What) -> Option<String> {
         | What::Inspect { key, .. }
         | What::Delete { key, .. }
         | What::Release { key, .. }
+        | What::Mark { key, .. }
         | What::Tell { key, .. } => Some(key.to_string()),
         What::Keep { name, .. } => Some(format!("ConfigMap {name}")),
         What::Record { .. } | What::Reload => None,
@@ -184,6 +185,7 @@ pub fn word(what: &What) -> &'static str {
         What::Inspect { .. } => "inspect",
         What::Delete { .. } => "delete",
         What::Release { .. } => "release",
+        What::Mark { .. } => "mark",
         What::Record { .. } => "record",
         What::Reload => "reload",
         What::Keep { .. } => "keep",

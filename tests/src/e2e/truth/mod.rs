@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use berth_core::ids::Timestamp;
+use berth_core::ledger::Stop;
 use serde_json::Value;
 
 use super::repository::StateRepository;
@@ -169,15 +170,10 @@ fn of_end(by: &str, attempt: &Value, of: &[&Pod], pods: Pods) -> Option<String> 
     lie.then(|| format!("{}, and {well} of {all} pods ended well", attempt["end"]))
 }
 
-/// The reasons of attempts that a document stopped.
-const STOPS: [&str; 3] = ["paused", "canceled", "its document was removed"];
-
 /// What is said of an attempt that a document stopped, if one of its pods ran on.
 fn of_stop(by: &str, attempt: &Value, of: &[&Pod]) -> Option<String> {
     let end = &attempt["end"];
-    if !STOPS.contains(&text(&end["reason"])) {
-        return None;
-    }
+    Stop::read(text(&end["reason"]))?;
     let pod = of.iter().find(|pod| runs_on(by, pod))?;
     let (name, when) = (&pod.name, pod.asked);
     Some(format!(

@@ -1,3 +1,4 @@
+use berth_core::ledger::Stop;
 use serde_json::json;
 
 use super::super::scene::Seen;
@@ -192,17 +193,21 @@ fn a_lie_in_each_state_is_found() {
 
 #[test]
 fn what_a_document_stopped_did_not_run_on() {
-    let mut file = running();
-    let attempt = &mut file["ledger"]["runs"][0]["trials"][0]["attempts"][0];
-    attempt["end"] = json!({"result": "interrupted", "reason": "paused"});
-    file["status"]["state"] = json!("Pausing");
-    let said = |pods: &[Pod], by| {
-        let (all, outage) = (pods, None);
-        of_file(by, &file, Pods { all, outage })
-    };
-    assert_eq!(said(&stopped(), ASKED), [""; 0]);
-    assert_eq!(said(&stopped(), BEGAN).len(), 1);
-    assert_eq!(said(&pods(), ASKED).len(), 1);
+    let layers = vec!["PodDefaults".to_owned()];
+    let stops = [Stop::Paused, Stop::Removed, Stop::Outdated(layers)];
+    for stop in stops {
+        let mut file = running();
+        let attempt = &mut file["ledger"]["runs"][0]["trials"][0]["attempts"][0];
+        attempt["end"] = json!({"result": "interrupted", "reason": stop.to_string()});
+        file["status"]["state"] = json!("Pausing");
+        let said = |pods: &[Pod], by| {
+            let (all, outage) = (pods, None);
+            of_file(by, &file, Pods { all, outage })
+        };
+        assert_eq!(said(&stopped(), ASKED), [""; 0], "{stop}");
+        assert_eq!(said(&stopped(), BEGAN).len(), 1, "{stop}");
+        assert_eq!(said(&pods(), ASKED).len(), 1, "{stop}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Why objects of an experiment come and go, for people.
 
 use crate::kinds::Want;
-use crate::ledger::{Attempt, Run, Trial, UnitLedger};
+use crate::ledger::{Attempt, Run, Stop, Trial, UnitLedger};
 use crate::observed::Fact;
 
 /// Why what is wanted is made: which attempt begins, and what became of the one before. `None`
@@ -30,9 +30,9 @@ pub fn unwanted(ledger: &UnitLedger, want: &Want, fact: &Fact) -> Option<String>
     }
     match want.status.run.as_deref() {
         Some(asked) if run.identity.short() != asked => {
-            Some(format!("replaced by the run {asked}"))
+            Some(Stop::Replaced(asked.to_owned()).to_string())
         }
-        _ => want.stop.clone(),
+        _ => want.stop.as_ref().map(ToString::to_string),
     }
 }
 

@@ -6,12 +6,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::ids::{BlobId, CommitId, Digest, Name};
+use crate::desired::fixture::experiment;
+use crate::ids::{BlobId, CommitId, Digest, Name, ObjectKey};
 use crate::ledger::{APPLIED, Applied, RankRecord, Trial};
 use crate::observed::{fact, marks};
-use crate::reconciler::testing::{
-    EXPERIMENT, commit, document, outside, see_all, snapshot, started,
-};
+use crate::reconciler::testing::{SMALL, World, commit};
 use crate::reconciler::{Effect, Input, Options, Outcome, What, anchor_name};
 
 fn pod(uid: &str, deleting: bool) -> Fact {
@@ -84,7 +83,7 @@ fn states(runs: Vec<Run>, pods: &[Fact]) -> Vec<RunState> {
         runs,
     };
     let pods: Vec<&Fact> = pods.iter().collect();
-    let marked = mark_unproven(&ledger, &pods, Timestamp::default());
+    let marked = mark_unproven(&ledger, &pods, Timestamp::default(), |_| true);
     marked.runs.iter().map(|run| run.state).collect()
 }
 
@@ -156,60 +155,163 @@ fn anchored(effects: &[Effect]) -> Option<String> {
     })
 }
 
-#[test]
-fn the_anchor_names_nothing_before_what_is_doubted_is_pushed() {
-    let start = Timestamp::from_millis(1_000_000);
-    let mut reconciler = started(start, |options| Options {
+/// `berth reanchor` on a branch that was rolled back from the commit that the anchor names.
+fn reanchoring(files: &[(&str, &str)]) -> World {
+    let mut world = World::with(|options| Options {
         reanchor: true,
         ..options
     });
-    // It was rolled back from the commit that the anchor names.
-    outside(&mut reconciler, start, commit(1), Some(commit(7)));
+    world = world.pushed();
+    world.anchored = Some(7);
+    for (path, text) in files {
+        world.put(path, text);
+    }
+    world.begin();
+    world
+}
+
+#[test]
+fn the_anchor_names_nothing_before_what_is_doubted_is_pushed() {
+    let mut world = reanchoring(&[("a.yaml", &experiment("a", SMALL))]);
     // A daemon that died now and found the anchor at the old tip would doubt nothing.
-    assert_eq!(anchored(&reconciler.step(start)), None);
-    assert!(!reconciler.is_anchored());
-    let later = start.plus(Duration::from_secs(30));
-    let effects = reconciler.step(later);
+    assert_eq!(anchored(&world.step()), None);
+    assert!(!world.reconciler.is_anchored());
+    world.wait(Duration::from_secs(30));
+    let effects = world.step();
     let record = effects.iter().find_map(|effect| match &effect.what {
         What::Record { files, .. } => Some((effect.id, files)),
         _ => None,
     });
     let (id, files) = record.unwrap();
     let applied = files[APPLIED].as_ref().unwrap();
-    assert!(applied.contains("Experiment/vision/resnet"), "{applied}");
+    assert!(applied.contains("Experiment/vision/a"), "{applied}");
     assert_eq!(anchored(&effects), None);
-    reconciler.input(later, Input::Done(id, Outcome::Recorded(commit(2))));
-    assert_eq!(
-        anchored(&reconciler.step(later)),
-        Some(commit(2).to_string())
-    );
+    world.input(Input::Done(id, Outcome::Recorded(commit(2))));
+    assert_eq!(anchored(&world.step()), Some(commit(2).to_string()));
 }
 
-fn state_of(reconciler: &Reconciler, experiment: &str) -> RunState {
+fn id(experiment: &str) -> UnitId {
     let name = |text: &str| Name::new(text).unwrap();
-    let id = UnitId::experiment(name("vision"), name(experiment));
-    reconciler.unit_ledger(&id).unwrap().ledger.runs[0].state
+    UnitId::experiment(name("vision"), name(experiment))
+}
+
+/// The states of the runs of an experiment, oldest first.
+fn runs_of(world: &World, experiment: &str) -> Vec<RunState> {
+    let known = world.reconciler.unit_ledger(&id(experiment)).unwrap();
+    known.ledger.runs.iter().map(|run| run.state).collect()
 }
 
 #[test]
 fn what_may_have_stood_in_a_file_that_could_not_be_parsed_is_doubted_too() {
-    let now = Timestamp::from_millis(1_000_000);
-    let mut reconciler = started(now, |options| Options {
-        reanchor: true,
-        ..options
-    });
-    let experiment = |name: &str| document("Experiment", name, EXPERIMENT);
-    let (hidden, new) = (experiment("hidden"), experiment("new"));
-    reconciler.input(now, snapshot(&["spec: [torn"]));
-    outside(&mut reconciler, now, commit(1), Some(commit(7)));
-    see_all(&mut reconciler, now);
-    reconciler.step(now);
+    let first = experiment("a", SMALL);
+    let mut world = reanchoring(&[("a.yaml", &first), ("b.yaml", "spec: [torn")]);
+    world.listed();
+    world.step();
     // It is mended.
-    reconciler.input(now, snapshot(&[&hidden]));
-    reconciler.step(now);
-    reconciler.input(now, snapshot(&[&hidden, &new]));
-    reconciler.step(now);
-    let states = ["resnet", "hidden", "new"].map(|name| state_of(&reconciler, name));
+    for (path, name) in [("b.yaml", "hidden"), ("c.yaml", "new")] {
+        world.put(path, &experiment(name, SMALL));
+        world.commit();
+        world.step();
+    }
     let unknown = RunState::Unknown;
-    assert_eq!(states, [unknown, unknown, RunState::Open]);
+    assert_eq!(runs_of(&world, "a"), [unknown]);
+    assert_eq!(runs_of(&world, "hidden"), [unknown]);
+    assert_eq!(runs_of(&world, "new"), [RunState::Open]);
+}
+
+#[test]
+fn a_run_that_is_asked_for_no_more_before_all_is_seen_is_doubted_too() {
+    let first = experiment("a", SMALL);
+    let second = experiment("a", &format!("{SMALL}  run: 2\n"));
+    let mut world = reanchoring(&[("a.yaml", &first)]);
+    world.step();
+    world.put("a.yaml", &second);
+    world.commit();
+    world.step();
+    world.listed();
+    world.step();
+    // The document goes back to what may have been finished before the history was lost.
+    world.put("a.yaml", &first);
+    world.commit();
+    let effects = world.step();
+    assert!(makes(&effects).is_empty(), "{effects:?}");
+    assert_eq!(runs_of(&world, "a"), [RunState::Unknown; 2]);
+}
+
+/// A pod of the experiment `a`, that runs.
+fn running_pod() -> (ObjectKey, Value) {
+    let name = "a-0badc0de-1-1-0";
+    let body = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "name": name, "namespace": "vision", "uid": name, "resourceVersion": "1",
+            "creationTimestamp": "1970-01-12T13:46:40Z",
+            "labels": {
+                marks::INSTANCE: "i", marks::RUN: "0badc0de",
+                marks::TRIAL: "1", marks::ATTEMPT: "1", marks::RANK: "0",
+            },
+            "annotations": {
+                marks::ID: format!("Pod vision/{name}"),
+                marks::UNIT: id("a").to_string(),
+                marks::COMMIT: commit(1).to_string(),
+            },
+            "finalizers": [marks::FINALIZER],
+        },
+        "spec": {"nodeName": "n1"},
+        "status": {"phase": "Running", "startTime": "1970-01-12T13:46:41Z"},
+    });
+    let key = fact(&body, "i").unwrap().key;
+    (key, body)
+}
+
+fn makes(effects: &[Effect]) -> Vec<&What> {
+    let whats = effects.iter().map(|effect| &effect.what);
+    let made = |what: &&What| matches!(what, What::Create { .. } | What::Delete { .. });
+    whats.filter(made).collect()
+}
+
+#[test]
+fn what_runs_of_a_document_that_is_not_valid_or_hidden_goes_on_and_is_doubted() {
+    let faulty = experiment("a", &format!("{SMALL}  nonsense: 1\n"));
+    for bad in [&*faulty, "spec: [torn"] {
+        let mut world = reanchoring(&[("a.yaml", bad)]);
+        let (key, pod) = running_pod();
+        world.objects.insert(key, pod);
+        world.listed();
+        let effects = world.step();
+        let touched = |effect: &Effect| effect.unit.as_ref() == Some(&id("a"));
+        assert!(!effects.iter().any(touched), "{bad}: {effects:?}");
+        let status = world.reconciler.unit_status(&id("a")).unwrap();
+        assert_eq!(status.state, "Held");
+        // What it asks for once it is mended may have been finished before.
+        world.put("a.yaml", &experiment("a", SMALL));
+        world.commit();
+        world.step();
+        let runs = &world.reconciler.unit_ledger(&id("a")).unwrap().ledger.runs;
+        let asked = runs.iter().find(|run| run.identity.short() != "0badc0de");
+        assert_eq!(asked.unwrap().state, RunState::Unknown, "{bad}");
+        let book = &world.reconciler.book;
+        assert!(book.progress.unproven.is_empty(), "{bad}");
+    }
+}
+
+#[test]
+fn what_a_document_asks_for_once_it_is_mended_is_doubted_too() {
+    let mut world = reanchoring(&[("a.yaml", &experiment("a", SMALL))]);
+    let says = |world: &mut World, more: &str| {
+        world.put("a.yaml", &experiment("a", &format!("{SMALL}{more}")));
+        world.commit();
+    };
+    // What it asks for by now is not valid: the form before is looked at.
+    says(&mut world, "  nonsense: 1\n");
+    world.listed();
+    world.step();
+    assert_eq!(runs_of(&world, "a"), [RunState::Unknown]);
+    says(&mut world, "  run: 2\n");
+    let effects = world.step();
+    assert!(makes(&effects).is_empty(), "{effects:?}");
+    assert_eq!(runs_of(&world, "a"), [RunState::Unknown; 2]);
+    // All is told now: what comes next is new.
+    says(&mut world, "  run: 3\n");
+    assert_eq!(makes(&world.step()).len(), 1);
 }

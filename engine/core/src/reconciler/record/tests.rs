@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use super::*;
-use crate::reconciler::testing::{commit, outside, see_all, started};
+use crate::desired::fixture::experiment;
+use crate::reconciler::testing::{SMALL, World, commit};
 use crate::reconciler::{EffectId, Input, Options, Unusable};
 
 /// One whose branch is at commit 1, and that has something to push.
-fn recording(start: Timestamp) -> (Reconciler, Timestamp) {
-    let mut reconciler = started(start, |options| options);
-    outside(&mut reconciler, start, commit(1), Some(commit(1)));
-    reconciler.step(start);
-    (reconciler, start.plus(Duration::from_secs(30)))
+fn recording(options: impl Fn(Options) -> Options) -> World {
+    let mut world = World::with(options).pushed();
+    world.put("a.yaml", &experiment("a", SMALL));
+    world.begin();
+    world.step();
+    world.wait(Duration::from_secs(30));
+    world
 }
 
 fn pushes(effects: &[Effect]) -> Option<(EffectId, Option<CommitId>)> {
@@ -33,65 +36,67 @@ fn works(effects: &[Effect]) -> bool {
 
 #[test]
 fn while_git_is_away_a_push_that_arrived_unheard_stops_nothing() {
-    let (mut reconciler, now) = recording(Timestamp::from_millis(1_000_000));
-    let (first, _) = pushes(&reconciler.step(now)).unwrap();
+    let mut world = recording(|options| options);
+    let (first, _) = pushes(&world.step()).unwrap();
     let lost = Outcome::Unknown("the connection broke".into());
-    reconciler.input(now, Input::Done(first, lost));
-    let now = now.plus(Duration::from_mins(1));
-    let (second, _) = pushes(&reconciler.step(now)).unwrap();
-    reconciler.input(now, Input::Done(second, Outcome::Outpaced));
-    let read = reads(&reconciler.step(now)).unwrap();
+    world.input(Input::Done(first, lost));
+    world.wait(Duration::from_mins(1));
+    let (second, _) = pushes(&world.step()).unwrap();
+    world.input(Input::Done(second, Outcome::Outpaced));
+    let read = reads(&world.step()).unwrap();
     let away = Outcome::Unreachable("no route".into());
-    reconciler.input(now, Input::Done(read, away));
-    see_all(&mut reconciler, now);
-    let effects = reconciler.step(now);
+    world.input(Input::Done(read, away));
+    world.listed();
+    let effects = world.step();
     assert!(works(&effects), "{effects:?}");
     // Nothing is pushed before it is known what is there.
-    let now = now.plus(Duration::from_mins(1));
-    let effects = reconciler.step(now);
+    world.wait(Duration::from_mins(1));
+    let effects = world.step();
     assert_eq!(pushes(&effects), None);
     assert!(reads(&effects).is_some());
-    outside(&mut reconciler, now, commit(2), Some(commit(1)));
-    let (_, base) = pushes(&reconciler.step(now)).unwrap();
+    (world.commits, world.anchored) = (2, Some(1));
+    world.read_outside();
+    let (_, base) = pushes(&world.step()).unwrap();
     assert_eq!(base, Some(commit(2)));
 }
 
 #[test]
 fn what_is_kept_outside_is_not_read_again_before_the_server_wants_it() {
-    let (mut reconciler, now) = recording(Timestamp::from_millis(1_000_000));
-    reconciler.outside.stale = true;
-    let read = reads(&reconciler.step(now)).unwrap();
+    let mut world = recording(|options| options);
+    world.reconciler.outside.stale = true;
+    let read = reads(&world.step()).unwrap();
     let wait = Duration::from_secs(20);
-    reconciler.input(now, Input::Done(read, Outcome::Throttled(wait)));
-    assert_eq!(reads(&reconciler.step(now.plus(wait))), None);
-    let then = reconciler.due().unwrap();
-    assert!(then > now.plus(wait), "{}", then.millis());
-    assert!(reads(&reconciler.step(then)).is_some());
+    world.input(Input::Done(read, Outcome::Throttled(wait)));
+    world.wait(wait);
+    assert_eq!(reads(&world.step()), None);
+    let then = world.reconciler.due().unwrap();
+    assert!(then > world.now, "{}", then.millis());
+    world.now = then;
+    assert!(reads(&world.step()).is_some());
 }
 
 #[test]
 fn what_somebody_else_pushed_is_read_before_anything_is_done() {
-    let (mut reconciler, now) = recording(Timestamp::from_millis(1_000_000));
-    let (push, _) = pushes(&reconciler.step(now)).unwrap();
-    reconciler.input(now, Input::Done(push, Outcome::Outpaced));
-    see_all(&mut reconciler, now);
-    let effects = reconciler.step(now);
+    let mut world = recording(|options| options);
+    let (push, _) = pushes(&world.step()).unwrap();
+    world.input(Input::Done(push, Outcome::Outpaced));
+    world.listed();
+    let effects = world.step();
     assert!(reads(&effects).is_some() && !works(&effects), "{effects:?}");
 }
 
 #[test]
 fn a_commit_that_makes_no_snapshot_is_recorded() {
-    let (mut reconciler, now) = recording(Timestamp::from_millis(1_000_000));
-    let (push, _) = pushes(&reconciler.step(now)).unwrap();
-    reconciler.input(now, Input::Done(push, Outcome::Recorded(commit(2))));
-    let now = now.plus(Duration::from_mins(1));
-    assert_eq!(pushes(&reconciler.step(now)), None);
-    let unusable = Unusable {
+    let mut world = recording(|options| options);
+    let (push, _) = pushes(&world.step()).unwrap();
+    world.input(Input::Done(push, Outcome::Recorded(commit(2))));
+    world.wait(Duration::from_mins(1));
+    assert_eq!(pushes(&world.step()), None);
+    world.input(Input::Unusable(Unusable {
         commit: commit(7),
         errors: vec!["B0502: there is nothing".into()],
-    };
-    reconciler.input(now, Input::Unusable(unusable));
-    let effects = reconciler.step(now);
+    }));
+    let effects = world.step();
     let text = effects.iter().find_map(|effect| match &effect.what {
         What::Record { files, .. } => files.get("summary.yaml")?.clone(),
         _ => None,
@@ -108,10 +113,8 @@ fn commits(reconciler: &mut Reconciler, from: Timestamp, until: Timestamp) -> Ve
         reconciler.book.general = true;
         if let Some((push, _)) = pushes(&reconciler.step(now)) {
             times.push(now.since(from).as_millis());
-            let tip = Outcome::Recorded(CommitId::from_bytes(
-                [u8::try_from(times.len()).unwrap(); 20],
-            ));
-            reconciler.input(now, Input::Done(push, tip));
+            let tip = commit(u8::try_from(times.len()).unwrap());
+            reconciler.input(now, Input::Done(push, Outcome::Recorded(tip)));
         }
         now = now.plus(Duration::from_millis(10));
     }
@@ -120,15 +123,12 @@ fn commits(reconciler: &mut Reconciler, from: Timestamp, until: Timestamp) -> Ve
 
 #[test]
 fn commits_of_a_burst_come_ever_less_often_and_what_is_alone_comes_at_once() {
-    let start = Timestamp::from_millis(1_000_000);
     let interval = Duration::from_millis(500);
-    let mut reconciler = started(start, |options| Options {
+    let world = recording(|options| Options {
         status_interval: Some(interval),
         ..options
     });
-    outside(&mut reconciler, start, commit(1), Some(commit(1)));
-    reconciler.step(start);
-    let now = start.plus(Duration::from_secs(30));
+    let (now, mut reconciler) = (world.now, world.reconciler);
     let end = now.plus(Duration::from_secs(8));
     let burst = [0, 500, 1500, 3500, 5500, 7500];
     assert_eq!(commits(&mut reconciler, now, end), burst);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::LivePod;
+use super::missing::mark_vanished;
 use crate::ids::{CommitId, Digest, Name, Timestamp};
 use crate::kinds::experiment::split::Split;
 use crate::kinds::{NodeState, View};
@@ -15,6 +16,7 @@ use crate::observed::PodEnd;
 /// of an attempt by one of its pods.
 pub fn absorb(
     ledger: &mut UnitLedger,
+    experiment: &Name,
     pods: &[LivePod],
     view: &View,
     last_words: bool,
@@ -37,7 +39,7 @@ pub fn absorb(
     }
     mark_placed(ledger, pods, now);
     if view.complete {
-        mark_vanished(ledger, pods);
+        mark_vanished(ledger, experiment, pods, view);
     }
 }
 
@@ -205,22 +207,4 @@ fn outcome(live: &LivePod, view: &View, now: Timestamp) -> Option<PodEnd> {
 /// A kubelet may report after all, though its node was gone for a while.
 fn is_better(end: &PodEnd, old: &PodEnd) -> bool {
     old.exit_code.is_none() && end.exit_code.is_some()
-}
-
-fn mark_vanished(ledger: &mut UnitLedger, pods: &[LivePod]) {
-    for run in &mut ledger.runs {
-        let short = run.identity.short();
-        for trial in &mut run.trials {
-            for attempt in &mut trial.attempts {
-                let number = attempt.number;
-                for record in attempt.ranks.iter_mut().filter(|it| it.end.is_none()) {
-                    record.vanished = !pods.iter().any(|live| {
-                        *live.role.run == *short
-                            && (live.role.trial, live.role.attempt) == (trial.number, number)
-                            && live.is_in(record)
-                    });
-                }
-            }
-        }
-    }
 }

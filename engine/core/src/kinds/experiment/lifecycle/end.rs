@@ -7,7 +7,7 @@ use crate::ids::Timestamp;
 use crate::kinds::experiment::Success;
 use crate::kinds::values;
 use crate::kinds::{NodeState, View};
-use crate::ledger::{Attempt, RankRecord};
+use crate::ledger::{Attempt, RankRecord, Stop};
 
 /// How an end counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,15 +69,19 @@ pub fn stopped(
     pods: &[LivePod],
     success: Success,
     view: &View,
-    reason: &str,
+    stop: &Stop,
 ) -> Option<End> {
     let own = outcome(attempt, pods, success, view)
         .filter(|end| matches!(end.kind, EndKind::Completed | EndKind::Failed));
+    let seen = |record: &RankRecord| pods.iter().any(|live| live.is_in(record));
+    let mut unended = attempt.ranks.iter();
+    let lost_sight = unended.any(|it| it.end.is_none() && !it.vanished && !seen(it));
     let runs_on = |live: &LivePod| live.fact.deleting.is_none() && !has_ended(live, attempt);
     match own {
         Some(end) => Some(end),
-        None if !view.complete || view.unheard.is_some() || pods.iter().any(runs_on) => None,
-        None => Some(End::new(EndKind::Stopped, reason)),
+        None if !view.complete || view.unheard.is_some() => None,
+        None if lost_sight || pods.iter().any(runs_on) => None,
+        None => Some(End::new(EndKind::Stopped, stop.to_string())),
     }
 }
 

@@ -5,6 +5,7 @@ mod absorb;
 mod clear;
 mod close;
 mod end;
+mod missing;
 mod rules;
 mod trim;
 
@@ -12,6 +13,7 @@ pub use absorb::absorb;
 pub use clear::blocked;
 pub use close::{close, used_up};
 pub use end::{End, stopped, verdict};
+pub use missing::missing;
 pub use rules::{MOST_INTERRUPTIONS, Rules, backoff};
 pub use trim::trim;
 
@@ -30,7 +32,8 @@ pub struct LivePod<'a> {
     pub role: &'a PodRole,
 }
 
-/// The live pods of a unit, the oldest first.
+/// The live pods of a unit, the oldest first. One whose labels say that it is another one than the
+/// ledger knows is none of them, until it has its own again.
 pub fn live_pods<'a>(view: &View<'a>) -> Vec<LivePod<'a>> {
     let mut pods: Vec<LivePod> = view
         .objects
@@ -38,6 +41,10 @@ pub fn live_pods<'a>(view: &View<'a>) -> Vec<LivePod<'a>> {
         .filter_map(|fact| {
             let pod = fact.pod.as_deref()?;
             let role = pod.role.as_ref()?;
+            let ledger = view.ledger;
+            if ledger.is_some_and(|ledger| missing::is_misplaced(ledger, &fact.uid, role)) {
+                return None;
+            }
             Some(LivePod { fact, pod, role })
         })
         .collect();

@@ -9,12 +9,12 @@ const ATTEMPTS: usize = 20;
 const WHOLE_RUNS: usize = 5;
 
 /// Drops old attempts, the attempts of old finished runs, and runs that were replaced before they
-/// began. No finished run is forgotten: it must never run again. The last attempt of an open run
-/// stays, as its number counts on.
-pub fn trim(ledger: &mut UnitLedger, current: Option<&Digest>) {
+/// began. No finished run is forgotten: it must never run again. Nor is one that may be finished, as
+/// all are while they are `unproven`. The last attempt of an open run stays, as its number counts on.
+pub fn trim(ledger: &mut UnitLedger, current: Option<&Digest>, unproven: bool) {
     ledger.runs.retain(|run| {
         let begun = run.trials.iter().any(|trial| !trial.attempts.is_empty());
-        begun || run.state != RunState::Open || Some(&run.identity) == current
+        unproven || begun || run.state != RunState::Open || Some(&run.identity) == current
     });
     let older = ledger.runs.len().saturating_sub(WHOLE_RUNS);
     for (index, run) in ledger.runs.iter_mut().enumerate() {

@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use super::World;
+use crate::kinds::experiment::testing::with;
 use crate::ledger::RunState;
+use crate::observed::Fact;
 
 #[test]
 fn a_pause_stops_and_a_resume_goes_on() {
@@ -85,6 +87,49 @@ fn a_change_of_identity_replaces_an_unfinished_run() {
     assert_eq!(world.live(), ["2.0", "2.1"]);
     assert!(world.made[5].contains(&first.short()));
     assert_eq!(world.look().status.run, Some(first.short()));
+}
+
+#[test]
+fn a_replaced_run_goes_on_while_the_queue_lets_nothing_begin() {
+    for state in ["hold", "drain"] {
+        let mut world = World::gang(&json!({}));
+        world.settle().run().settle();
+        let first = world.runs()[0].identity.short();
+        let service = world.objects.first().unwrap().clone();
+        world.services = vec![Fact {
+            key: service.clone(),
+            pod: None,
+            ..world.fact(0).clone()
+        }];
+        world.repository.queue = with(&world.repository.queue, &json!({"state": state}));
+        world.edit(&json!({"hyperparameters": {"lr": 0.2}}));
+        world.settle().obey().settle();
+        assert_eq!(world.live(), ["1.0", "1.1"], "{state}");
+        assert!(world.objects.contains(&service), "its Service stays");
+        assert!(!world.look().prunes);
+        let (at, words) = world.status();
+        assert_eq!(at, "Waiting");
+        assert!(
+            words.contains(&format!("the run {first} goes on until then")),
+            "{words}"
+        );
+        // What is paused is paused.
+        let active = world.repository.clone();
+        world.edit(&json!({"state": "paused"}));
+        assert_eq!(world.look().objects.len(), 0);
+        world.repository = active;
+        world.repository.queue = with(&world.repository.queue, &json!({"state": "active"}));
+        world.settle().obey().settle();
+        assert_eq!((world.live().len(), world.made.len()), (2, 4), "{state}");
+        assert!(!world.made[2].contains(&first), "the new one runs");
+    }
+    // It ends as it would have.
+    let mut world = World::gang(&json!({}));
+    world.settle().run().settle();
+    world.repository.queue = with(&world.repository.queue, &json!({"state": "hold"}));
+    world.edit(&json!({"hyperparameters": {"lr": 0.2}}));
+    world.settle().exit(0, 0).exit(1, 0).settle();
+    assert_eq!(world.runs()[0].state, RunState::Completed);
 }
 
 #[test]

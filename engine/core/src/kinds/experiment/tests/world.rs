@@ -101,6 +101,11 @@ impl World {
             grant: &grant,
             node: &node,
             unheard: self.unheard.as_ref(),
+            gone: &|key: &ObjectKey, uid: &Uid| {
+                self.pods.get(key).is_none_or(|fact| fact.uid != *uid)
+            },
+            moved_from: None,
+            unproven: false,
             refused: &refused,
             made: &|_| None,
         };

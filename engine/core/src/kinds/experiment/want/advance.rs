@@ -9,7 +9,7 @@ use crate::kinds::experiment::lifecycle::{End, LivePod, absorb, close, stopped, 
 use crate::kinds::experiment::split::Split;
 use crate::kinds::experiment::{Experiment, ExperimentState, Rollout, size};
 use crate::kinds::queue::QueueState;
-use crate::ledger::{Run, RunState};
+use crate::ledger::{Run, RunState, Stop};
 
 impl Machine<'_> {
     /// Takes in what the pods tell, and finds or begins the run that the document asks for.
@@ -20,6 +20,7 @@ impl Machine<'_> {
         let last_words = unit.scope.cluster.spec.last_words;
         absorb(
             &mut self.ledger,
+            document.name(),
             &self.pods,
             self.view,
             last_words,
@@ -34,7 +35,7 @@ impl Machine<'_> {
         match found {
             // A run that was found again by its pods has only the beginning of its identity.
             Some(run) => run.identity = self.identity,
-            None if self.view.complete => self.ledger.runs.push(Run {
+            None if self.view.complete || self.view.unproven => self.ledger.runs.push(Run {
                 identity: self.identity,
                 commit: self.unit.applied.commit,
                 began: self.now,
@@ -90,32 +91,32 @@ impl Machine<'_> {
     }
 
     pub(super) fn stop_others(&mut self) {
-        let reason = format!("replaced by the run {}", self.run);
+        let stop = Stop::Replaced(self.run.clone());
         for run in &mut self.ledger.runs {
             if run.identity != self.identity {
-                stop_run(run, &self.pods, self.view, &reason, self.now);
+                stop_run(run, &self.pods, self.view, &stop, self.now);
             }
         }
     }
 
     /// Why the open attempt should not go on, if so.
-    pub(super) fn stop_reason(&self) -> Option<String> {
+    pub(super) fn stop(&self) -> Option<Stop> {
         if self
             .current()
             .is_some_and(|run| run.state != RunState::Open)
         {
-            return Some("its run is over".into());
+            return Some(Stop::RunIsOver);
         }
         match self.document.spec.state {
-            ExperimentState::Paused => return Some("paused".into()),
-            ExperimentState::Canceled => return Some("canceled".into()),
+            ExperimentState::Paused => return Some(Stop::Paused),
+            ExperimentState::Canceled => return Some(Stop::Canceled),
             ExperimentState::Active => {}
         }
         let outdated = self.outdated();
         let replaces = self.document.spec.rollout == Rollout::ReplaceAttempt
             && self.queue_state() != QueueState::Drain
             && !outdated.is_empty();
-        replaces.then(|| format!("replaced, as {} changed", outdated.join(", ")))
+        replaces.then_some(Stop::Outdated(outdated))
     }
 
     /// Ends what has ended.
@@ -131,10 +132,10 @@ impl Machine<'_> {
         if self.ledger.runs[index].state == RunState::Unknown {
             return;
         }
-        let reason = self.stop_reason();
+        let stop = self.stop();
         let max_restarts = Some(self.document.spec.max_restarts);
         for (trial, attempt) in open_attempts(&self.ledger.runs[index]) {
-            if let Some(end) = self.end_of(index, trial, attempt, reason.as_deref()) {
+            if let Some(end) = self.end_of(index, trial, attempt, stop.as_ref()) {
                 let run = &mut self.ledger.runs[index];
                 close(run, trial, attempt, &end, max_restarts, self.now);
             }
@@ -153,7 +154,7 @@ impl Machine<'_> {
         run: usize,
         trial: usize,
         attempt: usize,
-        stop: Option<&str>,
+        stop: Option<&Stop>,
     ) -> Option<End> {
         let run = &self.ledger.runs[run];
         let at = &run.trials[trial];
@@ -161,10 +162,10 @@ impl Machine<'_> {
         let pods = pods_of(&self.pods, run, at.number, record.number);
         let success = self.rules.success;
         if attempt + 1 < at.attempts.len() {
-            return stopped(record, &pods, success, self.view, "a later attempt began");
+            return stopped(record, &pods, success, self.view, &Stop::LaterAttempt);
         }
-        if let Some(reason) = stop {
-            return stopped(record, &pods, success, self.view, reason);
+        if let Some(stop) = stop {
+            return stopped(record, &pods, success, self.view, stop);
         }
         match verdict(record, &pods, &self.rules, self.view, self.now) {
             Ok(end) => Some(end),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::shared::open_attempts;
 use super::{Machine, TRIAL, suspended};
 use crate::kinds::experiment::lifecycle::{backoff, blocked, used_up};
 use crate::kinds::experiment::render::checkpoints;
@@ -21,7 +22,27 @@ impl Machine<'_> {
         }
         match self.try_begin() {
             Ok(attempt) => self.push(attempt),
-            Err(words) => self.waiting = Some(words),
+            Err(words) => self.waiting = Some(self.with_replaced(words)),
+        }
+    }
+
+    /// Whether runs that this one replaces go on: it may not begin, as its queue is on hold or drains.
+    pub(super) fn replaced_goes_on(&self) -> bool {
+        let active = self.document.spec.state == ExperimentState::Active;
+        let open = self.current().is_none_or(|run| run.state == RunState::Open);
+        active && open && self.open_attempt().is_none() && self.check_queue().is_err()
+    }
+
+    fn with_replaced(&self, words: String) -> String {
+        let mut others = self.ledger.runs.iter().rev();
+        let goes_on =
+            others.find(|run| run.identity != self.identity && !open_attempts(run).is_empty());
+        match goes_on.filter(|_| self.replaced_goes_on()) {
+            Some(run) => format!(
+                "{words}; the run {} goes on until then",
+                run.identity.short()
+            ),
+            None => words,
         }
     }
 
@@ -59,6 +80,11 @@ impl Machine<'_> {
         }
         if self.suspended() {
             return Err(suspended());
+        }
+        if let Some(before) = self.view.moved_from {
+            return Err(format!(
+                "{before}, from which it seems to be moved, and which the prune rule keeps: its status says how to let it go"
+            ));
         }
         self.check_clear()?;
         self.check_backoff()?;
@@ -121,7 +147,10 @@ impl Machine<'_> {
             self.view,
             self.document.spec.on_lost_node,
         );
-        words.map_or(Ok(()), Err)
+        let unseen = self.missing.iter().find(|it| !it.seen);
+        let asked =
+            unseen.map(|it| format!("what became of the pod {}, which is not seen", it.key.name));
+        words.or(asked).map_or(Ok(()), Err)
     }
 
     fn check_backoff(&mut self) -> Result<(), String> {

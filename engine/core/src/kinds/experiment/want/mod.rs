@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub use withdrawn::want_withdrawn;
 
-use self::shared::{changed, holds, pods_of, releases};
+use self::shared::{changed, holds, missing_in, pods_of, releases};
 use super::lifecycle::{LivePod, Rules, is_recorded, live_pods, trim};
 use super::recipes::Kitchen;
 use super::split::Split;
@@ -20,7 +20,7 @@ use crate::desired::Unit;
 use crate::ids::{Digest, Name, Timestamp};
 use crate::kinds::cluster::ClusterState;
 use crate::kinds::queue::QueueState;
-use crate::kinds::{Ask, View, Want};
+use crate::kinds::{Ask, Missing, View, Want};
 use crate::ledger::{Attempt, Run, RunState, Trial, UnitLedger, UnitStatus};
 
 /// The one trial of the searcher `single`.
@@ -30,6 +30,7 @@ const TRIAL: u32 = 1;
 pub fn want(unit: &Unit, document: &Arc<Experiment>, view: &View, now: Timestamp) -> Want {
     let mut machine = Machine::new(unit, document, view, now);
     machine.find_run();
+    machine.find_missing();
     machine.stop_others();
     machine.advance();
     machine.begin();
@@ -48,6 +49,7 @@ struct Machine<'a> {
     pods: Vec<LivePod<'a>>,
     ledger: UnitLedger,
     layers: Arc<BTreeMap<String, String>>,
+    missing: Vec<Missing>,
     waiting: Option<String>,
     want: Want,
 }
@@ -78,9 +80,15 @@ impl<'a> Machine<'a> {
             pods: live_pods(view),
             ledger,
             layers: Arc::default(),
+            missing: Vec::new(),
             waiting: None,
             want: Want::default(),
         }
+    }
+
+    fn find_missing(&mut self) {
+        let name = self.document.name();
+        self.missing = missing_in(&self.ledger, name, &self.pods, self.view);
     }
 
     fn current(&self) -> Option<&Run> {
@@ -163,14 +171,16 @@ impl<'a> Machine<'a> {
                 self.want.asks.push(ask);
             }
         }
-        self.want.prunes = self
-            .pods
-            .iter()
-            .any(|live| *live.role.run != *self.run && !is_recorded(&self.ledger, live));
-        self.want.stop = self.stop_reason();
-        self.want.release = releases(&self.ledger, &self.pods, self.view);
+        self.want.prunes = !self.replaced_goes_on()
+            && self
+                .pods
+                .iter()
+                .any(|live| *live.role.run != *self.run && !is_recorded(&self.ledger, live));
+        self.want.stop = self.stop();
+        self.want.release = releases(&self.ledger, &self.pods, &self.missing, self.view);
         self.want.status = self.status();
-        trim(&mut self.ledger, Some(&self.identity));
+        self.want.missing = std::mem::take(&mut self.missing);
+        trim(&mut self.ledger, Some(&self.identity), self.view.unproven);
         self.want.ledger = changed(self.ledger, self.view);
         self.want
     }

@@ -1,9 +1,11 @@
 //! The objects of an experiment.
 
+use super::shared::{open_attempts, pods_of, unmarked};
 use super::{Machine, TRIAL};
 use crate::ids::Timestamp;
 use crate::kinds::Recipe;
 use crate::kinds::experiment::lifecycle::LivePod;
+use crate::kinds::experiment::names::TrialName;
 use crate::kinds::experiment::recipes::{Kitchen, keep};
 use crate::ledger::{Attempt, Run, RunState};
 
@@ -31,9 +33,35 @@ impl Machine<'_> {
         if self.goes_on() {
             self.collect_attempt(&mut objects);
         }
+        if self.replaced_goes_on() {
+            self.keep_replaced(&mut objects);
+        }
+        objects.extend(unmarked(&self.missing, self.view));
         objects.sort_by(|left, right| left.key.cmp(&right.key));
         objects.dedup_by(|left, right| left.key == right.key);
         self.want.objects = objects;
+    }
+
+    /// The objects of the open attempts of the runs that this one is to replace, as they are.
+    fn keep_replaced(&self, objects: &mut Vec<Recipe>) {
+        let others = self.ledger.runs.iter();
+        for run in others.filter(|run| run.identity != self.identity) {
+            for (trial, attempt) in open_attempts(run) {
+                let trial = &run.trials[trial];
+                let attempt = &trial.attempts[attempt];
+                let pods = pods_of(&self.pods, run, trial.number, attempt.number);
+                objects.extend(pods.iter().map(|live| keep(live.fact)));
+                let names = TrialName {
+                    namespace: attempt.namespace.as_ref().unwrap_or(self.namespace()),
+                    experiment: self.document.name(),
+                    run: &run.identity.short(),
+                    trial: trial.number,
+                };
+                let service = names.service(attempt.number);
+                let live = self.view.objects.iter().filter(|fact| fact.key == service);
+                objects.extend(live.map(|fact| keep(fact)));
+            }
+        }
     }
 
     /// When the finished pods of a run may go.
@@ -47,7 +75,7 @@ impl Machine<'_> {
     fn goes_on(&self) -> bool {
         self.current()
             .is_some_and(|run| run.state == RunState::Open)
-            && self.stop_reason().is_none()
+            && self.stop().is_none()
     }
 
     /// The objects of the open attempt of the run that goes on.

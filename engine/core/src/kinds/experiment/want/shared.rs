@@ -1,10 +1,12 @@
 //! What a document that is there and one that is gone have in common.
 
-use crate::ids::{ObjectKey, Timestamp};
+use crate::ids::{Name, ObjectKey, Timestamp};
 use crate::kinds::experiment::Success;
-use crate::kinds::experiment::lifecycle::{LivePod, close, is_recorded, stopped};
-use crate::kinds::{Ask, View};
-use crate::ledger::{Attempt, Run, UnitLedger};
+use crate::kinds::experiment::lifecycle::{LivePod, close, is_recorded, missing, stopped};
+use crate::kinds::experiment::recipes::keep;
+use crate::kinds::{Ask, Missing, Recipe, View};
+use crate::ledger::{Attempt, Run, Stop, UnitLedger};
+use crate::observed::Fact;
 
 pub(super) fn open_attempts(run: &Run) -> Vec<(usize, usize)> {
     let trials = run.trials.iter().enumerate();
@@ -31,19 +33,50 @@ pub(super) fn pods_of<'a>(
 }
 
 /// Ends the open attempts of a run that nobody asks for, once their pods are going.
-pub(super) fn stop_run(run: &mut Run, pods: &[LivePod], view: &View, reason: &str, now: Timestamp) {
+pub(super) fn stop_run(run: &mut Run, pods: &[LivePod], view: &View, stop: &Stop, now: Timestamp) {
     for (trial, attempt) in open_attempts(run) {
         let at = &run.trials[trial];
         let record = &at.attempts[attempt];
         let pods = pods_of(pods, run, at.number, record.number);
-        if let Some(end) = stopped(record, &pods, Success::All, view, reason) {
+        if let Some(end) = stopped(record, &pods, Success::All, view, stop) {
             close(run, trial, attempt, &end, None, now);
         }
     }
 }
 
+/// The pods that are not seen as what they are; none while not all is seen.
+pub(super) fn missing_in(
+    ledger: &UnitLedger,
+    experiment: &Name,
+    pods: &[LivePod],
+    view: &View,
+) -> Vec<Missing> {
+    if view.complete {
+        missing(ledger, experiment, pods)
+    } else {
+        Vec::new()
+    }
+}
+
+/// Pods that lost a part of their marks: they stay until they have them again.
+pub(super) fn unmarked(missing: &[Missing], view: &View) -> Vec<Recipe> {
+    let facts = view.objects.iter();
+    let facts = facts.filter(|fact| is_missing(missing, fact));
+    facts.map(|fact| keep(fact)).collect()
+}
+
+fn is_missing(missing: &[Missing], fact: &Fact) -> bool {
+    let mut unseen = missing.iter().filter(|it| !it.seen);
+    unseen.any(|it| it.uid == fact.uid)
+}
+
 /// Pods that may go: their outcome is in the ledger. A pod that is no attempt's has none.
-pub(super) fn releases(ledger: &UnitLedger, pods: &[LivePod], view: &View) -> Vec<ObjectKey> {
+pub(super) fn releases(
+    ledger: &UnitLedger,
+    pods: &[LivePod],
+    missing: &[Missing],
+    view: &View,
+) -> Vec<ObjectKey> {
     let recorded = pods
         .iter()
         .filter(|live| live.fact.finalizer && is_recorded(ledger, live))
@@ -52,6 +85,7 @@ pub(super) fn releases(ledger: &UnitLedger, pods: &[LivePod], view: &View) -> Ve
         .objects
         .iter()
         .filter(|fact| fact.finalizer && fact.pod.as_ref().is_some_and(|it| it.role.is_none()))
+        .filter(|fact| !is_missing(missing, fact))
         .map(|fact| fact.key.clone());
     recorded.chain(strange).collect()
 }

@@ -1,10 +1,10 @@
 //! What becomes of an experiment whose document is gone.
 
-use super::shared::{changed, holds, releases, stop_run};
+use super::shared::{changed, holds, missing_in, releases, stop_run, unmarked};
 use crate::ids::{BlobId, CommitId, Timestamp, UnitId};
 use crate::kinds::experiment::lifecycle::{LivePod, absorb, is_recorded, live_pods, trim};
 use crate::kinds::{Ask, View, Want};
-use crate::ledger::{Applied, Attempt, UnitLedger, UnitStatus};
+use crate::ledger::{Applied, Attempt, Stop, UnitLedger, UnitStatus};
 
 /// What an experiment should have whose document is gone: nothing, once its outcomes are kept.
 /// Its runs stay open, so that they go on if the document comes back.
@@ -19,25 +19,28 @@ pub fn want_withdrawn(id: &UnitId, view: &View, now: Timestamp) -> Want {
     };
     ledger.withdrawn = true;
     // No Cluster is at hand that would say so: its last words are not kept.
-    absorb(&mut ledger, &pods, view, false, now, &|_| None);
+    absorb(&mut ledger, &id.name, &pods, view, false, now, &|_| None);
     for run in &mut ledger.runs {
-        stop_run(run, &pods, view, "its document was removed", now);
+        stop_run(run, &pods, view, &Stop::Removed, now);
     }
+    let missing = missing_in(&ledger, &id.name, &pods, view);
     let mut want = Want {
+        objects: unmarked(&missing, view),
         asks: holds(&ledger, &pods, |run, trial, attempt| {
             bare_ask(id, run, trial, attempt, ledger.sequence)
         }),
-        stop: Some("its document was removed".into()),
+        stop: Some(Stop::Removed),
         prunes: pods.iter().any(|live| !is_recorded(&ledger, live)),
-        release: releases(&ledger, &pods, view),
+        release: releases(&ledger, &pods, &missing, view),
         status: UnitStatus {
             state: "Withdrawn".into(),
-            message: Some("its document was removed".into()),
+            message: Some(Stop::Removed.to_string()),
             ..UnitStatus::default()
         },
+        missing,
         ..Want::default()
     };
-    trim(&mut ledger, None);
+    trim(&mut ledger, None, view.unproven);
     want.ledger = changed(ledger, view);
     want
 }
