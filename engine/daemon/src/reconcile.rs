@@ -20,6 +20,7 @@ use crate::error::CommandError;
 use crate::http::Ping;
 use crate::run::Patience;
 use crate::run::carry::Carrier;
+use crate::source::follow::Read;
 
 /// Messages that are taken in before the next step, at most.
 const BURST: usize = 1024;
@@ -36,7 +37,7 @@ pub struct Loop {
     /// Carries effects out.
     pub carrier: Carrier,
     /// New snapshots.
-    pub snapshots: mpsc::Receiver<Arc<Desired>>,
+    pub snapshots: mpsc::Receiver<Read>,
     /// How things stand with the Lease.
     pub standing: watch::Receiver<Standing>,
     /// Whether this daemon wants the Lease: not while it may not write anyway.
@@ -236,7 +237,10 @@ impl Loop {
             .map(|due| self.carrier.clock.until(due));
         tokio::select! {
             () = self.stop.cancelled() => {}
-            Some(desired) = self.snapshots.recv() => self.feed(Input::Snapshot(desired)),
+            Some(read) = self.snapshots.recv() => self.feed(match read {
+                Ok(desired) => Input::Snapshot(desired),
+                Err(commit) => Input::Unusable(commit),
+            }),
             Some((key, event)) = told(&mut self.watching) => self.feed(Input::Watch(key, event)),
             Ok(()) = self.standing.changed() => self.hear_standing(),
             Some(done) = self.flights.join_next() => self.landed(done),

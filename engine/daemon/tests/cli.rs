@@ -117,6 +117,28 @@ fn every_command_has_help_with_an_example_in_eighty_columns() {
 }
 
 #[test]
+fn an_experiment_that_is_not_valid_is_told_with_what_is_wrong() {
+    let root = folder(|text| text.replace("slotsPerTrial: 16", "slotsPerTrial: 12"));
+    let other = EXPERIMENT.replace("resnet50", "resnet51");
+    fs::write(root.path().join("other.yaml"), other).unwrap();
+    for name in ["resnet50", "vision/resnet50", "Experiment/vision/resnet50"] {
+        for command in ["render", "explain"] {
+            let run = berth_in(root.path(), &[command, name]);
+            assert_eq!(run.code, Some(1), "{}", run.err);
+            let place = "experiments/resnet50.yaml:7:30";
+            for words in ["B0401", place, "error: `vision/resnet50` is not valid"] {
+                assert!(run.err.contains(words), "{words}: {}", run.err);
+            }
+            let wrong = ["did you mean", "no experiment"];
+            assert!(wrong.iter().all(|it| !run.err.contains(it)), "{}", run.err);
+        }
+    }
+    let run = berth_in(root.path(), &["render", "resnet52"]);
+    assert_eq!(run.code, Some(2), "{}", run.err);
+    assert!(run.err.contains("did you mean `resnet51`?"), "{}", run.err);
+}
+
+#[test]
 fn an_unknown_command_or_flag_is_a_usage_error_that_names_the_closest() {
     let run = berth(&["valdate"]);
     assert_eq!(run.code, Some(2));

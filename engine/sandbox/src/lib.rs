@@ -16,6 +16,10 @@
 //! | `on-term: "exit=0,after=1s"`, `on-term: hang` | what it does when it is asked to stop; else 143 at once |
 //! | `image: pull-error` | its image never comes |
 //! | `state: lost`, on a Node | nobody hears from the node and its pods until the annotation is off |
+//!
+//! A container whose `env` or `envFrom` names a Secret, a ConfigMap or a key of one that is not
+//! there, and does not say `optional`, waits for it (`CreateContainerConfigError`). Volumes are
+//! taken for mounted.
 
 mod apply;
 mod base64;

@@ -79,9 +79,17 @@ impl Status {
 
     /// The errors of the snapshot, one line each, as `summary.yaml` has them.
     pub fn errors(&self) -> String {
+        texts(&self.summary()["errors"]).join("\n")
+    }
+
+    /// Why the newest commit is not in force, one line each; empty if it is.
+    pub fn not_in_force(&self) -> String {
+        texts(&self.summary()["notInForce"]["errors"]).join("\n")
+    }
+
+    fn summary(&self) -> Value {
         let text = self.files.get("summary.yaml").map_or("", String::as_str);
-        let summary: Value = serde_saphyr::from_str(text).unwrap_or_default();
-        texts(&summary["errors"]).join("\n")
+        serde_saphyr::from_str(text).unwrap_or_default()
     }
 
     /// What takes effect at the next attempt.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use berth_tests::e2e::documents::{first, path};
-use berth_tests::e2e::{Flags, On, Setting, Stage, Wish};
+use berth_tests::e2e::{Flags, On, Scene, Setting, Stage, Wish};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -49,10 +49,13 @@ async fn an_emptied_repository_deletes_nothing(on: On) {
     stage.repository.remove(&path("bert"));
     stage.repository.commit("Remove everything");
     stage.said(&["B0502"]).await;
+    let told = |scene: &Scene| scene.status.not_in_force().contains("B0502");
+    stage.until("the status says why", told).await;
     stage.describe_cluster();
     stage.add("bert", 8, "10m", &[]);
     stage.add("next", 1, "20ms", &[]);
     stage.state("next", "Completed").await;
+    assert_eq!(stage.scene.status.not_in_force(), "");
     assert_eq!(stage.scene.running("bert").len(), 1, "{}", stage.describe());
     assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
 }

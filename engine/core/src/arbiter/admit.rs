@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::Supply;
 use super::forecast::forecast;
-use super::supply::Barred;
-use crate::diagnostic::Code;
+use super::supply::Never;
+use crate::diagnostic::{Code, counted};
 use crate::ids::{Name, UnitId};
 use crate::kinds::{Ask, Grant};
 
@@ -82,11 +82,22 @@ fn decide(ask: &Ask, rules: Option<&QueueRules>, used: u64, supply: &mut Supply<
         return wait(format!("there is no queue `{}` in force", ask.queue));
     };
     let (quota, slots) = (u64::from(rules.quota), u64::from(ask.slots));
-    if used + slots > quota {
-        return wait(format!(
-            "needs {slots} slots, and queue `{}` has {used} of {quota} in use",
+    let needs = || {
+        format!(
+            "needs {}, and queue `{}`",
+            counted(slots, "slot"),
             ask.queue
+        )
+    };
+    if slots > quota {
+        return wait(format!(
+            "{} allows {quota}: ask for fewer, or raise its `quota` ({})",
+            needs(),
+            Code::OverQuota
         ));
+    }
+    if used + slots > quota {
+        return wait(format!("{} has {used} of {quota} in use", needs()));
     }
     if !rules.observed || ask.each.is_none() {
         return Grant::Granted;
@@ -97,33 +108,34 @@ fn decide(ask: &Ask, rules: Option<&QueueRules>, used: u64, supply: &mut Supply<
     if supply.place(ask, ask.pods).is_some() {
         return Grant::Granted;
     }
-    let resource = ask.each.as_ref().map_or("", |each| &*each.resource);
-    let per_pod = slots / u64::from(ask.pods.max(1));
-    let selected = selected(ask);
-    if let Some(barred) = supply.barred(ask) {
-        return wait(barred_words(barred, &selected));
-    }
-    if let Some(most) = supply.too_little(ask) {
-        let slot = ask.each.as_ref().map_or(1, |each| each.millis) / per_pod.max(1);
-        let most = most / slot.max(1);
-        return wait(format!(
-            "no node{selected} can hold a pod of {per_pod} slots ({resource}), the most is {most}: \
-             lower `maxSlotsPerPod` or add such nodes ({})",
-            Code::UnusableMaximum
-        ));
-    }
-    wait(format!(
-        "no room on the nodes{selected} for {} pods of {per_pod} slots ({resource})",
-        ask.pods
-    ))
+    wait(match supply.never(ask) {
+        Some(never) => never_words(never, ask),
+        None => format!("no room on the nodes{} for {}", selected(ask), pods_of(ask)),
+    })
 }
 
-fn barred_words(barred: Barred, selected: &str) -> String {
-    match barred {
-        Barred::Labels => {
+/// `2 pods of 8 slots (nvidia.com/gpu)`
+fn pods_of(ask: &Ask) -> String {
+    format!("{} of {}", counted(ask.pods, "pod"), slots_of_pod(ask))
+}
+
+/// `8 slots (nvidia.com/gpu)`
+fn slots_of_pod(ask: &Ask) -> String {
+    let resource = ask.each.as_ref().map_or("", |each| &*each.resource);
+    format!("{} ({resource})", counted(per_pod(ask), "slot"))
+}
+
+fn per_pod(ask: &Ask) -> u64 {
+    u64::from(ask.slots) / u64::from(ask.pods.max(1))
+}
+
+fn never_words(never: Never<'_>, ask: &Ask) -> String {
+    let (selected, code) = (selected(ask), Code::UnusableMaximum);
+    match never {
+        Never::Labels => {
             format!("there is no node{selected}: label some so, or mend `nodeSelector`")
         }
-        Barred::Taint(taint) => {
+        Never::Taint(taint) => {
             let value = match &*taint.value {
                 "" => String::new(),
                 value => format!("={value}"),
@@ -134,6 +146,20 @@ fn barred_words(barred: Barred, selected: &str) -> String {
                 taint.key, taint.effect
             )
         }
+        Never::Large(most) => {
+            let slot = ask.each.as_ref().map_or(1, |each| each.millis) / per_pod(ask).max(1);
+            format!(
+                "no node{selected} can hold a pod of {}, the most is {}: lower `maxSlotsPerPod` or add such nodes \
+                 ({code})",
+                slots_of_pod(ask),
+                most / slot.max(1)
+            )
+        }
+        Never::Many(pods) => format!(
+            "needs {}, and the nodes{selected} hold only {pods} even when nothing runs: lower `slotsPerTrial` or \
+             `maxSlotsPerPod`, or add such nodes ({code})",
+            pods_of(ask)
+        ),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::supply::Seats;
 use super::{Asked, QueueRules, Supply};
+use crate::diagnostic::counted;
 use crate::ids::{Name, Timestamp};
 use crate::kinds::Ask;
 
@@ -14,7 +15,9 @@ const MOST: usize = 16;
 /// which it starts; `supply` and `used` are what is left once all that holds has its place.
 ///
 /// What holds ends at the latest when its `maxRuntime` is over. At each such end, in the order of
-/// time, what then fits starts, those ahead first, and holds in turn for its own `maxRuntime`.
+/// time, what then fits starts, those ahead first, and holds in turn for its own `maxRuntime`. It is
+/// no promise: nothing is kept free, so what arrives later and is smaller may start before, and
+/// move it.
 pub(super) fn forecast(
     asks: &[Asked<'_>],
     waiting: &[usize],
@@ -27,8 +30,7 @@ pub(super) fn forecast(
         let ask = asks[*index].ask;
         let rules = queues.get(&ask.queue);
         rules.is_some_and(|rules| {
-            let never = || supply.barred(ask).is_some() || supply.too_little(ask).is_some();
-            ask.slots <= rules.quota && !(rules.observed && never())
+            ask.slots <= rules.quota && !(rules.observed && supply.never(ask).is_some())
         })
     };
     let told: Vec<usize> = waiting.iter().copied().filter(hopeful).collect();
@@ -44,7 +46,7 @@ pub(super) fn forecast(
     let starts = Course::new(asks, queues, supply, used).starts(told.clone());
     let words = told.into_iter().zip(by_quota).filter_map(|(index, quota)| {
         let words = match starts.get(&index) {
-            Some(at) => format!("; may start at {at} at the latest"),
+            Some(at) => format!("; may start at {at} unless smaller work passes it"),
             None => unknown(asks, index, waiting, quota)?,
         };
         Some((index, words))
@@ -71,10 +73,14 @@ fn unknown(asks: &[Asked<'_>], index: usize, waiting: &[usize], by_quota: bool) 
     match (endless, unstarted) {
         (0, 0) => None,
         (0, slots) => Some(format!(
-            "; when it may start is told once the {slots} slots ahead of it are at work"
+            "; when it may start is told once the {} ahead of it {} at work",
+            counted(slots, "slot"),
+            if slots == 1 { "is" } else { "are" }
         )),
         (slots, _) => Some(format!(
-            "; when it may start cannot be told: {slots} slots ahead of it have no `maxRuntime`"
+            "; when it may start cannot be told: {} ahead of it {} no `maxRuntime`",
+            counted(slots, "slot"),
+            if slots == 1 { "has" } else { "have" }
         )),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::diagnostic::counted;
 use crate::ids::UnitId;
 
 /// The trailer that allows more deletions: a number, or `all`.
@@ -100,8 +101,9 @@ impl Guard {
             return Ok(());
         };
         Err(format!(
-            "this commit would end the live work of {count} documents, and the cluster's `prune.maxDeletions` is {most}: \
-             push a commit with the trailer `{TRAILER}: {count}` (or `all`), or bring the documents back",
+            "this commit would end the live work of {}, and the cluster's `prune.maxDeletions` is {most}: \
+             push a commit with the trailer `{TRAILER}: {count}` (or `all`), or take the change back",
+            counted(self.pruned.len() as u64, "document"),
             count = self.pruned.len()
         ))
     }

@@ -14,13 +14,18 @@ struct Room<'a> {
     free: Vec<u64>,
 }
 
-/// What keeps pods away from all nodes.
+/// Why pods can never have places, whatever ends on the nodes that there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Barred<'a> {
+pub enum Never<'a> {
     /// No node has the labels that they select by.
     Labels,
     /// Those that have them have taints that they do not tolerate, such as this one.
     Taint(&'a Taint),
+    /// One pod is larger than any node that it may go to, which have at most so much of its
+    /// resource, in thousandths.
+    Large(u64),
+    /// All these nodes together hold only so many of the pods.
+    Many(u64),
 }
 
 /// What every usable node has left, or why that is not known; and what all nodes have when nothing
@@ -69,26 +74,27 @@ impl<'a> Supply<'a> {
         }
     }
 
-    /// The most of this ask's resource that a node has, of the nodes that its pods may go to, if
-    /// that is too little for one pod even when nothing runs there: such a pod would wait for ever.
-    /// In thousandths, as the ask has it.
-    pub fn too_little(&self, ask: &Ask) -> Option<u64> {
-        let each = ask.each.as_ref()?;
-        let suited = self.whole.iter().filter(|room| room.suits(ask));
-        let amounts = suited.map(|room| room.free(&each.resource));
-        let most = amounts.max().filter(|_| !self.whole.is_empty())?;
-        (most < each.millis).then_some(most)
+    /// Why the pods of this ask would wait for ever, if so: the nodes could not hold them all even
+    /// when nothing ran there. Nothing is said while no node is known.
+    pub fn never(&self, ask: &Ask) -> Option<Never<'a>> {
+        let each = ask.each.as_ref().filter(|_| !self.whole.is_empty())?;
+        let suited = || self.whole.iter().filter(|room| room.suits(ask));
+        let Some(most) = suited().map(|room| room.free(&each.resource)).max() else {
+            return Some(self.barred(ask));
+        };
+        if most < each.millis {
+            return Some(Never::Large(most));
+        }
+        let pods = suited().map(|room| room.pods_of(each));
+        let pods = pods.fold(0, u64::saturating_add);
+        (pods < u64::from(ask.pods)).then_some(Never::Many(pods))
     }
 
-    /// Why the pods of this ask may go to no node, if so, whatever runs there.
-    pub fn barred(&self, ask: &Ask) -> Option<Barred<'a>> {
-        ask.each.as_ref()?;
-        let mut taint = None;
-        for room in self.whole.iter().filter(|room| room.selected(ask)) {
-            taint = Some(room.taint(ask)?);
-        }
-        let nodes = !self.whole.is_empty();
-        nodes.then_some(taint.map_or(Barred::Labels, Barred::Taint))
+    /// What keeps the pods of this ask away from all nodes.
+    fn barred(&self, ask: &Ask) -> Never<'a> {
+        let selected = self.whole.iter().filter(|room| room.selected(ask));
+        let taint = selected.filter_map(|room| room.taint(ask)).next_back();
+        taint.map_or(Never::Labels, Never::Taint)
     }
 
     /// Why it is not known what is free.

@@ -56,16 +56,17 @@ fn node(node: &str, taints: Vec<Taint>) -> WatchEvent {
 
 /// Two nodes of 8; a foreign pod takes 4 of the first.
 fn cluster() -> Observed {
-    let mut observed = Observed::default();
     let taken = Occupant {
         node: Some("a".into()),
         requests: vec![gpus(4)],
     };
+    cluster_of(vec![node("a", Vec::new()), node("b", Vec::new())], taken)
+}
+
+fn cluster_of(nodes: Vec<WatchEvent>, taken: Occupant) -> Observed {
+    let mut observed = Observed::default();
     let told = [
-        (
-            WatchKey::Nodes,
-            vec![node("a", Vec::new()), node("b", Vec::new())],
-        ),
+        (WatchKey::Nodes, nodes),
         (
             WatchKey::Occupants,
             vec![WatchEvent::Occupant(("x".into(), "y".into()), taken)],
@@ -202,7 +203,7 @@ fn said(rows: &[Row], quota: u32, observed: bool) -> String {
     }
 }
 
-const HOUR: &str = "; may start at 1970-01-01T01:00:00Z at the latest";
+const HOUR: &str = "; may start at 1970-01-01T01:00:00Z unless smaller work passes it";
 
 /// A holder of 8 slots that began at 0, and who waits for 8.
 const fn holds(minutes: Option<u64>) -> Row {
@@ -214,14 +215,17 @@ const fn waits(minutes: Option<u64>) -> Row {
 
 #[test]
 fn what_waits_is_told_when_it_may_start_by_what_ends_before_it() {
-    let half = "; may start at 1970-01-01T00:30:00Z at the latest";
+    let half = "; may start at 1970-01-01T00:30:00Z unless smaller work passes it";
     let endless = "; when it may start cannot be told: 8 slots ahead of it have no `maxRuntime`";
     let four = |minutes| (1, 4, "b", Some(0), Some(minutes));
     let small = (1, 4, "", None, None);
     let later = (1, 8, "b", Some(30), Some(30));
     let unstarted = (1, 8, "b", None, Some(60));
     let begins = "; when it may start is told once the 8 slots ahead of it are at work";
-    let cases: [(&str, &[Row], &str); 9] = [
+    let one = (1, 1, "b", None, Some(60));
+    let one_begins = "; when it may start is told once the 1 slot ahead of it is at work";
+    let one_endless = "; when it may start cannot be told: 1 slot ahead of it has no `maxRuntime`";
+    let cases: [(&str, &[Row], &str); 11] = [
         ("one", &[holds(Some(60)), small], HOUR),
         ("a later start", &[later, small], HOUR),
         ("one of two is enough", &[four(60), four(30), small], half),
@@ -238,10 +242,16 @@ fn what_waits_is_told_when_it_may_start_by_what_ends_before_it() {
         ),
         ("no end", &[holds(None), small], endless),
         ("no start", &[unstarted, small], begins),
+        ("one that has not begun", &[one, waits(None)], one_begins),
+        (
+            "one without end",
+            &[(1, 1, "b", Some(0), None), waits(None)],
+            one_endless,
+        ),
         (
             "never",
             &[holds(Some(60)), (2, 8, "", None, None)],
-            "8 of 8 in use",
+            "queue `vision` allows 8: ask for fewer, or raise its `quota` (B0409)",
         ),
     ];
     for (what, rows, wanted) in cases {
@@ -344,30 +354,107 @@ fn what_was_allowed_goes_on_and_does_not_allow_more() {
     assert!(guard.check(&unit("e0")).is_ok());
     let words = guard.check(&unit("e1")).unwrap_err();
     assert!(words.contains("Berth-Allow-Prune: 1"), "{words}");
+    assert!(words.contains("live work of 1 document,"), "{words}");
+    assert!(words.ends_with("or take the change back"), "{words}");
+}
+
+/// What is said to one that asks alone; another one may hold its slots for ever.
+fn words(ask: &Ask, holder: Option<&Ask>, quota: u32, observed: &Observed) -> String {
+    let unit = unit("a");
+    let asked = |ask, holds| Asked {
+        unit: &unit,
+        ask,
+        holds,
+        unbound: 0,
+        on: Vec::new(),
+    };
+    let mut all = vec![asked(ask, false)];
+    all.extend(holder.map(|holder| asked(holder, true)));
+    let rules = QueueRules {
+        quota,
+        observed: true,
+    };
+    let queues = BTreeMap::from([(name("vision"), rules)]);
+    match admit(&all, used(&all), &queues, Supply::of(observed)).remove(0) {
+        Grant::Waiting(words) => words,
+        Grant::Granted => "granted".to_owned(),
+    }
+}
+
+#[test]
+fn a_gang_that_the_nodes_never_hold_is_told_so_whatever_runs() {
+    let of = |name: &str, gpus_of: u64| match node(name, Vec::new()) {
+        WatchEvent::Node(fact, version) => {
+            let allocatable = vec![gpus(gpus_of)];
+            WatchEvent::Node(
+                NodeFact {
+                    allocatable,
+                    ..fact
+                },
+                version,
+            )
+        }
+        other => other,
+    };
+    let nodes = vec![of("a", 8), of("b", 4), of("c", 4), of("d", 4)];
+    let taken = |gpus_of| Occupant {
+        node: Some("b".into()),
+        requests: vec![gpus(gpus_of)],
+    };
+    let (idle, busy) = (
+        cluster_of(nodes.clone(), taken(0)),
+        cluster_of(nodes, taken(1)),
+    );
+    let mut selects = ask(2, 4, 50, 1);
+    selects.node_selector = vec![("disk".into(), "b".into())];
+    let hint = "lower `slotsPerTrial` or `maxSlotsPerPod`, or add such nodes (B0408)";
+    let cases = [
+        (
+            ask(2, 8, 50, 1),
+            "needs 2 pods of 8 slots (nvidia.com/gpu), and the nodes hold only 1",
+        ),
+        (
+            ask(6, 4, 50, 1),
+            "needs 6 pods of 4 slots (nvidia.com/gpu), and the nodes hold only 5",
+        ),
+        (
+            ask(21, 1, 50, 1),
+            "needs 21 pods of 1 slot (nvidia.com/gpu), and the nodes hold only 20",
+        ),
+        (
+            selects,
+            "needs 2 pods of 4 slots (nvidia.com/gpu), and the nodes with disk=b hold only 1",
+        ),
+    ];
+    for (gang, said) in cases {
+        let said = format!("{said} even when nothing runs: {hint}");
+        let holder = ask(1, 1, 50, 0);
+        assert_eq!(words(&gang, None, 1000, &idle), said);
+        assert_eq!(words(&gang, Some(&holder), 1000, &busy), said);
+    }
+    assert_eq!(words(&ask(5, 4, 50, 1), None, 1000, &idle), "granted");
+    let room = words(&ask(5, 4, 50, 1), None, 1000, &busy);
+    assert_eq!(
+        room,
+        "no room on the nodes for 5 pods of 4 slots (nvidia.com/gpu)"
+    );
+    // The quota goes first: no node can mend that.
+    let holder = ask(1, 1, 50, 0);
+    for holder in [None, Some(&holder)] {
+        assert_eq!(
+            words(&ask(2, 8, 50, 1), holder, 15, &idle),
+            "needs 16 slots, and queue `vision` allows 15: ask for fewer, or raise its `quota` (B0409)"
+        );
+    }
+    let told = words(&ask(1, 1, 50, 1), Some(&holder), 1, &idle);
+    let in_use = "needs 1 slot, and queue `vision` has 1 of 1 in use";
+    assert!(told.starts_with(in_use), "{told}");
 }
 
 #[test]
 fn a_pod_that_no_node_can_hold_is_told_from_one_that_waits_for_room() {
     let mut observed = cluster();
-    let words = |asked: &Ask, observed: &Observed| {
-        let unit = unit("a");
-        let rules = QueueRules {
-            quota: 1000,
-            observed: true,
-        };
-        let asked = Asked {
-            unit: &unit,
-            ask: asked,
-            holds: false,
-            unbound: 0,
-            on: Vec::new(),
-        };
-        let queues = BTreeMap::from([(name("vision"), rules)]);
-        match admit(&[asked], BTreeMap::new(), &queues, Supply::of(observed)).remove(0) {
-            Grant::Waiting(words) => words,
-            Grant::Granted => "granted".to_owned(),
-        }
-    };
+    let words = |asked: &Ask, observed: &Observed| words(asked, None, 1000, observed);
     assert_eq!(words(&ask(1, 8, 50, 1), &observed), "granted");
     assert_eq!(
         words(&ask(2, 8, 50, 1), &observed),

@@ -49,7 +49,7 @@ codes! {
     NotAllowedByQueue = "B0404", "the queue does not allow this";
     SharedMemory = "B0405", "shared memory does not fit the memory limit";
     UnknownHyperparameter = "B0407", "the entrypoint names a hyperparameter that does not exist";
-    UnusableMaximum = "B0408", "no node can hold the largest pod";
+    UnusableMaximum = "B0408", "the nodes cannot hold the pods, even when nothing runs";
     OverQuota = "B0409", "the slots never fit the queue's quota";
     ReservedNamespace = "B0410", "a queue cannot use this namespace";
     Ambiguous = "B0411", "two values would have one name";

@@ -2,12 +2,14 @@
 
 mod closest;
 mod code;
+mod counted;
 mod reference;
 
 use std::sync::Arc;
 
 pub use closest::closest;
 pub use code::Code;
+pub use counted::counted;
 pub use reference::reference;
 
 use crate::ids::{BlobId, UnitId};

@@ -86,7 +86,7 @@ const fn explanation(code: Code) -> &'static str {
             "`$(hp.PATH)` in the entrypoint is replaced by a value of `hyperparameters`. `$$(hp.PATH)` stays as it is."
         }
         Code::UnusableMaximum => {
-            "No node of the cluster has as many slots as the largest pod would take, so such a pod would wait for ever."
+            "No node has as many slots as the largest pod would take, or all nodes that the pods of one attempt may go to have too few for all of them, so they would wait for ever. What pods ask for beside slots is not looked at here: what a pod cannot have of that, `berth status` tells in the words of the scheduler."
         }
         Code::OverQuota => {
             "The document is applied, but it waits until the queue's quota is raised."

@@ -25,7 +25,8 @@ pub(super) fn sound(kind: DocumentKind, tree: &Node, faults: &[Diagnostic]) -> O
     let at_fault = faults.iter().filter(|it| it.code != Code::MissingField);
     let mut unsound: Vec<Place> = at_fault.filter_map(|it| it.place).collect();
     for _ in 0..TRIES {
-        let kept = with_stand_ins(kind, tree, without(tree, &unsound)?);
+        let mut kept = with_stand_ins(kind, tree, without(tree, &unsound)?);
+        name_variables(tree, &mut kept, &unsound);
         let left = schema::check(kind, &kept);
         if !left.is_empty() {
             unsound.extend(left.iter().filter_map(|it| it.place));
@@ -52,6 +53,33 @@ fn with_stand_ins(kind: DocumentKind, tree: &Node, mut kept: Node) -> Node {
         }
     }
     kept
+}
+
+/// A variable whose value was taken out keeps its name, which may be at fault, too.
+fn name_variables(tree: &Node, kept: &mut Node, unsound: &[Place]) {
+    const VARIABLES: Path = &["spec", "environment", "variables"];
+    let said = tree.at(VARIABLES).map_or(&[][..], Node::entries);
+    let Some(Value::Map(entries)) = at_mut(kept, VARIABLES).map(|it| &mut it.value) else {
+        return;
+    };
+    for (key, _) in said {
+        let there = entries.iter().any(|(kept, _)| kept.place == key.place);
+        if !there && !unsound.contains(&key.place) {
+            entries.push((key.clone(), Node::engine(&json!("x"))));
+        }
+    }
+}
+
+fn at_mut<'a>(node: &'a mut Node, path: &[&str]) -> Option<&'a mut Node> {
+    let Some((name, rest)) = path.split_first() else {
+        return Some(node);
+    };
+    let Value::Map(entries) = &mut node.value else {
+        return None;
+    };
+    let mut entries = entries.iter_mut();
+    let (_, below) = entries.find(|(key, _)| *key.name == **name)?;
+    at_mut(below, rest)
 }
 
 /// A cluster of which nothing is known: whatever hangs on it passes.

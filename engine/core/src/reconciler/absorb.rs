@@ -21,6 +21,10 @@ impl Reconciler {
     pub fn input(&mut self, now: Timestamp, input: Input) {
         match input {
             Input::Snapshot(desired) => self.snapshot(now, &desired),
+            Input::Unusable(commit) => {
+                self.unusable = Some(commit);
+                self.book.general = true;
+            }
             Input::Ledger(ledger) => {
                 self.outside.ledger = Some(ledger);
                 self.accept_outside(now);
@@ -92,6 +96,7 @@ impl Reconciler {
     fn snapshot(&mut self, now: Timestamp, desired: &Arc<Desired>) {
         self.lineage.tell(desired.commit());
         self.stay(&desired.cluster().spec.namespace);
+        self.unusable = None;
         let was_suspended = self.suspended();
         let old = self.desired.replace(Arc::clone(desired));
         for (before, unit) in desired.differences(old.as_deref()) {

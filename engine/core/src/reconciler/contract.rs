@@ -279,6 +279,15 @@ impl Outcome {
     }
 }
 
+/// A commit of the state repository that makes no snapshot: what was in force stays.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Unusable {
+    /// Its id.
+    pub commit: CommitId,
+    /// Why, a line each; never empty.
+    pub errors: Vec<String>,
+}
+
 /// One commit of the state repository, as far as the reconciler cares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitFacts {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Anchor, EffectId, Outcome, Role, WatchEvent, WatchKey};
+use super::{Anchor, EffectId, Outcome, Role, Unusable, WatchEvent, WatchKey};
 use crate::desired::Desired;
 use crate::ids::{Name, ResourceVersion};
 use crate::ledger::{Ledger, LedgerError};
@@ -57,6 +57,8 @@ impl Options {
 pub enum Input {
     /// A commit of the state repository, validated.
     Snapshot(Arc<Desired>),
+    /// A newer commit of it that makes none, for people to know.
+    Unusable(Unusable),
     /// The status branch as it is: at the start, and for every `Reload`.
     Ledger(Result<Ledger, LedgerError>),
     /// Who the cluster is: at the start, and for every `Reload`.

@@ -8,7 +8,7 @@ use super::flight::Flights;
 use super::identity::{Halt, Outside};
 use super::lineage::Lineage;
 use super::retry::{Fight, Retry};
-use super::{Counters, DriftEntry, Identity, Options, Role, WatchKey, What};
+use super::{Counters, DriftEntry, Identity, Options, Role, Unusable, WatchKey, What};
 use crate::arbiter::{Guard, Holders, QueueRules};
 use crate::desired::{Desired, Unit};
 use crate::ids::{Name, ObjectKey, ObjectKind, ResourceVersion, Timestamp, UnitId};
@@ -49,6 +49,8 @@ pub struct Reconciler {
     pub(super) options: Options,
     pub(super) observed: Observed,
     pub(super) desired: Option<Arc<Desired>>,
+    /// The newest commit, if it could not take the place of that.
+    pub(super) unusable: Option<Unusable>,
     pub(super) lineage: Lineage,
     pub(super) guard: Option<Guard>,
     pub(super) queues: BTreeMap<Name, QueueRules>,
@@ -108,6 +110,7 @@ impl Reconciler {
             options,
             observed: Observed::default(),
             desired: None,
+            unusable: None,
             lineage: Lineage::default(),
             guard: None,
             queues: BTreeMap::new(),
@@ -195,6 +198,11 @@ impl Reconciler {
     /// The snapshot in force.
     pub fn desired(&self) -> Option<&Desired> {
         self.desired.as_deref()
+    }
+
+    /// The newest commit, if it is not that one: it makes no snapshot.
+    pub fn unusable(&self) -> Option<&Unusable> {
+        self.unusable.as_ref()
     }
 
     /// What the watches say.

@@ -1,7 +1,7 @@
 //! B0408: pods of the largest size that no node can hold.
 
 use crate::desired::{Desired, Unit};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, counted};
 use crate::kinds::Document;
 use crate::kinds::experiment::size;
 use crate::kinds::queue::Capacity;
@@ -39,7 +39,7 @@ pub fn unusable_maxima(desired: &Desired, observed: &Observed) -> Vec<Diagnostic
         let amounts = observed.nodes().flat_map(|node| &node.allocatable);
         let amounts = amounts.filter(|amount| amount.resource == pod.resource);
         let there = amounts.map(|amount| amount.millis).max().unwrap_or(0);
-        let cause = format!("no node has {most} slots ({})", pod.resource);
+        let cause = format!("no node has {} ({})", counted(most, "slot"), pod.resource);
         let help = match there / slot {
             0 => "add nodes that have some; until then nothing with slots starts".to_owned(),
             most => format!("lower it to {most}, the most that a node has, or add larger nodes"),

@@ -8,7 +8,7 @@ use berth_git::{Repository, Source, StatusBranch, StatusFiles};
 use super::cluster::NameArgs;
 use super::documents::Documents;
 use super::repository::{AccessArgs, RepositoryArgs, git_failed};
-use crate::error::CommandError;
+use crate::error::{CommandError, ErrorKind};
 
 /// The arguments of commands that read the status branch.
 #[derive(Debug, Clone, clap::Args)]
@@ -42,10 +42,16 @@ impl StatusArgs {
 impl BranchArgs {
     /// The cluster that is meant.
     pub fn cluster(&self) -> Result<Name, CommandError> {
-        match self.name.name()? {
-            Some(name) => Ok(name),
-            None => Documents::of_repository(&self.repository)?.only_cluster(),
+        if let Some(name) = self.name.name()? {
+            return Ok(name);
         }
+        let only = Documents::of_repository(&self.repository)?.only_cluster();
+        only.map_err(|error| match error.kind {
+            ErrorKind::Findings => {
+                error.hint("--cluster NAME shows what is in force instead of these documents")
+            }
+            _ => error,
+        })
     }
 
     /// The branch.

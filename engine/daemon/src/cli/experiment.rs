@@ -1,12 +1,17 @@
 //! One experiment of a snapshot, by the name that a user types.
 
+use std::collections::BTreeSet;
+
 use berth_core::desired::{Desired, Unit};
-use berth_core::diagnostic::closest;
+use berth_core::diagnostic::{Diagnostic, Severity, closest};
+use berth_core::ids::{DocumentKind, UnitId};
 use berth_core::kinds::experiment::render::{PodRole, Subject};
 use berth_core::kinds::experiment::{identity, size};
 use berth_core::kinds::{Document, Experiment};
 
+use super::documents::Documents;
 use crate::error::CommandError;
+use crate::output;
 
 /// An experiment in force and its present run.
 pub struct Chosen<'a> {
@@ -16,9 +21,13 @@ pub struct Chosen<'a> {
 }
 
 /// Finds `NAME`, `QUEUE/NAME` or `Experiment/QUEUE/NAME`.
-pub fn choose<'a>(desired: &'a Desired, text: &str) -> Result<Chosen<'a>, CommandError> {
+pub fn choose<'a>(
+    documents: &Documents,
+    desired: &'a Desired,
+    text: &str,
+) -> Result<Chosen<'a>, CommandError> {
     let found: Vec<_> = experiments(desired)
-        .filter(|(unit, _)| is_named(unit, text))
+        .filter(|(unit, _)| is_named(&unit.id, text))
         .collect();
     match found.as_slice() {
         [(unit, document)] => Ok(Chosen {
@@ -26,9 +35,9 @@ pub fn choose<'a>(desired: &'a Desired, text: &str) -> Result<Chosen<'a>, Comman
             document,
             run: identity(document).short(),
         }),
-        [] => Err(unknown(desired, text)),
+        [] => Err(invalid(documents, desired, text).unwrap_or_else(|| unknown(desired, text))),
         several => {
-            let names: Vec<_> = several.iter().map(|(unit, _)| short(unit)).collect();
+            let names: Vec<_> = several.iter().map(|(unit, _)| short(&unit.id)).collect();
             Err(
                 CommandError::usage(format!("`{text}` names several experiments"))
                     .hint(format!("name one of: {}", names.join(", "))),
@@ -76,18 +85,47 @@ fn experiments(desired: &Desired) -> impl Iterator<Item = (&Unit, &Experiment)> 
     })
 }
 
-fn is_named(unit: &Unit, text: &str) -> bool {
-    unit.id.name.as_str() == text || short(unit) == text || unit.id.to_string() == text
+fn is_named(id: &UnitId, text: &str) -> bool {
+    id.name.as_str() == text || short(id) == text || id.to_string() == text
 }
 
 /// `QUEUE/NAME`
-fn short(unit: &Unit) -> String {
-    let queue = unit.id.queue.as_ref().map_or("", |queue| queue.as_str());
-    format!("{queue}/{}", unit.id.name)
+fn short(id: &UnitId) -> String {
+    let queue = id.queue.as_ref().map_or("", |queue| queue.as_str());
+    format!("{queue}/{}", id.name)
+}
+
+/// Of a document that is there, and not valid, what is wrong with it is told.
+fn invalid(documents: &Documents, desired: &Desired, text: &str) -> Option<CommandError> {
+    let is_meant = |finding: &&Diagnostic| {
+        let of = finding.unit.as_ref();
+        let of = of.filter(|id| id.kind == DocumentKind::Experiment);
+        finding.severity == Severity::Error && of.is_some_and(|id| is_named(id, text))
+    };
+    let found = desired.findings().iter().filter(is_meant);
+    let found: Vec<Diagnostic> = found.cloned().collect();
+    let ids: BTreeSet<&UnitId> = found.iter().filter_map(|it| it.unit.as_ref()).collect();
+    let ids: Vec<String> = ids.into_iter().map(short).collect();
+    if ids.is_empty() {
+        return None;
+    }
+    output::complain_of(&documents.resolve(&found, desired.sources()));
+    let (are, it) = if ids.len() == 1 {
+        ("is", "it")
+    } else {
+        ("are", "them")
+    };
+    let names = ids.join("` and `");
+    Some(
+        CommandError::findings(format!("`{names}` {are} not valid"))
+            .hint(format!("mend {it} as said above")),
+    )
 }
 
 fn unknown(desired: &Desired, text: &str) -> CommandError {
-    let names: Vec<String> = experiments(desired).map(|(unit, _)| short(unit)).collect();
+    let names: Vec<String> = experiments(desired)
+        .map(|(unit, _)| short(&unit.id))
+        .collect();
     let plain = text.rsplit('/').next().unwrap_or(text);
     let near = closest(
         plain,
@@ -95,6 +133,10 @@ fn unknown(desired: &Desired, text: &str) -> CommandError {
     );
     let error = CommandError::usage(format!("there is no experiment `{text}`"));
     match near {
+        // It may be one that does not say its name, or is in a file that cannot be read.
+        Some(near) if desired.hides_documents() => error.hint(format!(
+            "did you mean `{near}`? Else `berth validate` tells which documents are not valid"
+        )),
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None if names.is_empty() => error.hint("the documents hold no valid experiment"),
         None => error.hint("`berth validate` tells which documents are not valid"),

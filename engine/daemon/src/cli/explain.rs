@@ -50,8 +50,9 @@ struct Row<'a> {
 /// Explains and prints.
 pub fn run(args: &Args) -> CommandResult {
     let cluster = args.name.name()?;
-    let desired = args.documents.read()?.load(cluster.as_ref())?;
-    let chosen = experiment::choose(&desired, &args.experiment)?;
+    let mut documents = args.documents.read()?;
+    let desired = documents.load(cluster.as_ref())?;
+    let chosen = experiment::choose(&documents, &desired, &args.experiment)?;
     let roles = chosen.roles(1)?;
     let look = |field: &str| {
         let role = roles.first();

@@ -1,5 +1,6 @@
 //! `berth render`
 
+use berth_core::diagnostic::counted;
 use serde_json::Value;
 
 use super::cluster::NameArgs;
@@ -38,8 +39,9 @@ pub struct Args {
 /// Renders and prints.
 pub fn run(args: &Args) -> CommandResult {
     let cluster = args.name.name()?;
-    let desired = args.documents.read()?.load(cluster.as_ref())?;
-    let chosen = experiment::choose(&desired, &args.experiment)?;
+    let mut documents = args.documents.read()?;
+    let desired = documents.load(cluster.as_ref())?;
+    let chosen = experiment::choose(&documents, &desired, &args.experiment)?;
     let subject = chosen.subject();
     let roles = chosen.roles(args.attempt)?;
     let pods = roles
@@ -47,7 +49,7 @@ pub fn run(args: &Args) -> CommandResult {
         .filter(|role| args.rank.is_none_or(|rank| rank == role.rank));
     let mut objects: Vec<Value> = pods.map(|role| subject.pod(role).to_json()).collect();
     match args.rank {
-        Some(rank) if objects.is_empty() => return Err(no_rank(rank, roles.len())),
+        Some(rank) if objects.is_empty() => return Err(no_rank(rank, roles.len() as u64)),
         Some(_) => {}
         None => {
             // A single pod has no peers to find.
@@ -67,7 +69,9 @@ fn yaml(objects: &[Value]) -> Result<String, CommandError> {
     Ok(texts?.join("---\n"))
 }
 
-fn no_rank(rank: u32, pods: usize) -> CommandError {
-    CommandError::usage(format!("there is no rank {rank}"))
-        .hint(format!("the attempt has {pods} pods, ranked from 0"))
+fn no_rank(rank: u32, pods: u64) -> CommandError {
+    CommandError::usage(format!("there is no rank {rank}")).hint(format!(
+        "the attempt has {}, ranked from 0",
+        counted(pods, "pod")
+    ))
 }

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
+use berth_core::ids::Name;
 use berth_core::ledger::UnitLedger;
+use berth_git::StatusFiles;
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -36,7 +38,18 @@ struct Report {
     cluster: String,
     status_commit: String,
     commit: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_in_force: Option<NotInForce>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    suspended: bool,
     units: Vec<Row>,
+    errors: Vec<String>,
+}
+
+/// A newer commit that the daemon could not use.
+#[derive(serde::Serialize)]
+struct NotInForce {
+    commit: String,
     errors: Vec<String>,
 }
 
@@ -64,22 +77,30 @@ struct Row {
 pub fn run(args: &Args) -> CommandResult {
     let cluster = args.branch.cluster()?;
     let files = args.branch.files(&cluster)?;
-    let parsed = branch::parsed(&files);
+    let report = report(&cluster, &files, args.all);
+    args.output.print(&report, |_| Ok(text(&report)))?;
+    Ok(Exit::Fine)
+}
+
+fn report(cluster: &Name, files: &StatusFiles, all: bool) -> Report {
+    let parsed = branch::parsed(files);
     let summary = parsed.get("summary.yaml").cloned().unwrap_or_default();
-    let mut all: Vec<Row> = parsed.values().filter_map(unit).collect();
-    all.sort_by(|a, b| a.unit.cmp(&b.unit));
-    let report = Report {
+    let mut units: Vec<Row> = parsed.values().filter_map(unit).collect();
+    units.retain(|unit| all || is_present(unit));
+    units.sort_by(|a, b| a.unit.cmp(&b.unit));
+    let newer = &summary["notInForce"];
+    Report {
         cluster: cluster.to_string(),
         status_commit: files.tip.to_string(),
         commit: summary["commit"].clone(),
-        units: all
-            .into_iter()
-            .filter(|unit| args.all || is_present(unit))
-            .collect(),
+        not_in_force: newer["commit"].as_str().map(|commit| NotInForce {
+            commit: commit.to_owned(),
+            errors: texts(&newer["errors"]),
+        }),
+        suspended: summary["suspended"] == true,
+        units,
         errors: texts(&summary["errors"]),
-    };
-    args.output.print(&report, |_| Ok(text(&report)))?;
-    Ok(Exit::Fine)
+    }
 }
 
 fn is_present(unit: &Row) -> bool {
@@ -135,16 +156,28 @@ fn texts(value: &Value) -> Vec<String> {
 }
 
 fn text(report: &Report) -> String {
-    let commit = report
-        .commit
-        .as_str()
-        .unwrap_or("none")
-        .get(..8)
-        .unwrap_or("none");
+    let commit = short(report.commit.as_str().unwrap_or_default());
     let mut text = format!(
         "{BOLD}{}{BOLD:#} at {CYAN}{commit}{CYAN:#}\n",
         report.cluster
     );
+    if report.suspended {
+        let _ = writeln!(
+            text,
+            "{YELLOW}suspended{YELLOW:#} by the Cluster's `state`: nothing begins, nothing is deleted, and no deadline \
+             ends anything, until it is `active`"
+        );
+    }
+    if let Some(newer) = &report.not_in_force {
+        let commit = short(&newer.commit);
+        let _ = writeln!(
+            text,
+            "{RED}not in force{RED:#} is the newest commit, {CYAN}{commit}{CYAN:#}:"
+        );
+        for error in &newer.errors {
+            let _ = writeln!(text, "           {error}");
+        }
+    }
     for unit in &report.units {
         text.push_str(&lines(unit));
     }
@@ -155,6 +188,10 @@ fn text(report: &Report) -> String {
         let _ = writeln!(text, "{RED}invalid{RED:#} {error}");
     }
     text
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..8).unwrap_or("none")
 }
 
 fn lines(unit: &Row) -> String {
@@ -188,7 +225,10 @@ fn lines(unit: &Row) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{is_present, unit};
+    use berth_core::ids::{CommitId, Name};
+    use berth_git::StatusFiles;
+
+    use super::{is_present, report, text, unit};
 
     fn run(letter: char, attempts: &Value) -> Value {
         json!({
@@ -241,6 +281,38 @@ mod tests {
         );
         // The document is gone.
         assert_eq!(row(json!({"state": "Withdrawn"})), of("a", Some(2)));
+    }
+
+    fn told(summary: &Value) -> (String, Value) {
+        let files = StatusFiles {
+            tip: CommitId::from_bytes([9; 20]),
+            files: vec![("summary.yaml".into(), summary.to_string().into_bytes())],
+        };
+        let report = report(&Name::new("lab").unwrap(), &files, false);
+        let text = anstream::adapter::strip_str(&text(&report)).to_string();
+        (text, serde_json::to_value(&report).unwrap())
+    }
+
+    #[test]
+    fn why_all_stands_still_is_said_first() {
+        let commit = "1".repeat(40);
+        let (text, json) = told(&json!({"commit": commit, "errors": []}));
+        assert!(text.starts_with("lab at 11111111\nnothing runs"), "{text}");
+        assert!(json.get("suspended").is_none() && json.get("notInForce").is_none());
+        let errors = ["B0502: the repository holds no documents; add documents"];
+        let newer = json!({"commit": "2".repeat(40), "errors": errors});
+        let (text, json) =
+            told(&json!({"commit": commit, "suspended": true, "notInForce": newer.clone()}));
+        let head = "lab at 11111111\n\
+            suspended by the Cluster's `state`: nothing begins, nothing is deleted, and no deadline ends anything, until \
+            it is `active`\n\
+            not in force is the newest commit, 22222222:\n           \
+            B0502: the repository holds no documents; add documents\n";
+        assert!(text.starts_with(head), "{text}");
+        assert_eq!(
+            (&json["suspended"], &json["notInForce"]),
+            (&json!(true), &newer)
+        );
     }
 
     #[test]

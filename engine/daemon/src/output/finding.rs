@@ -92,6 +92,17 @@ impl Finding {
         self.spot.as_ref().map(text).unwrap_or_default()
     }
 
+    /// All of it in one line, without the line of the file.
+    pub fn line(&self) -> String {
+        let at = match &self.spot {
+            Some(_) => format!("{}: ", self.at()),
+            None => String::new(),
+        };
+        let help = self.help.as_ref().map(|help| format!("; {help}"));
+        let help = help.unwrap_or_default();
+        format!("{at}{}: {}{help}", self.code, self.message)
+    }
+
     /// Whether it keeps its document from being applied.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error

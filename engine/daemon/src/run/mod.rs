@@ -34,7 +34,7 @@ use crate::http::{self, Ping};
 use crate::metrics::Metrics;
 use crate::reconcile::{Loop, Missing};
 use crate::source::authors::Authors;
-use crate::source::follow::{FIRST, Follower};
+use crate::source::follow::{FIRST, Follower, Read};
 use crate::source::reader::Reader;
 
 /// What the daemon is told, resolved.
@@ -202,7 +202,7 @@ fn open_status(settings: &Settings, stop: &Stop) -> Result<StatusBranch, Command
 fn follow(
     settings: &Settings,
     stop: Stop,
-    snapshots: mpsc::Sender<Arc<Desired>>,
+    snapshots: mpsc::Sender<Read>,
     missing: watch::Sender<Option<Missing>>,
     metrics: Metrics,
 ) -> Result<crate::source::follow::Following, CommandError> {
@@ -225,14 +225,19 @@ fn follow(
 
 /// The first snapshot: until then there is nothing to do, and no namespace for the Lease.
 async fn first(
-    snapshots: &mut mpsc::Receiver<Arc<Desired>>,
+    snapshots: &mut mpsc::Receiver<Read>,
     pings: &mut mpsc::Receiver<Ping>,
     stop: &CancellationToken,
 ) -> Option<Arc<Desired>> {
     loop {
         tokio::select! {
             () = stop.cancelled() => return None,
-            first = snapshots.recv() => return first,
+            read = snapshots.recv() => match read {
+                Some(Ok(first)) => return Some(first),
+                // The log has said why.
+                Some(Err(_)) => {}
+                None => return None,
+            },
             Some(ping) = pings.recv() => drop(ping.send(())),
         }
     }

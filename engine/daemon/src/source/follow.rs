@@ -10,12 +10,14 @@ use std::time::Duration;
 use berth_core::desired::{Desired, Loader};
 use berth_core::ids::{Name, UnitId};
 use berth_core::ledger::Applied;
+use berth_core::reconciler::Unusable;
 use berth_git::{GitError, LocalWatch, StatusBranch, Stop};
 use tokio::sync::{mpsc, watch};
 
 use super::reader::Reader;
 use super::{Files, resolve};
 use crate::metrics::Metrics;
+use crate::output::Finding;
 use crate::reconcile::Missing;
 use crate::run::status;
 use crate::source::authors::Authors;
@@ -28,6 +30,9 @@ const LONGEST: Duration = Duration::from_mins(1);
 /// What the daemon waits for at first, in its own words.
 pub const FIRST: &str = "the first snapshot";
 
+/// What became of one commit.
+pub type Read = Result<Arc<Desired>, Unusable>;
+
 /// What is followed, and how.
 pub struct Follower {
     /// Reads commits.
@@ -39,7 +44,7 @@ pub struct Follower {
     /// How often a remote is asked.
     pub interval: Duration,
     /// Where snapshots go.
-    pub snapshots: mpsc::Sender<Arc<Desired>>,
+    pub snapshots: mpsc::Sender<Read>,
     /// What the daemon waits for: until the first snapshot, why there is none.
     pub missing: watch::Sender<Option<Missing>>,
     /// Counts.
@@ -154,14 +159,21 @@ impl Follower {
             Ok(mut desired) => {
                 self.authors.sign(&mut desired, &self.reader);
                 // Closed: the daemon ends.
-                let _ = self.snapshots.blocking_send(Arc::new(desired));
+                let _ = self.snapshots.blocking_send(Ok(Arc::new(desired)));
             }
             Err(findings) => {
                 let id = commit.facts.id;
                 let sources = loader.validate(listed, refused, &blobs).sources;
-                for finding in resolve(&findings, &sources, &blobs) {
+                let findings = resolve(&findings, &sources, &blobs);
+                for finding in &findings {
                     tracing::error!(commit = %id, code = %finding.code, at = finding.at(), finding.message, help = finding.help, "the snapshot is not usable");
                 }
+                let errors = findings.iter().filter(|it| it.is_error());
+                let unusable = Unusable {
+                    commit: id,
+                    errors: errors.map(Finding::line).collect(),
+                };
+                let _ = self.snapshots.blocking_send(Err(unusable));
             }
         }
         self.reader.told(commit);

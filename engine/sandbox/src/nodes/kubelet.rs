@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::notes::{Writer, note};
 use super::scheduler::{Amounts, with_pod};
 use super::script::{OnTerm, Script};
-use super::{Nodes, status};
+use super::{Nodes, configured, status};
 use crate::clock;
 use crate::kinds::pod;
 use crate::object::{is_deleting, number, text, uid};
@@ -28,7 +28,7 @@ pub(super) struct Life {
 /// How far a life is, and so what its timer means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// The containers start next.
+    /// The containers start next, or once what configures them is there.
     Starting,
     /// The image does not come.
     Stuck,
@@ -74,6 +74,7 @@ impl Nodes {
 
     fn stop(&mut self, server: &mut Server, key: &Key, pod: &Value) {
         let now_ms = server.now_ms;
+        self.unconfigured.remove(key);
         let Some(life) = self.lives.get_mut(key) else {
             return;
         };
@@ -176,6 +177,17 @@ impl Nodes {
             );
             if let Some(life) = self.lives.get_mut(key) {
                 life.stage = Stage::Stuck;
+            }
+            return;
+        }
+        let store = &server.store;
+        let missing = |container: &Value| configured::missing(store, pod, container);
+        if let Some(why) = status::unconfigured(&mut started, now_ms, missing) {
+            self.unconfigured.insert(key.clone());
+            if started != *pod {
+                server.save(key.clone(), started);
+                let words = format!("Error: {why}");
+                note(server, Writer::Kubelet, pod, "Failed", &words);
             }
             return;
         }

@@ -1,5 +1,6 @@
 //! Simulated nodes: a scheduler that binds pods and kubelets that run them.
 
+mod configured;
 mod fit;
 mod health;
 mod kubelet;
@@ -38,6 +39,8 @@ pub(crate) struct Nodes {
     retry: bool,
     /// Nodes that nobody hears from.
     lost: BTreeSet<String>,
+    /// Pods whose containers wait for what configures them.
+    unconfigured: BTreeSet<Key>,
     /// When the next pod is evicted from a tainted node.
     eviction: Option<i64>,
     addresses: u32,
@@ -70,14 +73,15 @@ impl Nodes {
     /// Takes note of what changed.
     fn observe(&mut self, server: &mut Server) {
         let (mut pods, mut nodes) = (BTreeSet::new(), BTreeSet::new());
+        let mut configured = false;
         let seen = std::mem::replace(&mut self.seen, server.store.revision());
         if let Ok(events) = server.store.since(seen) {
             for event in events {
                 match &*event.key.resource {
-                    "pods" => pods.insert(event.key.clone()),
-                    "nodes" => nodes.insert(event.key.clone()),
-                    _ => false,
-                };
+                    "pods" => drop(pods.insert(event.key.clone())),
+                    "nodes" => drop(nodes.insert(event.key.clone())),
+                    other => configured |= configured::configures(other),
+                }
             }
         } else {
             let listed = |resource| {
@@ -89,6 +93,12 @@ impl Nodes {
             pods.extend(listed("pods"));
             pods.extend(self.lives.keys().cloned());
             nodes.extend(listed("nodes"));
+            configured = true;
+        }
+        if configured {
+            for key in std::mem::take(&mut self.unconfigured) {
+                self.set_timer(&key, Some(server.now_ms));
+            }
         }
         let nodes_changed = !nodes.is_empty();
         for key in nodes {
@@ -142,6 +152,7 @@ impl Nodes {
     /// Forgets a pod that is gone or has ended; its place is free.
     fn forget(&mut self, key: &Key) {
         self.waiting.remove(key);
+        self.unconfigured.remove(key);
         if let Some(life) = self.lives.remove(key) {
             self.retry = true;
             self.account(&life, -1);

@@ -31,7 +31,6 @@ pub(super) fn start(pod: &mut Value, address: &str, host: &str, now_ms: i64) {
 
 /// The image does not come.
 pub(super) fn stick(pod: &mut Value, now_ms: i64) {
-    place(pod, now_ms);
     let waiting = |container: &Value| {
         let image = text(container, &["image"]);
         let message = format!("Back-off pulling image \"{image}\": ErrImagePull: not found");
@@ -40,6 +39,55 @@ pub(super) fn stick(pod: &mut Value, now_ms: i64) {
     let statuses = statuses(pod, "containers", waiting);
     set(pod, &["status", "containerStatuses"], statuses);
     condition(pod, "Initialized", "True", "", now_ms);
+    not_ready(pod, now_ms);
+}
+
+/// Something that configures a container is not there; gives the first reason of `missing`, if
+/// there is one. Init containers go first.
+pub(super) fn unconfigured(
+    pod: &mut Value,
+    now_ms: i64,
+    missing: impl Fn(&Value) -> Option<String>,
+) -> Option<String> {
+    let first = |field| list(pod, &["spec", field]).iter().find_map(&missing);
+    let (init, own) = (first("initContainers"), first("containers"));
+    let before = init.is_some();
+    let why = init.or(own)?;
+    let waiting = |container: &Value, other: &str| match missing(container) {
+        Some(message) => {
+            json!({"waiting": {"reason": "CreateContainerConfigError", "message": message}})
+        }
+        None => json!({"waiting": {"reason": other}}),
+    };
+    let (inits, tasks) = if before {
+        let inits = statuses(pod, "initContainers", |it| waiting(it, "PodInitializing"));
+        let initializing = json!({"waiting": {"reason": "PodInitializing"}});
+        (
+            Some(inits),
+            statuses(pod, "containers", |_| initializing.clone()),
+        )
+    } else {
+        (
+            None,
+            statuses(pod, "containers", |it| waiting(it, "ContainerCreating")),
+        )
+    };
+    set(pod, &["status", "containerStatuses"], tasks);
+    if let Some(inits) = inits {
+        set(pod, &["status", "initContainerStatuses"], inits);
+        let reason = "ContainersNotInitialized";
+        condition(pod, "Initialized", "False", reason, now_ms);
+    } else {
+        let running = json!({"running": {"startedAt": clock::seconds(now_ms)}});
+        set_inits(pod, &running, now_ms);
+        condition(pod, "Initialized", "True", "", now_ms);
+    }
+    not_ready(pod, now_ms);
+    Some(why)
+}
+
+fn not_ready(pod: &mut Value, now_ms: i64) {
+    place(pod, now_ms);
     for kind in ["Ready", "ContainersReady"] {
         condition(pod, kind, "False", "ContainersNotReady", now_ms);
     }

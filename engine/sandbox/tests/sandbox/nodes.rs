@@ -3,7 +3,7 @@
 use berth_sandbox::{NodePool, Options};
 use serde_json::{Value, json};
 
-use crate::{Cluster, PODS, gpu_pod, pod, scripted};
+use crate::{Cluster, PODS, config_map, gpu_pod, pod, scripted};
 
 fn small() -> Cluster {
     Cluster::with(Options {
@@ -154,6 +154,99 @@ fn messages_images_and_deadlines() {
     );
     assert_eq!(cluster.pod("late")["status"]["reason"], "DeadlineExceeded");
     assert_eq!(cluster.pod("on")["status"]["phase"], "Running");
+}
+
+/// A pod with one variable.
+fn configured(name: &str, source: &Value) -> Value {
+    let mut pod = pod(name);
+    pod["spec"]["containers"][0]["env"] = json!([{"name": "A", "valueFrom": source}]);
+    pod
+}
+
+#[test]
+fn a_container_waits_for_what_configures_it() {
+    let mut cluster = Cluster::with(Options {
+        events: true,
+        ..Options::default()
+    });
+    let secret = |key: &str| json!({"secretKeyRef": {"name": "tracking", "key": key}});
+    let optional = json!({"secretKeyRef": {"name": "tracking", "key": "token", "optional": true}});
+    let map = json!({"configMapKeyRef": {"name": "modes", "key": "a"}});
+    let mut whole = pod("whole");
+    whole["spec"]["containers"][0]["envFrom"] = json!([{"configMapRef": {"name": "modes"}}]);
+    let mut init = configured("init", &secret("token"));
+    init["spec"]["initContainers"] = init["spec"]["containers"].take();
+    init["spec"]["initContainers"][0]["name"] = "prepare".into();
+    init["spec"]["containers"] = pod("x")["spec"]["containers"].take();
+    let pods = [
+        configured("token", &secret("token")),
+        configured("key", &secret("other")),
+        configured("map", &map),
+        whole,
+        init,
+        configured("optional", &optional),
+    ];
+    for pod in &pods {
+        cluster.post(PODS, pod);
+    }
+    cluster.pass(5000);
+    let said = |cluster: &mut Cluster, name: &str| {
+        let pod = cluster.pod(name);
+        let all = ["initContainerStatuses", "containerStatuses"].map(|field| &pod["status"][field]);
+        let mut all = all.iter().filter_map(|list| list.as_array()).flatten();
+        let waiting = all.find_map(|one| {
+            let waiting = one["state"].get("waiting")?;
+            (waiting["reason"] == "CreateContainerConfigError").then_some(&waiting["message"])
+        });
+        (
+            pod["status"]["phase"].clone(),
+            waiting.cloned().unwrap_or_default(),
+        )
+    };
+    let waits = |words: &str| (json!("Pending"), json!(words));
+    let runs = (json!("Running"), Value::Null);
+    let no_secret = waits("secret \"tracking\" not found");
+    for name in ["token", "key", "init"] {
+        assert_eq!(said(&mut cluster, name), no_secret, "{name}");
+    }
+    for name in ["map", "whole"] {
+        let words = waits("configmap \"modes\" not found");
+        assert_eq!(said(&mut cluster, name), words, "{name}");
+    }
+    assert_eq!(said(&mut cluster, "optional"), runs);
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "tracking"}, "stringData": {"token": "x"}});
+    cluster.post("/api/v1/namespaces/default/secrets", &secret);
+    cluster.pass(1000);
+    for name in ["token", "init"] {
+        assert_eq!(said(&mut cluster, name), runs, "{name}");
+    }
+    let no_key = waits("couldn't find key other in Secret default/tracking");
+    assert_eq!(said(&mut cluster, "key"), no_key);
+    cluster.delete(&format!("{PODS}/key"));
+    cluster.post(
+        "/api/v1/namespaces/default/configmaps",
+        &config_map("modes"),
+    );
+    cluster.pass(60_000);
+    for name in ["map", "whole"] {
+        assert_eq!(said(&mut cluster, name), runs, "{name}");
+    }
+    assert_eq!(cluster.pod("key")["code"], 404);
+    let events =
+        cluster.get("/api/v1/namespaces/default/events?fieldSelector=involvedObject.name=key");
+    let failed = events["items"].as_array().unwrap().iter();
+    let failed = failed.filter(|event| event["reason"] == "Failed");
+    let mut words: Vec<_> = failed
+        .map(|event| event["message"].as_str().unwrap())
+        .collect();
+    words.sort_unstable();
+    assert_eq!(
+        words,
+        [
+            "Error: couldn't find key other in Secret default/tracking",
+            "Error: secret \"tracking\" not found",
+        ]
+    );
 }
 
 #[test]

@@ -33,6 +33,12 @@ pub fn split_of(document: &Experiment, scope: &Scope) -> Result<Split, Uneven> {
     )
 }
 
+/// Whether the next attempt would be split otherwise than one that has this split, as the rules
+/// changed.
+pub fn splits_anew(document: &Experiment, scope: &Scope, before: Split) -> bool {
+    split_of(document, scope).is_ok_and(|now| now != before)
+}
+
 /// Whether pods of this document have GPU slots.
 pub fn has_gpus(document: &Experiment, cluster: &ClusterSpec) -> bool {
     document.spec.resources.slots_per_trial > 0 && cluster.slot_type != SlotType::Cpu

@@ -2,7 +2,6 @@
 
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
-use jsonschema::paths::LocationSegment;
 use serde_json::Value;
 
 use super::not_built;
@@ -83,7 +82,7 @@ impl<'a> Found<'a> {
         document: &'a Node,
         error: &ValidationError<'_>,
     ) -> Self {
-        let (path, node, key) = walk(document, error.instance_path().segments());
+        let (path, node, key) = walk(document, error.instance_path().as_str());
         let keyword = error.schema_path().as_str();
         let rule = keyword
             .rsplit_once('/')
@@ -297,28 +296,26 @@ fn fields(schema: &Value) -> Vec<(&str, &Value)> {
         .collect()
 }
 
-/// Follows a path of the validator through the document.
-fn walk<'a, 'b>(
-    document: &'a Node,
-    path: impl Iterator<Item = LocationSegment<'b>>,
-) -> (String, &'a Node, Option<&'a Key>) {
+/// Follows a path of the validator, a JSON pointer, through the document: a key may be empty, or
+/// look like a number.
+fn walk<'a>(document: &'a Node, path: &str) -> (String, &'a Node, Option<&'a Key>) {
     let (mut words, mut node, mut key) = (String::new(), document, None);
-    for segment in path {
-        match segment {
-            LocationSegment::Property(name) => {
-                words = join(&words, &name);
-                let Some(entry) = node.entries().iter().find(|(key, _)| *key.name == *name) else {
-                    break;
-                };
-                (key, node) = (Some(&entry.0), &entry.1);
-            }
-            LocationSegment::Index(index) => {
-                words = format!("{words}[{index}]");
-                let Some(item) = node.items().get(index) else {
-                    break;
-                };
-                (key, node) = (None, item);
-            }
+    for part in path.split('/').skip(1) {
+        if let object::Value::List(items) = &node.value {
+            words = format!("{words}[{part}]");
+            let item = part.parse().ok().and_then(|index: usize| items.get(index));
+            let Some(item) = item else {
+                break;
+            };
+            (key, node) = (None, item);
+        } else {
+            let name = part.replace("~1", "/").replace("~0", "~");
+            words = join(&words, &name);
+            let mut entries = node.entries().iter();
+            let Some(entry) = entries.find(|(key, _)| *key.name == *name) else {
+                break;
+            };
+            (key, node) = (Some(&entry.0), &entry.1);
         }
     }
     (words, node, key)

@@ -84,6 +84,25 @@ fn schema_faults_say_what_to_write() {
 }
 
 #[test]
+fn a_key_that_is_empty_or_a_number_hides_no_other_fault() {
+    let codes = |variables: &str| -> Vec<String> {
+        let found = of_experiment(&format!("  environment: {{variables: {variables}}}\n"));
+        found.iter().map(|it| it[..10].trim().to_owned()).collect()
+    };
+    one(
+        "  environment: {variables: {'1': 1}}\n",
+        "B0206 7:34 `spec.environment.variables.1` is a number, it must be text or a map | quote it",
+    );
+    assert_eq!(codes("{'': y}"), ["B0208 7:29", "B0104 7:33"]);
+    assert_eq!(
+        codes("{A=B: x, '': y, BERTH_X: z}"),
+        ["B0208 7:29", "B0208 7:37", "B0104 7:41", "B0402 7:44"]
+    );
+    assert_eq!(codes("{'': 1}"), ["B0208 7:29", "B0206 7:33"]);
+    assert_eq!(codes("{a/b~: 1}"), ["B0206 7:35"]);
+}
+
+#[test]
 fn missing_fields_are_described() {
     let text = experiment("a", "").replace("  entrypoint: [python, train.py]\n", "");
     let found = shown(&findings("a.yaml", &text));

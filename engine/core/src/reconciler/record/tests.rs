@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::desired::fixture::experiment;
 use crate::reconciler::testing::{SMALL, World, commit};
-use crate::reconciler::{EffectId, Input, Options};
+use crate::reconciler::{EffectId, Input, Options, Unusable};
 
 /// One whose branch is at commit 1, and that has something to push.
 fn recording(options: impl Fn(Options) -> Options) -> World {
@@ -83,6 +83,25 @@ fn what_somebody_else_pushed_is_read_before_anything_is_done() {
     world.listed();
     let effects = world.step();
     assert!(reads(&effects).is_some() && !works(&effects), "{effects:?}");
+}
+
+#[test]
+fn a_commit_that_makes_no_snapshot_is_recorded() {
+    let mut world = recording(|options| options);
+    let (push, _) = pushes(&world.step()).unwrap();
+    world.input(Input::Done(push, Outcome::Recorded(commit(2))));
+    world.wait(Duration::from_mins(1));
+    assert_eq!(pushes(&world.step()), None);
+    world.input(Input::Unusable(Unusable {
+        commit: commit(7),
+        errors: vec!["B0502: there is nothing".into()],
+    }));
+    let effects = world.step();
+    let text = effects.iter().find_map(|effect| match &effect.what {
+        What::Record { files, .. } => files.get("summary.yaml")?.clone(),
+        _ => None,
+    });
+    assert!(text.unwrap().contains("B0502: there is nothing"));
 }
 
 /// When commits are made, in ms from `from` on, while there is something new every 10 ms until

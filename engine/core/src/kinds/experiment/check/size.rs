@@ -1,7 +1,7 @@
 //! Slots, images and what a slot is made of.
 
 use crate::desired::Scope;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, counted};
 use crate::kinds::cluster::SlotType;
 use crate::kinds::experiment::{Experiment, size};
 use crate::object::Node;
@@ -29,7 +29,9 @@ pub(super) fn check(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
         .map_or(u32::MAX, |queue| queue.spec.quota);
     let slots = document.spec.resources.slots_per_trial;
     if slots > quota {
-        let cause = format!("{slots} slots never fit the quota of {quota}");
+        let fit = if slots == 1 { "fits" } else { "fit" };
+        let slots = counted(slots, "slot");
+        let cause = format!("{slots} never {fit} the quota of {quota}");
         let mut finding = Diagnostic::warning(Code::OverQuota, place, cause)
             .help("ask for fewer slots, or raise the queue's `quota`");
         if let Some(queue) = &scope.queue {

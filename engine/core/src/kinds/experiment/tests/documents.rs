@@ -222,6 +222,28 @@ fn layers_take_effect_at_the_next_attempt() {
 }
 
 #[test]
+fn another_split_is_told_and_takes_effect_at_the_next_attempt() {
+    for rollout in ["nextAttempt", "replaceAttempt"] {
+        let mut world = World::gang(&json!({"rollout": rollout}));
+        world.settle().run().settle();
+        assert_eq!(world.look().status.outdated, [] as [&str; 0]);
+        let pods = world.live().len();
+        world.repository.queue["maxSlotsPerPod"] = json!(4);
+        world.settle().obey().settle();
+        let told = vec!["maxSlotsPerPod".to_owned()];
+        assert_eq!(
+            (world.live().len(), world.look().status.outdated),
+            (pods, told)
+        );
+        world.exit(1, 1).go_on();
+        assert_eq!(
+            (world.live().len(), world.look().status.outdated.len()),
+            (2 * pods, 0)
+        );
+    }
+}
+
+#[test]
 fn layers_take_effect_at_once_if_asked() {
     let mut world = World::gang(&json!({"rollout": "replaceAttempt"}));
     world.settle().run().settle();

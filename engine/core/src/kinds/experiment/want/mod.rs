@@ -15,7 +15,7 @@ use self::shared::{changed, holds, missing_in, pods_of, releases};
 use super::lifecycle::{LivePod, Rules, is_recorded, live_pods, trim};
 use super::recipes::Kitchen;
 use super::split::Split;
-use super::{Experiment, status};
+use super::{Experiment, size, status};
 use crate::desired::Unit;
 use crate::ids::{Digest, Name, Timestamp};
 use crate::kinds::cluster::ClusterState;
@@ -211,6 +211,9 @@ impl<'a> Machine<'a> {
             self.view,
         );
         status.outdated = self.outdated();
+        if self.is_split_anew() {
+            status.outdated.push("maxSlotsPerPod".into());
+        }
         if self.suspended() && status.state == "Starting" {
             status.message.get_or_insert_with(suspended);
         }
@@ -222,6 +225,18 @@ impl<'a> Machine<'a> {
             status::refused(words, &mut status);
         }
         status
+    }
+
+    /// Whether the open attempt is split otherwise than the next one will be. That alone never
+    /// replaces it.
+    fn is_split_anew(&self) -> bool {
+        let (document, scope) = (self.document, &self.unit.scope);
+        let split = |it: &Attempt| Split {
+            pods: it.pods,
+            slots: it.slots,
+        };
+        let open = self.open_attempt().map(split);
+        open.is_some_and(|split| size::splits_anew(document, scope, split))
     }
 
     fn is_going(&self) -> bool {
