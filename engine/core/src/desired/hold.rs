@@ -65,6 +65,7 @@ impl Pass<'_> {
 
     /// The form that the ledger names, with what it refers to as that is in force now.
     fn last_form(&mut self, id: &UnitId, why: &str) -> Option<Unit> {
+        self.past.recorded(id)?;
         let (document, applied) = self.past.read(id, &mut self.old, &mut self.files.sources)?;
         let scope = self.scope_of(&document)?;
         let mut input = DigestWriter::new("held/v2");

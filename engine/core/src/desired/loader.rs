@@ -11,7 +11,7 @@ use super::past::{OldForms, Past};
 use super::units::Units;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, SourceTable, closest};
 use crate::ids::{BlobId, CommitId, DocumentKind, Name, UnitId};
-use crate::ledger::Applied;
+use crate::ledger::Forms;
 use crate::reconciler::CommitFacts;
 use crate::yaml;
 
@@ -63,18 +63,15 @@ impl Loader {
 
     /// The blobs that [`Loader::load`] and [`Loader::validate`] need, each once, in no order.
     ///
-    /// `ledger_forms` is what the ledger says is in force: all units that are not withdrawn, and
-    /// those of the kinds that others refer to even if they are. Its blobs are needed only until
-    /// the first snapshot was loaded. A blob that Git does not have may be left out.
-    pub fn missing(
-        &self,
-        listing: &[ListedFile],
-        ledger_forms: &BTreeMap<UnitId, Applied>,
-    ) -> Vec<BlobId> {
+    /// `ledger_forms` is what the ledger said before the first snapshot; once one was loaded, that
+    /// says what is in force, and its blobs are not needed any more. A blob that Git does not have
+    /// may be left out.
+    pub fn missing(&self, listing: &[ListedFile], ledger_forms: &Forms) -> Vec<BlobId> {
         let small = |file: &&ListedFile| file.size <= yaml::MAX_BYTES as u64;
         let (unread, _) = self.files.compare(listing);
         let unread = unread.into_iter().filter(small).map(|file| file.blob);
-        let forms = ledger_forms.values().filter(|_| self.previous.is_none());
+        let forms = ledger_forms.ids().filter(|_| self.previous.is_none());
+        let forms = forms.filter_map(|id| ledger_forms.last(id));
         let mut blobs: Vec<BlobId> = unread.chain(forms.map(|applied| applied.blob)).collect();
         blobs.sort_unstable();
         blobs.dedup();
@@ -95,7 +92,7 @@ impl Loader {
         listing: &[ListedFile],
         refused: &[RefusedFile],
         blobs: &BTreeMap<BlobId, Arc<[u8]>>,
-        ledger_forms: &BTreeMap<UnitId, Applied>,
+        ledger_forms: &Forms,
     ) -> Result<Desired, Vec<Diagnostic>> {
         let changed = self.files.refresh(listing, blobs);
         if let Some(settled) = self.settled.take().filter(|it| it.refused == refused)
@@ -111,7 +108,7 @@ impl Loader {
         }
         let known = self.previous.as_ref().map(|desired| desired.cluster.name());
         let ledger_cluster = ledger_forms
-            .keys()
+            .ids()
             .find(|id| id.kind == DocumentKind::Cluster);
         let cluster = cluster.or(known).or(ledger_cluster.map(|id| &id.name));
         let name = match choose(&index, cluster) {
@@ -193,7 +190,7 @@ impl Loader {
         mut settled: Settled,
         changed: &[Changed],
         blobs: &BTreeMap<BlobId, Arc<[u8]>>,
-        ledger_forms: &BTreeMap<UnitId, Applied>,
+        ledger_forms: &Forms,
     ) -> Option<Desired> {
         let previous = self.previous.as_ref()?;
         let cluster = &previous.cluster;
@@ -306,7 +303,7 @@ impl Loader {
         name: Option<&Name>,
         judged: &mut BTreeSet<UnitId>,
     ) -> Vec<Diagnostic> {
-        let (ledger, blobs) = (BTreeMap::new(), BTreeMap::new());
+        let (ledger, blobs) = (Forms::default(), BTreeMap::new());
         let before = Past {
             previous: None,
             ledger: &ledger,

@@ -12,5 +12,5 @@ pub use entry::{
     UnitStatus,
 };
 pub use layout::{APPLIED, DRIFT_JSON, DRIFT_MD, FORMAT_FILE, IDENTITY, SUMMARY, unit_path};
-pub use read::{Known, Ledger, Progress, Rewrite};
+pub use read::{Forms, Known, Ledger, Progress, Rewrite};
 pub(crate) use read::{content_digest, identity_text, progress_text};

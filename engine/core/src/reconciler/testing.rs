@@ -9,7 +9,7 @@ use super::{
 };
 use crate::desired::{ListedFile, Loader};
 use crate::ids::{BlobId, CommitId, Name, ResourceVersion, Timestamp, Uid};
-use crate::ledger::{IDENTITY, Ledger, identity_text};
+use crate::ledger::{Forms, IDENTITY, Ledger, identity_text};
 use crate::observed::{NodeFact, SlotRequest};
 
 /// What an experiment says.
@@ -67,7 +67,7 @@ pub fn snapshot(more: &[&str]) -> Input {
         after: None,
         new_ancestors: Vec::new(),
     };
-    let loaded = Loader::new().load(&facts, None, &listing, &[], &blobs, &BTreeMap::new());
+    let loaded = Loader::new().load(&facts, None, &listing, &[], &blobs, &Forms::default());
     Input::Snapshot(Arc::new(loaded.unwrap()))
 }
 
