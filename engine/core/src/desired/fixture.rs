@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Desired, ListedFile, Loader, Validation};
+use super::{Desired, ListedFile, Loader, RefusedFile, Validation};
 use crate::diagnostic::Diagnostic;
 use crate::ids::{BlobId, CommitId, DigestWriter};
 use crate::ledger::Forms;
@@ -43,6 +43,8 @@ pub(crate) fn experiment(name: &str, rest: &str) -> String {
 pub(crate) struct Repository {
     pub files: BTreeMap<String, String>,
     pub loader: Loader,
+    /// What is not read.
+    pub refused: Vec<RefusedFile>,
     pub ledger: Forms,
     /// Every text that ever was there.
     pub objects: BTreeMap<BlobId, Arc<[u8]>>,
@@ -85,7 +87,7 @@ impl Repository {
             .collect();
         let commit = commit(self.commits);
         self.loader
-            .load(&commit, None, &listing, &[], &given, &self.ledger)
+            .load(&commit, None, &listing, &self.refused, &given, &self.ledger)
     }
 
     /// Writes what is in force into the ledger, and starts anew.

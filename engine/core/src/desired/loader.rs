@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::files::{Changed, Files, ListedFile, RefusedFile, holds_document, top};
-use super::index::Index;
+use super::gone::Reasons;
+use super::index::{Holding, Index};
 use super::judge::Pass;
 use super::model::Desired;
 use super::past::{OldForms, Past};
@@ -29,6 +30,8 @@ pub struct Loader {
 struct Settled {
     index: Index,
     bad: BTreeMap<UnitId, String>,
+    /// What holds a document that is gone is not its own path: that may change with any other.
+    elsewhere: bool,
     refused: Vec<RefusedFile>,
 }
 
@@ -127,26 +130,29 @@ impl Loader {
             ledger: ledger_forms,
             blobs,
         };
-        let bad = reasons(&index, &before);
+        let mut old = OldForms::default();
+        let reasons = Reasons::of(&mut self.files, &mut index, &before, &mut old);
         let mut pass = Pass {
             files: &mut self.files,
             index: &index,
             past: before,
             commit,
-            bad,
+            bad: reasons.bad,
             units: Units::default(),
             frozen: BTreeMap::new(),
-            findings: Vec::new(),
-            old: OldForms::default(),
+            findings: reasons.findings,
+            elsewhere: reasons.elsewhere,
+            old,
         };
         let cluster = pass.run(&name);
         let (bad, units, frozen) = (pass.bad, pass.units, pass.frozen);
+        let elsewhere = pass.elsewhere;
         let mut findings = pass.findings;
         findings.append(&mut index.findings);
         let findings = in_order(&self.files.sources, findings);
         // A file that cannot be read may hold it, and is told by itself.
         let findings = match cluster {
-            Some(_) if !index.holding.is_empty() => findings,
+            Some(_) if index.hiding().is_some() => findings,
             _ => missing_cluster(findings, &name, &index.clusters()),
         };
         let Some(cluster) = cluster else {
@@ -164,6 +170,7 @@ impl Loader {
         self.settled = Some(Settled {
             index,
             bad,
+            elsewhere,
             refused: refused.to_vec(),
         });
         self.previous = Some(desired.clone());
@@ -197,7 +204,13 @@ impl Loader {
         let id = UnitId::plain(DocumentKind::Cluster, cluster.name().clone());
         // An invalid cluster holds everything.
         previous.units.get(&id).filter(|unit| unit.held.is_none())?;
-        let touched = settled.index.update(&self.files, changed)?;
+        let touched =
+            (!settled.elsewhere).then(|| settled.index.update(&self.files, changed))??;
+        let gone = touched.iter().filter(|id| !settled.index.has(id));
+        let gone: BTreeSet<&Name> = gone.map(|id| &id.name).collect();
+        if settled.index.namesakes(&gone).next().is_some() {
+            return None;
+        }
         let mut pass = Pass {
             files: &mut self.files,
             index: &settled.index,
@@ -211,6 +224,7 @@ impl Loader {
             units: previous.units.clone(),
             frozen: previous.frozen.clone(),
             findings: Vec::new(),
+            elsewhere: false,
             old: OldForms::default(),
         };
         for id in &touched {
@@ -291,7 +305,7 @@ impl Loader {
     }
 
     fn is_empty(&self, index: &Index) -> bool {
-        self.files.count() == 0 && index.holding.is_empty()
+        self.files.count() == 0 && index.hiding().is_none()
     }
 
     /// What one cluster's pass says, or what can be said without any; documents that wait for
@@ -309,7 +323,6 @@ impl Loader {
             ledger: &ledger,
             blobs: &blobs,
         };
-        let bad = reasons(index, &before);
         let commit = CommitFacts {
             id: CommitId::from_bytes([0; 20]),
             subject: String::new(),
@@ -322,10 +335,11 @@ impl Loader {
             index,
             past: before,
             commit: &commit,
-            bad,
+            bad: Reasons::named(index).bad,
             units: Units::default(),
             frozen: BTreeMap::new(),
             findings: Vec::new(),
+            elsewhere: false,
             old: OldForms::default(),
         };
         match name {
@@ -349,7 +363,7 @@ fn choose(index: &Index, wanted: Option<&Name>) -> Result<Name, Box<Diagnostic>>
         [only] => Ok(only.clone()),
         [] => {
             let cause = "the repository holds no `Cluster` document";
-            let help = match index.holding.keys().next() {
+            let help = match index.hiding() {
                 Some(path) => format!("mend {path} first, which may hold it and cannot be read"),
                 None => "add one: see state-example/clusters/".to_owned(),
             };
@@ -365,25 +379,6 @@ fn choose(index: &Index, wanted: Option<&Name>) -> Result<Name, Box<Diagnostic>>
     }
 }
 
-/// Why documents are not valid: by what they name themselves, and by the path that held them.
-fn reasons(index: &Index, past: &Past<'_>) -> BTreeMap<UnitId, String> {
-    let mut bad: BTreeMap<UnitId, String> = BTreeMap::new();
-    for finding in &index.findings {
-        if let Some(unit) = &finding.unit {
-            bad.entry(unit.clone())
-                .or_insert_with(|| finding.cause.clone());
-        }
-    }
-    for id in past.ids() {
-        let path = past.applied(id).map(|applied| applied.path.as_str());
-        let why = path.and_then(|path| index.holding.get(path));
-        if let Some(why) = why.filter(|_| !index.valid.contains_key(id)) {
-            bad.entry(id.clone()).or_insert_with(|| why.clone());
-        }
-    }
-    bad
-}
-
 /// Paths that are not read.
 fn refuse(files: &mut Files, index: &mut Index, refused: &[RefusedFile]) {
     for file in refused {
@@ -393,16 +388,19 @@ fn refuse(files: &mut Files, index: &mut Index, refused: &[RefusedFile]) {
             blob: BlobId::from_bytes([0; 20]),
         });
         let document = holds_document(path);
-        let cause = format!("{path} is not read: {}", file.why);
+        let state = format!("is not read: {}", file.why);
+        let cause = format!("{path} {state}");
         let mut finding = Diagnostic::error(file.code, top(source), cause).help(&*file.help);
         if !document {
             finding.severity = Severity::Warning;
         }
         index.findings.push(finding);
-        if document {
-            let why = format!("{path} cannot be read");
-            index.holding.insert(Arc::clone(path), why);
-        }
+        let holding = Holding {
+            state,
+            place: top(source),
+            hides: document || file.hides,
+        };
+        index.holding.insert(Arc::clone(path), holding);
     }
 }
 

@@ -94,7 +94,7 @@ fn one_broken_document_among_500_holds_only_itself() {
     repository.put("e8.yaml", &experiment("e8", "  maxRestarts: 2\n"));
     let mut second = repository.load().unwrap();
     assert_eq!(held(&second), ["Experiment/vision/e7"]);
-    assert_eq!(codes(second.findings()), [Code::Syntax]);
+    assert_eq!(codes(second.findings()), [Code::Syntax, Code::HeldByPlace]);
     let unit = |desired: &Desired, name| desired.unit(&id(name)).unwrap().clone();
     assert_eq!(
         unit(&second, "Experiment/vision/e7").applied,
@@ -296,6 +296,7 @@ fn large_files_are_not_even_read() {
             code: Code::Refused,
             why: "it is a symbolic link".to_owned(),
             help: "put the file itself there".to_owned(),
+            hides: false,
         }],
         &repository.objects,
     );

@@ -7,9 +7,10 @@ use super::super::{Desired, Loader};
 use super::{codes, file, whole};
 
 /// One change of one document: none, a broken one, an invalid one that says its name, a valid
-/// one with other words, or with other layout; and whether it moves to another file.
+/// one with other words, or with other layout, one of a queue that is not there, one without a kind;
+/// and whether it moves to another file.
 fn change() -> impl Strategy<Value = (usize, u8, usize)> {
-    (0usize..6, 0u8..6, 0usize..3)
+    (0usize..6, 0u8..8, 0usize..3)
 }
 
 /// The documents of a repository, each with the file that it stands in.
@@ -31,6 +32,8 @@ fn apply(layout: &mut Layout, (document, form, file): (usize, u8, usize)) {
         1 => "spec: [\n".to_owned(),
         2 => text.replace("spec:", "spec_:"),
         3 => text.replace("name: ", "labels: {x: y}, name: "),
+        5 => text.replace("queue: vision", "queue: vison"),
+        6 => text.replace("kind:", "kimd:"),
         4 => format!("# changed\n{text}# changed\n"),
         _ => text,
     };
@@ -61,7 +64,7 @@ proptest! {
     fn incremental_equals_from_scratch(changes in prop::collection::vec((change(), prop::bool::weighted(0.2)), 1..16)) {
         let mut repository = Repository::default();
         let mut layout = layout();
-        apply(&mut layout, (3, 5, 0));
+        apply(&mut layout, (3, 7, 0));
         write(&mut repository, &layout);
         let mut last = repository.load().unwrap();
         let mut ledger = crate::ledger::Forms::default();
