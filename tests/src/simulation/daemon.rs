@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use berth_cluster::wire::{Caller, Elector};
 use berth_core::desired::Loader;
-use berth_core::ids::{CommitId, Name, ObjectKey, ResourceVersion, Timestamp, UnitId};
-use berth_core::ledger::Applied;
+use berth_core::ids::{CommitId, Name, ObjectKey, ResourceVersion, Timestamp};
+use berth_core::ledger::Forms;
 use berth_core::observed::Coverage;
 use berth_core::reconciler::{
     Effect, EffectId, Input, Options, Outcome, Reconciler, Role, WatchEvent, WatchKey, What,
@@ -72,7 +72,7 @@ pub struct Daemon {
     tried: BTreeSet<ObjectKey>,
     wanted: BTreeMap<String, Experiment>,
     rules: Rules,
-    forms: BTreeMap<UnitId, Applied>,
+    forms: Forms,
     feeds: Feeds,
     /// The reconciler's when they were opened.
     tenure: u64,

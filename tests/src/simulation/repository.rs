@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use berth_core::desired::{Desired, ListedFile, Loader};
-use berth_core::ids::{BlobId, CommitId, DigestWriter, UnitId};
-use berth_core::ledger::Applied;
+use berth_core::ids::{BlobId, CommitId, DigestWriter};
+use berth_core::ledger::Forms;
 use berth_core::reconciler::CommitFacts;
 
 use super::branch::commit_id;
@@ -213,7 +213,7 @@ impl Repository {
         &self,
         loader: &mut Loader,
         told: Option<CommitId>,
-        forms: &BTreeMap<UnitId, Applied>,
+        forms: &Forms,
     ) -> Result<Desired, String> {
         let commit = self.commits.get(&self.tip).ok_or("no commit")?;
         let ancestors = self.ancestors(self.tip);

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use berth_tests::e2e::documents::{first, path};
+use berth_tests::e2e::documents::{experiment, first, path};
 use berth_tests::e2e::{Flags, On, Scene, Setting, Stage, Wish};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+use super::commands::looks;
 
 async fn without_daemon(on: On) -> Stage {
     Stage::build(Setting {
@@ -102,6 +104,69 @@ async fn bad_files_hold_only_themselves(on: On) {
         assert!(errors.contains(&file), "no {file} in:\n{errors}");
     }
     assert!(errors.contains("queues/link.yaml"), "{errors}");
+    stage.check();
+}
+
+async fn a_folder_that_moves_and_breaks_holds_its_work(on: On) {
+    let mut stage = Stage::usual(on).await;
+    stage.add("bert", 8, "10m", &[]);
+    stage.state("bert", "Running").await;
+    let text = experiment("bert", 8, "10m", &[]);
+    stage.repository.git(&["mv", "experiments", "moved"]);
+    let broken = format!("{text}\tbad: [\n");
+    stage.repository.write("moved/bert.yaml", &broken);
+    stage.add("hello", 1, "20ms", &[]);
+    stage.state("hello", "Completed").await;
+    let findings = stage.scene.status.findings("bert");
+    let words = "gone from experiments/bert.yaml, and moved/bert.yaml, which may hold it now, cannot be read";
+    assert!(findings.contains(words), "{findings}");
+    stage.repository.write("moved/bert.yaml", &text);
+    stage.add("next", 1, "20ms", &[]);
+    stage.state("next", "Completed").await;
+    assert_eq!(stage.scene.status.findings("bert"), "");
+    assert_eq!(stage.scene.running("bert").len(), 1, "{}", stage.describe());
+    assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
+    stage.check();
+}
+
+async fn what_stands_in_a_folder_s_place_holds_its_work(on: On) {
+    let mut stage = Stage::usual(on).await;
+    stage.add("bert", 8, "10m", &[]);
+    stage.state("bert", "Running").await;
+    let folder = stage.repository.root().join("experiments");
+    let tip = stage.repository.tip("main").unwrap();
+    std::fs::rename(&folder, stage.folder().join("moved")).unwrap();
+    for (name, what) in [("hello", "symbolic link"), ("next", "submodule")] {
+        let file = format!("more/{name}.yaml");
+        stage
+            .repository
+            .write(&file, &experiment(name, 1, "20ms", &[]));
+        if name == "hello" {
+            std::os::unix::fs::symlink("/etc", &folder).unwrap();
+        } else {
+            std::fs::remove_file(&folder).unwrap();
+        }
+        stage.repository.git(&["add", "--all"]);
+        if name == "next" {
+            let module = format!("160000,{tip},experiments");
+            let index = ["update-index", "--add", "--cacheinfo", &module];
+            stage.repository.git(&index);
+        }
+        let commit = ["commit", "--quiet", "--message", what];
+        stage.repository.git(&commit);
+        stage.state(name, "Completed").await;
+        for said in [
+            stage.scene.status.findings("bert"),
+            stage.scene.status.errors(),
+        ] {
+            assert!(said.contains("experiments is not read"), "{said}");
+            assert!(said.contains(what), "{said}");
+        }
+        let checked = looks(&stage, &["check"]).await;
+        checked.must(1, &["experiments is not read"]);
+    }
+    assert_eq!(stage.scene.running("bert").len(), 1, "{}", stage.describe());
+    assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
     stage.check();
 }
 
@@ -234,6 +299,8 @@ on_both! {
     a_missing_reference_is_said_and_waited_for,
     a_reference_that_is_an_option_is_a_usage_error,
     bad_files_hold_only_themselves,
+    a_folder_that_moves_and_breaks_holds_its_work,
+    what_stands_in_a_folder_s_place_holds_its_work,
     a_finding_names_who_committed_the_file,
     a_remote_that_hangs_does_not_hold_the_daemon,
     a_wrong_token_is_said,

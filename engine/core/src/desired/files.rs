@@ -34,6 +34,8 @@ pub struct RefusedFile {
     pub why: String,
     /// What to do.
     pub help: String,
+    /// Documents may be in it, whatever it is called: it is neither a link nor another repository.
+    pub hides: bool,
 }
 
 /// One file, read.
@@ -43,6 +45,8 @@ pub(super) struct File {
     pub parsed: Parsed,
     /// Its content was given; if not, it is asked for again.
     given: bool,
+    /// Its content, as long as it cannot be told what all of its documents are.
+    unclear: Option<Arc<[u8]>>,
 }
 
 /// A path whose file is new, another one or gone, and what stood there before.
@@ -132,8 +136,13 @@ impl Files {
             Some(bytes) => parse(bytes, source),
             None => Err(unreadable(source)),
         };
+        let is_nameless =
+            |document: &Result<Valid, Invalid>| matches!(document, Err(it) if it.unit.is_none());
+        let is_clear = |documents: &Vec<_>| !documents.iter().any(is_nameless);
+        let unclear = bytes.filter(|_| !parsed.as_ref().is_ok_and(is_clear));
         File {
             blob: file.blob,
+            unclear: unclear.cloned(),
             parsed,
             given: bytes.is_some() || file.size > yaml::MAX_BYTES as u64,
         }
@@ -169,6 +178,11 @@ impl File {
     /// Whether this is that file, read.
     fn is(&self, file: &ListedFile) -> bool {
         self.given && self.blob == file.blob
+    }
+
+    /// Its content, if it was given and not all of it is clear.
+    pub fn text(&self) -> Option<&[u8]> {
+        self.unclear.as_deref()
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Desired, ListedFile, Loader, Validation};
+use super::{Desired, ListedFile, Loader, RefusedFile, Validation};
 use crate::diagnostic::Diagnostic;
-use crate::ids::{BlobId, CommitId, DigestWriter, UnitId};
-use crate::ledger::Applied;
+use crate::ids::{BlobId, CommitId, DigestWriter};
+use crate::ledger::Forms;
 use crate::reconciler::CommitFacts;
 
 pub(crate) const CLUSTER: &str = "apiVersion: berth.dev/v1alpha1
@@ -43,7 +43,9 @@ pub(crate) fn experiment(name: &str, rest: &str) -> String {
 pub(crate) struct Repository {
     pub files: BTreeMap<String, String>,
     pub loader: Loader,
-    pub ledger: BTreeMap<UnitId, Applied>,
+    /// What is not read.
+    pub refused: Vec<RefusedFile>,
+    pub ledger: Forms,
     /// Every text that ever was there.
     pub objects: BTreeMap<BlobId, Arc<[u8]>>,
     pub commits: u8,
@@ -90,15 +92,19 @@ impl Repository {
             ..commit(self.commits)
         };
         self.loader
-            .load(&commit, None, &listing, &[], &given, &self.ledger)
+            .load(&commit, None, &listing, &self.refused, &given, &self.ledger)
     }
 
     /// Writes what is in force into the ledger, and starts anew.
     pub fn restart(&mut self, desired: &Desired) {
-        self.ledger.retain(|id, _| !id.kind.has_queue());
+        let before = std::mem::take(&mut self.ledger);
         let units = desired.units();
-        self.ledger
-            .extend(units.map(|unit| (unit.id.clone(), unit.applied.clone())));
+        self.ledger.in_force = units
+            .map(|it| (it.id.clone(), it.applied.clone()))
+            .collect();
+        let left = before.left.into_iter().chain(before.in_force);
+        let left = left.filter(|(id, _)| !id.kind.has_queue() && desired.unit(id).is_none());
+        self.ledger.left = left.collect();
         self.loader = Loader::new();
     }
 

@@ -1,5 +1,6 @@
 //! What is not valid keeps its last applied form.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::files::form;
@@ -10,6 +11,7 @@ use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::ids::{DigestWriter, DocumentKind, Name, UnitId};
 use crate::kinds::experiment::Memo;
 use crate::kinds::{Cluster, Document};
+use crate::object::Place;
 
 impl Pass<'_> {
     /// A document is not valid: says why and keeps its old form.
@@ -44,6 +46,47 @@ impl Pass<'_> {
         }
     }
 
+    /// An experiment that is gone from its queue and not valid in another one stays where it was.
+    pub(super) fn moved(&mut self) {
+        let gone = self.past.ids().into_iter().filter(|id| {
+            let is_known = self.units.contains_key(id) || self.frozen.contains_key(*id);
+            id.kind == DocumentKind::Experiment && !is_known && !self.index.has(id)
+        });
+        let gone: Vec<&UnitId> = gone.collect();
+        let index = self.index;
+        let names = gone.iter().map(|id| &id.name).collect();
+        let mut faulty: BTreeMap<&Name, (&UnitId, String)> = BTreeMap::new();
+        for id in index.namesakes(&names) {
+            if let Some(why) = self.fault(id) {
+                faulty.insert(&id.name, (id, why));
+            }
+        }
+        for id in gone {
+            let Some((new, why)) = faulty.get(&id.name) else {
+                continue;
+            };
+            let why = format!("it is now `{new}`, which is not valid: {why}");
+            let place = index.place(new).unwrap_or(Place::ENGINE);
+            let cause = format!("`{id}` keeps its last form: {why}");
+            let mut finding = Diagnostic::warning(Code::HeldByPlace, place, cause);
+            finding.unit = Some(id.clone());
+            self.findings.push(finding);
+            self.bad.insert(id.clone(), why.clone());
+            self.hold(id, &why);
+            self.elsewhere = true;
+        }
+    }
+
+    /// What is wrong with a document that is new, or with its queue.
+    fn fault(&self, id: &UnitId) -> Option<String> {
+        if self.past.applied(id).is_some() {
+            return None;
+        }
+        let queue = UnitId::plain(DocumentKind::Queue, id.queue.clone()?);
+        let fault = self.bad.get(id).or_else(|| self.bad.get(&queue));
+        fault.cloned()
+    }
+
     /// Keeps the old form of a document, if there is one.
     pub(super) fn hold(&mut self, id: &UnitId, why: &str) {
         if let Some(before) = self.past.unit(id) {
@@ -65,6 +108,7 @@ impl Pass<'_> {
 
     /// The form that the ledger names, with what it refers to as that is in force now.
     fn last_form(&mut self, id: &UnitId, why: &str) -> Option<Unit> {
+        self.past.recorded(id)?;
         let (document, applied) = self.past.read(id, &mut self.old, &mut self.files.sources)?;
         let scope = self.scope_of(&document)?;
         let mut input = DigestWriter::new("held/v2");

@@ -16,15 +16,25 @@ pub(super) struct Index {
     pub valid: BTreeMap<UnitId, At>,
     /// Ids that a faulty document names.
     pub faulty: BTreeSet<UnitId>,
-    /// Paths of files that hold what they contained, as it cannot be told what of it is at fault;
-    /// and why.
-    pub holding: BTreeMap<Arc<str>, String>,
+    /// Paths that hold what they contained, as it cannot be told what of it is at fault or where it
+    /// is now.
+    pub holding: BTreeMap<Arc<str>, Holding>,
     /// Faulty documents of which something is sound.
     pub sound: Vec<At>,
     /// Why, in the order of the paths.
     pub findings: Vec<Diagnostic>,
-    /// Where each id was named first, while the index is made.
+    /// Where each id was named first, when the index was made.
     first: BTreeMap<UnitId, Place>,
+}
+
+/// A path that holds what it contained.
+pub(super) struct Holding {
+    /// What is wrong, as the end of a sentence about the path.
+    pub state: String,
+    /// Where.
+    pub place: Place,
+    /// Documents may stand there of which nothing is known.
+    pub hides: bool,
 }
 
 impl Index {
@@ -35,7 +45,7 @@ impl Index {
             match &file.parsed {
                 Ok(documents) => index.file(path, documents),
                 Err(findings) => {
-                    index.keep(path, findings);
+                    index.keep(path, "cannot be read", true, findings);
                     index.findings.extend(findings.iter().cloned());
                 }
             }
@@ -87,9 +97,12 @@ impl Index {
                     self.valid.entry(id).or_insert(At { path, number });
                 }
                 Err(invalid) => {
-                    // One that is alone may have been given another name as well.
-                    if invalid.unit.is_none() || documents.len() == 1 {
-                        self.keep(&path, &invalid.findings);
+                    if invalid.unit.is_none() {
+                        let words = "holds a document whose kind or name cannot be told";
+                        self.keep(&path, words, true, &invalid.findings);
+                    } else if documents.len() == 1 {
+                        // It may have been given another name as well.
+                        self.keep(&path, "is not valid", false, &invalid.findings);
                     }
                     self.findings.extend(invalid.findings.iter().cloned());
                     if let Some(id) = &invalid.unit {
@@ -105,10 +118,24 @@ impl Index {
     }
 
     /// The file holds what it contained.
-    fn keep(&mut self, path: &Arc<str>, findings: &[Diagnostic]) {
-        let why = findings.first().map(|finding| finding.cause.clone());
-        let why = why.unwrap_or_else(|| format!("{path} cannot be read"));
-        self.holding.entry(Arc::clone(path)).or_insert(why);
+    fn keep(&mut self, path: &Arc<str>, words: &str, hides: bool, findings: &[Diagnostic]) {
+        let first = findings.iter().find_map(|it| Some((it.place?, &it.cause)));
+        let Some((place, cause)) = first else {
+            return;
+        };
+        self.holding
+            .entry(Arc::clone(path))
+            .or_insert_with(|| Holding {
+                state: format!("{words}: {cause}"),
+                place,
+                hides,
+            });
+    }
+
+    /// A path where documents may stand of which nothing is known.
+    pub fn hiding(&self) -> Option<&Arc<str>> {
+        let mut all = self.holding.iter();
+        all.find_map(|(path, holding)| holding.hides.then_some(path))
     }
 
     /// A document names itself; a second one of the same name is at fault, and so is the first.
@@ -129,6 +156,18 @@ impl Index {
     /// Whether there is such a document, valid or not.
     pub fn has(&self, id: &UnitId) -> bool {
         self.valid.contains_key(id) || self.faulty.contains(id)
+    }
+
+    /// The experiments of these names in all queues, valid or not.
+    pub fn namesakes(&self, names: &BTreeSet<&Name>) -> impl Iterator<Item = &UnitId> {
+        let all = self.valid.keys().chain(&self.faulty);
+        let all = all.filter(|id| id.kind == DocumentKind::Experiment);
+        all.filter(|id| names.contains(&id.name))
+    }
+
+    /// Where an id is named first.
+    pub fn place(&self, id: &UnitId) -> Option<Place> {
+        self.first.get(id).copied()
     }
 
     /// The names of all clusters, each once.

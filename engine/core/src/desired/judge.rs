@@ -26,6 +26,8 @@ pub(super) struct Pass<'a> {
     pub units: Units,
     pub frozen: BTreeMap<UnitId, String>,
     pub findings: Vec<Diagnostic>,
+    /// What holds a document that is gone is not its own path.
+    pub elsewhere: bool,
     pub old: OldForms,
 }
 
@@ -43,6 +45,7 @@ impl Pass<'_> {
             self.all(DocumentKind::Experiment, |pass, id, at| {
                 pass.experiment(&cluster, id, at);
             });
+            self.moved();
             self.faulty(&cluster);
             return Some(cluster);
         }

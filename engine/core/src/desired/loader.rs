@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::files::{Changed, Files, ListedFile, RefusedFile, holds_document, top};
-use super::index::Index;
+use super::gone::Reasons;
+use super::index::{Holding, Index};
 use super::judge::Pass;
 use super::model::Desired;
 use super::past::{OldForms, Past};
 use super::units::Units;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, SourceTable, closest};
 use crate::ids::{BlobId, CommitId, DocumentKind, Name, UnitId};
-use crate::ledger::Applied;
+use crate::ledger::Forms;
 use crate::reconciler::CommitFacts;
 use crate::yaml;
 
@@ -29,6 +30,8 @@ pub struct Loader {
 struct Settled {
     index: Index,
     bad: BTreeMap<UnitId, String>,
+    /// What holds a document that is gone is not its own path: that may change with any other.
+    elsewhere: bool,
     refused: Vec<RefusedFile>,
 }
 
@@ -63,18 +66,15 @@ impl Loader {
 
     /// The blobs that [`Loader::load`] and [`Loader::validate`] need, each once, in no order.
     ///
-    /// `ledger_forms` is what the ledger says is in force: all units that are not withdrawn, and
-    /// those of the kinds that others refer to even if they are. Its blobs are needed only until
-    /// the first snapshot was loaded. A blob that Git does not have may be left out.
-    pub fn missing(
-        &self,
-        listing: &[ListedFile],
-        ledger_forms: &BTreeMap<UnitId, Applied>,
-    ) -> Vec<BlobId> {
+    /// `ledger_forms` is what the ledger said before the first snapshot; once one was loaded, that
+    /// says what is in force, and its blobs are not needed any more. A blob that Git does not have
+    /// may be left out.
+    pub fn missing(&self, listing: &[ListedFile], ledger_forms: &Forms) -> Vec<BlobId> {
         let small = |file: &&ListedFile| file.size <= yaml::MAX_BYTES as u64;
         let (unread, _) = self.files.compare(listing);
         let unread = unread.into_iter().filter(small).map(|file| file.blob);
-        let forms = ledger_forms.values().filter(|_| self.previous.is_none());
+        let forms = ledger_forms.ids().filter(|_| self.previous.is_none());
+        let forms = forms.filter_map(|id| ledger_forms.last(id));
         let mut blobs: Vec<BlobId> = unread.chain(forms.map(|applied| applied.blob)).collect();
         blobs.sort_unstable();
         blobs.dedup();
@@ -95,7 +95,7 @@ impl Loader {
         listing: &[ListedFile],
         refused: &[RefusedFile],
         blobs: &BTreeMap<BlobId, Arc<[u8]>>,
-        ledger_forms: &BTreeMap<UnitId, Applied>,
+        ledger_forms: &Forms,
     ) -> Result<Desired, Vec<Diagnostic>> {
         let changed = self.files.refresh(listing, blobs);
         if let Some(settled) = self.settled.take().filter(|it| it.refused == refused)
@@ -111,7 +111,7 @@ impl Loader {
         }
         let known = self.previous.as_ref().map(|desired| desired.cluster.name());
         let ledger_cluster = ledger_forms
-            .keys()
+            .ids()
             .find(|id| id.kind == DocumentKind::Cluster);
         let cluster = cluster.or(known).or(ledger_cluster.map(|id| &id.name));
         let name = match choose(&index, cluster) {
@@ -130,26 +130,29 @@ impl Loader {
             ledger: ledger_forms,
             blobs,
         };
-        let bad = reasons(&index, &before);
+        let mut old = OldForms::default();
+        let reasons = Reasons::of(&mut self.files, &mut index, &before, &mut old);
         let mut pass = Pass {
             files: &mut self.files,
             index: &index,
             past: before,
             commit,
-            bad,
+            bad: reasons.bad,
             units: Units::default(),
             frozen: BTreeMap::new(),
-            findings: Vec::new(),
-            old: OldForms::default(),
+            findings: reasons.findings,
+            elsewhere: reasons.elsewhere,
+            old,
         };
         let cluster = pass.run(&name);
         let (bad, units, frozen) = (pass.bad, pass.units, pass.frozen);
+        let elsewhere = pass.elsewhere;
         let mut findings = pass.findings;
         findings.append(&mut index.findings);
         let findings = in_order(&self.files.sources, findings);
         // A file that cannot be read may hold it, and is told by itself.
         let findings = match cluster {
-            Some(_) if !index.holding.is_empty() => findings,
+            Some(_) if index.hiding().is_some() => findings,
             _ => missing_cluster(findings, &name, &index.clusters()),
         };
         let Some(cluster) = cluster else {
@@ -167,6 +170,7 @@ impl Loader {
         self.settled = Some(Settled {
             index,
             bad,
+            elsewhere,
             refused: refused.to_vec(),
         });
         self.previous = Some(desired.clone());
@@ -193,14 +197,20 @@ impl Loader {
         mut settled: Settled,
         changed: &[Changed],
         blobs: &BTreeMap<BlobId, Arc<[u8]>>,
-        ledger_forms: &BTreeMap<UnitId, Applied>,
+        ledger_forms: &Forms,
     ) -> Option<Desired> {
         let previous = self.previous.as_ref()?;
         let cluster = &previous.cluster;
         let id = UnitId::plain(DocumentKind::Cluster, cluster.name().clone());
         // An invalid cluster holds everything.
         previous.units.get(&id).filter(|unit| unit.held.is_none())?;
-        let touched = settled.index.update(&self.files, changed)?;
+        let touched =
+            (!settled.elsewhere).then(|| settled.index.update(&self.files, changed))??;
+        let gone = touched.iter().filter(|id| !settled.index.has(id));
+        let gone: BTreeSet<&Name> = gone.map(|id| &id.name).collect();
+        if settled.index.namesakes(&gone).next().is_some() {
+            return None;
+        }
         let mut pass = Pass {
             files: &mut self.files,
             index: &settled.index,
@@ -214,6 +224,7 @@ impl Loader {
             units: previous.units.clone(),
             frozen: previous.frozen.clone(),
             findings: Vec::new(),
+            elsewhere: false,
             old: OldForms::default(),
         };
         for id in &touched {
@@ -294,7 +305,7 @@ impl Loader {
     }
 
     fn is_empty(&self, index: &Index) -> bool {
-        self.files.count() == 0 && index.holding.is_empty()
+        self.files.count() == 0 && index.hiding().is_none()
     }
 
     /// What one cluster's pass says, or what can be said without any; documents that wait for
@@ -306,13 +317,12 @@ impl Loader {
         name: Option<&Name>,
         judged: &mut BTreeSet<UnitId>,
     ) -> Vec<Diagnostic> {
-        let (ledger, blobs) = (BTreeMap::new(), BTreeMap::new());
+        let (ledger, blobs) = (Forms::default(), BTreeMap::new());
         let before = Past {
             previous: None,
             ledger: &ledger,
             blobs: &blobs,
         };
-        let bad = reasons(index, &before);
         let commit = CommitFacts {
             id: CommitId::from_bytes([0; 20]),
             subject: String::new(),
@@ -325,10 +335,11 @@ impl Loader {
             index,
             past: before,
             commit: &commit,
-            bad,
+            bad: Reasons::named(index).bad,
             units: Units::default(),
             frozen: BTreeMap::new(),
             findings: Vec::new(),
+            elsewhere: false,
             old: OldForms::default(),
         };
         match name {
@@ -352,7 +363,7 @@ fn choose(index: &Index, wanted: Option<&Name>) -> Result<Name, Box<Diagnostic>>
         [only] => Ok(only.clone()),
         [] => {
             let cause = "the repository holds no `Cluster` document";
-            let help = match index.holding.keys().next() {
+            let help = match index.hiding() {
                 Some(path) => format!("mend {path} first, which may hold it and cannot be read"),
                 None => "add one: see state-example/clusters/".to_owned(),
             };
@@ -368,25 +379,6 @@ fn choose(index: &Index, wanted: Option<&Name>) -> Result<Name, Box<Diagnostic>>
     }
 }
 
-/// Why documents are not valid: by what they name themselves, and by the path that held them.
-fn reasons(index: &Index, past: &Past<'_>) -> BTreeMap<UnitId, String> {
-    let mut bad: BTreeMap<UnitId, String> = BTreeMap::new();
-    for finding in &index.findings {
-        if let Some(unit) = &finding.unit {
-            bad.entry(unit.clone())
-                .or_insert_with(|| finding.cause.clone());
-        }
-    }
-    for id in past.ids() {
-        let path = past.applied(id).map(|applied| applied.path.as_str());
-        let why = path.and_then(|path| index.holding.get(path));
-        if let Some(why) = why.filter(|_| !index.valid.contains_key(id)) {
-            bad.entry(id.clone()).or_insert_with(|| why.clone());
-        }
-    }
-    bad
-}
-
 /// Paths that are not read.
 fn refuse(files: &mut Files, index: &mut Index, refused: &[RefusedFile]) {
     for file in refused {
@@ -396,16 +388,19 @@ fn refuse(files: &mut Files, index: &mut Index, refused: &[RefusedFile]) {
             blob: BlobId::from_bytes([0; 20]),
         });
         let document = holds_document(path);
-        let cause = format!("{path} is not read: {}", file.why);
+        let state = format!("is not read: {}", file.why);
+        let cause = format!("{path} {state}");
         let mut finding = Diagnostic::error(file.code, top(source), cause).help(&*file.help);
         if !document {
             finding.severity = Severity::Warning;
         }
         index.findings.push(finding);
-        if document {
-            let why = format!("{path} cannot be read");
-            index.holding.insert(Arc::clone(path), why);
-        }
+        let holding = Holding {
+            state,
+            place: top(source),
+            hides: document || file.hides,
+        };
+        index.holding.insert(Arc::clone(path), holding);
     }
 }
 

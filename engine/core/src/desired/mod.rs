@@ -8,6 +8,7 @@
 mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod gone;
 mod hold;
 mod index;
 mod judge;

@@ -8,17 +8,18 @@ use super::model::{Desired, Unit};
 use crate::diagnostic::{Source, SourceTable};
 use crate::ids::{BlobId, Digest, UnitId};
 use crate::kinds::Document;
-use crate::ledger::Applied;
+use crate::ledger::{Applied, Forms};
 
 /// Files that the ledger names, each read once a pass.
 #[derive(Default)]
 pub(super) struct OldForms(BTreeMap<(String, BlobId), BTreeMap<UnitId, Document>>);
 
-/// The forms in force: of the snapshot before, or after a restart those that the ledger names.
+/// The forms in force: of the snapshot before, or after a restart those that the ledger names. What it
+/// named then says nothing of what later snapshots withdrew.
 #[derive(Clone, Copy)]
 pub(super) struct Past<'a> {
     pub previous: Option<&'a Desired>,
-    pub ledger: &'a BTreeMap<UnitId, Applied>,
+    pub ledger: &'a Forms,
     pub blobs: &'a BTreeMap<BlobId, Arc<[u8]>>,
 }
 
@@ -32,17 +33,24 @@ impl<'a> Past<'a> {
     pub fn applied(&self, id: &UnitId) -> Option<&'a Applied> {
         self.unit(id)
             .map(|unit| &unit.applied)
-            .or_else(|| self.ledger.get(id))
+            .or_else(|| self.recorded(id))
     }
 
-    /// The form that the ledger names, read again.
+    /// Where the form in force stands, if only the ledger tells.
+    pub fn recorded(&self, id: &UnitId) -> Option<&'a Applied> {
+        let is_past = |it: &Desired| it.frozen.contains_key(id);
+        let counts = self.previous.is_none_or(is_past);
+        self.ledger.in_force.get(id).filter(|_| counts)
+    }
+
+    /// The last form that the ledger names, in force or not, read again.
     pub fn read(
         &self,
         id: &UnitId,
         old: &mut OldForms,
         sources: &mut SourceTable,
     ) -> Option<(Document, Applied)> {
-        let applied = self.ledger.get(id)?;
+        let applied = self.ledger.last(id)?;
         let bytes = self.blobs.get(&applied.blob)?;
         let key = (applied.path.clone(), applied.blob);
         let forms = old.0.entry(key).or_insert_with(|| {
@@ -64,18 +72,21 @@ impl<'a> Past<'a> {
         old: &mut OldForms,
         sources: &mut SourceTable,
     ) -> Option<Digest> {
-        match self.unit(id) {
-            Some(unit) => Some(form(&unit.document)),
-            None => Some(form(&self.read(id, old, sources)?.0)),
+        if let Some(unit) = self.unit(id) {
+            return Some(form(&unit.document));
         }
+        self.recorded(id)?;
+        Some(form(&self.read(id, old, sources)?.0))
     }
 
     /// All ids that were in force.
     pub fn ids(&self) -> BTreeSet<&'a UnitId> {
-        let before = self
-            .previous
-            .into_iter()
-            .flat_map(|desired| desired.units.iter().map(|(id, _)| id));
-        before.chain(self.ledger.keys()).collect()
+        match self.previous {
+            Some(desired) => {
+                let units = desired.units.iter().map(|(id, _)| id);
+                units.chain(desired.frozen.keys()).collect()
+            }
+            None => self.ledger.in_force.keys().collect(),
+        }
     }
 }

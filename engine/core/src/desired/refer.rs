@@ -110,7 +110,7 @@ impl Pass<'_> {
     fn unresolved(&self, place: Place, id: &UnitId) -> Diagnostic {
         let cause = format!("there is no {} `{}`", id.kind, id.name);
         let names: Vec<&str> = self.index.names(id.kind).map(Name::as_str).collect();
-        let unread = self.index.holding.keys().next();
+        let unread = self.index.hiding();
         let help = match (closest(id.name.as_str(), names.iter().copied()), unread) {
             (Some(close), _) => format!("did you mean `{close}`?"),
             (None, Some(path)) => {

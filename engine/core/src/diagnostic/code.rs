@@ -43,6 +43,7 @@ codes! {
     DuplicateDocument = "B0301", "two documents have one kind and name";
     UnresolvedReference = "B0302", "a reference names nothing";
     HeldByReference = "B0303", "a document that this one refers to is invalid";
+    HeldByPlace = "B0304", "a document is held, as what may be its new form is not valid";
     SizeDoesNotSplit = "B0401", "the slots do not split into whole pods";
     ReservedField = "B0402", "a pod field that Berth sets itself";
     UnknownPodField = "B0403", "Kubernetes knows no such field";

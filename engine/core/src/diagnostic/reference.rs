@@ -67,6 +67,9 @@ const fn explanation(code: Code) -> &'static str {
         Code::HeldByReference => {
             "This document is fine, but one that it refers to is not. It is applied as soon as that one is mended."
         }
+        Code::HeldByPlace => {
+            "The document is gone from where it stood, or another form of it stands beside a document without a kind or a name, and what may hold it cannot be read: a file that is no YAML, a link or a submodule in the place of its folder. Its last form stays in force until that path is mended or removed. A file that cannot be read at a new path may hold any document; one where others stood, those and what its text names. An experiment that is now one of another queue, and not valid there, stays where it was as well."
+        }
         Code::SizeDoesNotSplit => {
             "A trial larger than `maxSlotsPerPod` is split into pods of exactly that size. Take a size that the help names, or say `onUneven: shrink` for smaller, equal pods."
         }

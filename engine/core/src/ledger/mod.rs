@@ -13,6 +13,6 @@ pub use entry::{
     UnitStatus,
 };
 pub use layout::{APPLIED, DRIFT_JSON, DRIFT_MD, FORMAT_FILE, IDENTITY, SUMMARY, unit_path};
-pub use read::{Known, Ledger, Progress, Rewrite};
+pub use read::{Forms, Known, Ledger, Progress, Rewrite};
 pub(crate) use read::{content_digest, identity_text, progress_text};
 pub use stop::Stop;

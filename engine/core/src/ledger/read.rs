@@ -86,6 +86,32 @@ impl<T> HasVersion for Versioned<T> {
     }
 }
 
+/// Where the last forms of documents stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Forms {
+    /// Of all that are not withdrawn.
+    pub in_force: BTreeMap<UnitId, Applied>,
+    /// Of withdrawn ones that others refer to: what is held may go by them.
+    pub left: BTreeMap<UnitId, Applied>,
+}
+
+impl Forms {
+    /// The last form of a document, in force or not.
+    pub fn last(&self, id: &UnitId) -> Option<&Applied> {
+        self.in_force.get(id).or_else(|| self.left.get(id))
+    }
+
+    /// The ids of all of them.
+    pub fn ids(&self) -> impl Iterator<Item = &UnitId> {
+        self.in_force.keys().chain(self.left.keys())
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.in_force.is_empty() && self.left.is_empty()
+    }
+}
+
 impl Ledger {
     /// Reads the files of the branch's tip. Files that Berth does not know are left alone; a file
     /// that it knows and cannot read is an error, as nothing may be done without the past.
@@ -127,15 +153,18 @@ impl Ledger {
         }
     }
 
-    /// The forms that are in force, for the loader: of all units that are not withdrawn, and of
-    /// those that others refer to even if they are.
-    pub fn forms(&self) -> BTreeMap<UnitId, Applied> {
-        let needed =
-            |(id, known): &(&UnitId, &Known)| !known.ledger.withdrawn || !id.kind.has_queue();
-        let forms = self.units.iter().filter(needed);
+    /// The forms of documents, for the loader.
+    pub fn forms(&self) -> Forms {
+        let mut forms = Forms::default();
+        for (id, known) in &self.units {
+            let applied = known.ledger.applied.clone();
+            if !known.ledger.withdrawn {
+                forms.in_force.insert(id.clone(), applied);
+            } else if !id.kind.has_queue() {
+                forms.left.insert(id.clone(), applied);
+            }
+        }
         forms
-            .map(|(id, known)| (id.clone(), known.ledger.applied.clone()))
-            .collect()
     }
 
     /// Takes in what was written into the cluster while Git was away: the newer one of each unit

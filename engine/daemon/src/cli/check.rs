@@ -10,7 +10,8 @@ use crate::output::{self, Format};
 
 /// Validate and plan in one, for a pull request's checks
 ///
-/// Ends with 1 if a document is not valid; what would change is told and is no fault.
+/// Ends with 1 if a document is not valid, or was in force and stands now where nothing is read; what
+/// would change is told and is no fault.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -30,12 +31,14 @@ pub struct Args {
 pub fn run(args: &Args) -> CommandResult {
     let mut documents = args.documents.read()?;
     let validation = validate::report(&mut documents);
-    let plan = if validation.valid {
-        Some(plan::plan(&mut documents, &args.documents, &args.target)?)
+    // What is missed is known only beside what was in force.
+    let (plan, valid) = if validation.valid {
+        let (plan, valid) = plan::plan(&mut documents, &args.documents, &args.target)?;
+        (Some(plan), valid)
     } else {
-        None
+        (None, false)
     };
-    let exit = Exit::findings(!validation.valid);
+    let exit = Exit::findings(!valid);
     let checked = Checked { validation, plan };
     match args.output {
         Format::Text => output::print_as_is(&text(&checked, Format::Text))?,

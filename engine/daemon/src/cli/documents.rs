@@ -1,13 +1,12 @@
 //! Which documents a command works on: a folder, or a commit of a repository.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use berth_core::desired::{Desired, Loader, Validation, document_in};
 use berth_core::diagnostic::{Code, Diagnostic, Severity, SourceTable};
 use berth_core::ids::{CommitId, DocumentKind, Name, UnitId};
 use berth_core::kinds::Document;
-use berth_core::ledger::Applied;
+use berth_core::ledger::{Applied, Forms};
 use berth_core::reconciler::CommitFacts;
 use berth_git::{Limits, Repository, Source, StatusBranch};
 
@@ -127,7 +126,7 @@ impl Documents {
         };
         let files = Files::of_listing(&commit.listing);
         let loader = Loader::new();
-        let blobs = reader.blobs(loader.missing(&files.listed, &BTreeMap::new()));
+        let blobs = reader.blobs(loader.missing(&files.listed, &Forms::default()));
         let repository = Some((source, mirror));
         Ok(Self {
             loader,
@@ -148,7 +147,7 @@ impl Documents {
     /// The model of one cluster, by these documents alone; the only cluster if none is named. A
     /// snapshot that makes no model is told with all its findings.
     pub fn load(&mut self, cluster: Option<&Name>) -> Result<Desired, CommandError> {
-        self.load_after(cluster, &BTreeMap::new())
+        self.load_after(cluster, &Forms::default())
     }
 
     /// As the daemon takes them: what is invalid keeps the form that the status branch names.
@@ -175,7 +174,7 @@ impl Documents {
     fn load_after(
         &mut self,
         cluster: Option<&Name>,
-        forms: &BTreeMap<UnitId, Applied>,
+        forms: &Forms,
     ) -> Result<Desired, CommandError> {
         if cluster.is_none()
             && let Err(error) = self.only_cluster()

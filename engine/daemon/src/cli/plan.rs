@@ -1,6 +1,7 @@
 //! `berth plan`
 
 use berth_core::desired::Desired;
+use berth_core::diagnostic::{Diagnostic, Severity};
 use berth_core::ids::UnitId;
 use berth_core::ledger::Applied;
 use berth_core::report::{Plan, unusable_maxima};
@@ -50,23 +51,25 @@ pub struct TargetArgs {
 /// Plans and prints.
 pub fn run(args: &Args) -> CommandResult {
     let mut documents = args.documents.read()?;
-    let plan = plan(&mut documents, &args.documents, &args.target)?;
+    let (plan, _) = plan(&mut documents, &args.documents, &args.target)?;
     args.output
         .print(&plan, |format| Ok(words(&plan, format)))?;
     Ok(Exit::findings(args.exit_code && !plan.is_empty()))
 }
 
-/// What would be done for these documents, as the arguments name them: they are read again if they
-/// were read too early.
+/// What would be done for these documents, as the arguments name them, and whether nothing is wrong
+/// with them: they are read again if they were read too early.
 pub fn plan(
     documents: &mut Documents,
     args: &PastArgs,
     target: &TargetArgs,
-) -> Result<Plan, CommandError> {
+) -> Result<(Plan, bool), CommandError> {
     let cluster = target.live.name()?;
     let read = documents.load_with_past(cluster.as_ref())?;
     let findings = documents.resolve(read.0.findings(), read.0.sources());
     output::complain_of(&findings);
+    let is_error = |finding: &Diagnostic| finding.severity == Severity::Error;
+    let valid = !read.0.findings().iter().any(is_error);
     let again = || {
         *documents = args.read()?;
         documents.load_with_past(cluster.as_ref())
@@ -82,7 +85,7 @@ pub fn plan(
     let plan = Plan::of(&mut reconciler, Clock::start().now(), &earlier);
     match reconciler.halted() {
         Some(_) => Err(look::halted(&reconciler)),
-        None => Ok(plan),
+        None => Ok((plan, valid)),
     }
 }
 

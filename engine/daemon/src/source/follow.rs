@@ -1,15 +1,14 @@
 //! Follows a reference: each new commit becomes a validated snapshot. Runs on a thread of its own,
 //! as everything about Git blocks.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use berth_core::desired::{Desired, Loader};
-use berth_core::ids::{Name, UnitId};
-use berth_core::ledger::Applied;
+use berth_core::ids::Name;
+use berth_core::ledger::Forms;
 use berth_core::reconciler::Unusable;
 use berth_git::{GitError, LocalWatch, StatusBranch, Stop};
 use tokio::sync::{mpsc, watch};
@@ -127,14 +126,14 @@ impl Follower {
         }
     }
 
-    /// The forms in force as the ledger has them; tried until it can be read.
-    fn forms(&self, woken: &Receiver<Wake>, usual: Duration) -> Option<BTreeMap<UnitId, Applied>> {
+    /// The forms of documents as the ledger has them; tried until it can be read.
+    fn forms(&self, woken: &Receiver<Wake>, usual: Duration) -> Option<Forms> {
         let mut failures = 0;
         loop {
             match status::load(&self.status) {
                 Ok(Ok(ledger)) => return Some(ledger.forms()),
                 // The reconciler stops every write and says why; documents are read all the same.
-                Ok(Err(_)) => return Some(BTreeMap::new()),
+                Ok(Err(_)) => return Some(Forms::default()),
                 Err(error) => failures = self.failed(&error, failures),
             }
             if !pause(woken, usual, failures) {
@@ -143,11 +142,7 @@ impl Follower {
         }
     }
 
-    fn look(
-        &mut self,
-        loader: &mut Loader,
-        forms: &BTreeMap<UnitId, Applied>,
-    ) -> Result<(), GitError> {
+    fn look(&mut self, loader: &mut Loader, forms: &Forms) -> Result<(), GitError> {
         let Some(commit) = self.reader.next()? else {
             return Ok(());
         };

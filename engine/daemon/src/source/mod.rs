@@ -80,6 +80,7 @@ fn refusals(refused: &[Refused]) -> Vec<RefusedFile> {
             },
             why,
             help: help.to_owned(),
+            hides: !matches!(entry.why, Refusal::Symlink | Refusal::Submodule),
         }
     };
     refused.iter().map(words).collect()

@@ -94,7 +94,7 @@ fn one_broken_document_among_500_holds_only_itself() {
     repository.put("e8.yaml", &experiment("e8", "  maxRestarts: 2\n"));
     let mut second = repository.load().unwrap();
     assert_eq!(held(&second), ["Experiment/vision/e7"]);
-    assert_eq!(codes(second.findings()), [Code::Syntax]);
+    assert_eq!(codes(second.findings()), [Code::Syntax, Code::HeldByPlace]);
     let unit = |desired: &Desired, name| desired.unit(&id(name)).unwrap().clone();
     assert_eq!(
         unit(&second, "Experiment/vision/e7").applied,
@@ -195,7 +195,7 @@ fn an_invalid_cluster_holds_everything() {
         assert_eq!(held(&desired).len(), 4);
         assert!(desired.unit(&id("Experiment/vision/b")).is_none());
     }
-    repository.ledger.clear();
+    repository.ledger = crate::ledger::Forms::default();
     repository.loader = Loader::new();
     assert!(codes(&repository.load().unwrap_err()).contains(&Code::MissingField));
 }
@@ -296,6 +296,7 @@ fn large_files_are_not_even_read() {
             code: Code::Refused,
             why: "it is a symbolic link".to_owned(),
             help: "put the file itself there".to_owned(),
+            hides: false,
         }],
         &repository.objects,
     );
@@ -334,4 +335,31 @@ fn what_could_not_be_read_is_asked_for_again() {
     let seeing = repository.load().unwrap();
     assert_eq!(codes(seeing.findings()), []);
     assert!(seeing.unit(&id("Experiment/vision/a")).is_some());
+}
+
+/// What a valid snapshot withdrew is gone, whatever the ledger said at the start.
+#[test]
+fn what_was_withdrawn_since_the_start_stays_so() {
+    let mut repository = Repository::new();
+    for name in ["a", "b"] {
+        repository.put(&format!("{name}.yaml"), &experiment(name, ""));
+    }
+    let first = repository.load().unwrap();
+    let broken = fixture::CLUSTER.replace("maxSlotsPerPod", "maxSlotPerPod");
+    repository.put("cluster.yaml", &broken);
+    repository.restart(&first);
+    assert_eq!(held(&repository.load().unwrap()).len(), 5);
+    repository.put("cluster.yaml", fixture::CLUSTER);
+    let text = repository.files.remove("b.yaml").unwrap();
+    repository.load().unwrap();
+    repository.put("cluster.yaml", &broken);
+    let b = id("Experiment/vision/b");
+    for back in [false, true] {
+        if back {
+            repository.put("b.yaml", &text);
+        }
+        let desired = repository.load().unwrap();
+        assert_eq!(held(&desired).len(), 4, "put back: {back}");
+        assert!(desired.unit(&b).is_none() && !desired.frozen().contains_key(&b));
+    }
 }

@@ -1,5 +1,6 @@
 //! What is in force after a snapshot.
 
+mod gone;
 mod holding;
 mod properties;
 mod shared;

@@ -2,14 +2,15 @@
 
 use proptest::prelude::*;
 
-use super::super::Desired;
 use super::super::fixture::{Repository, experiment};
+use super::super::{Desired, Loader};
 use super::{codes, file, whole};
 
 /// One change of one document: none, a broken one, an invalid one that says its name, a valid
-/// one with other words, or with other layout; and whether it moves to another file.
+/// one with other words, or with other layout, one of a queue that is not there, one without a kind;
+/// and whether it moves to another file.
 fn change() -> impl Strategy<Value = (usize, u8, usize)> {
-    (0usize..6, 0u8..6, 0usize..3)
+    (0usize..6, 0u8..8, 0usize..3)
 }
 
 /// The documents of a repository, each with the file that it stands in.
@@ -31,6 +32,8 @@ fn apply(layout: &mut Layout, (document, form, file): (usize, u8, usize)) {
         1 => "spec: [\n".to_owned(),
         2 => text.replace("spec:", "spec_:"),
         3 => text.replace("name: ", "labels: {x: y}, name: "),
+        5 => text.replace("queue: vision", "queue: vison"),
+        6 => text.replace("kind:", "kimd:"),
         4 => format!("# changed\n{text}# changed\n"),
         _ => text,
     };
@@ -55,21 +58,26 @@ fn write(repository: &mut Repository, layout: &Layout) {
 }
 
 proptest! {
-    /// A loader that goes on says what one that starts from the ledger says.
+    /// A loader that goes on, also one that began with a ledger that is old by now, says what one
+    /// that starts from the ledger says.
     #[test]
-    fn incremental_equals_from_scratch(changes in prop::collection::vec(change(), 1..16)) {
+    fn incremental_equals_from_scratch(changes in prop::collection::vec((change(), prop::bool::weighted(0.2)), 1..16)) {
         let mut repository = Repository::default();
         let mut layout = layout();
-        apply(&mut layout, (3, 5, 0));
+        apply(&mut layout, (3, 7, 0));
         write(&mut repository, &layout);
         let mut last = repository.load().unwrap();
-        let mut ledger = std::collections::BTreeMap::new();
-        for step in changes {
+        let mut ledger = crate::ledger::Forms::default();
+        for (step, restarts) in changes {
             apply(&mut layout, step);
             write(&mut repository, &layout);
             let mut fresh = Repository { files: repository.files.clone(), objects: repository.objects.clone(), commits: repository.commits, ledger: ledger.clone(), ..Repository::default() };
             fresh.restart(&last);
             ledger.clone_from(&fresh.ledger);
+            if restarts {
+                repository.ledger.clone_from(&ledger);
+                repository.loader = Loader::new();
+            }
             match (repository.load(), fresh.load()) {
                 (Ok(went_on), Ok(began)) => {
                     prop_assert_eq!(gist(&went_on), gist(&began));

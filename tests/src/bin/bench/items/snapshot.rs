@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use berth_core::desired::{Desired, ListedFile, Loader};
 use berth_core::ids::{BlobId, CommitId};
+use berth_core::ledger::Forms;
 use berth_core::reconciler::CommitFacts;
 
 use crate::Fallible;
@@ -44,7 +45,7 @@ impl Snapshot {
     /// Commits and loads: lists, gives the blobs that are missing, parses, checks.
     pub fn load(&mut self, loader: &mut Loader) -> Fallible<Desired> {
         let listing = self.listed();
-        let missing = loader.missing(&listing, &BTreeMap::new());
+        let missing = loader.missing(&listing, &Forms::default());
         let blobs = self.listing.values();
         let wanted = |(id, _): &&(BlobId, Arc<[u8]>)| missing.binary_search(id).is_ok();
         let blobs = blobs
@@ -60,7 +61,7 @@ impl Snapshot {
             after: before,
             new_ancestors: vec![commit(self.commits)],
         };
-        let nothing = BTreeMap::new();
+        let nothing = Forms::default();
         let made = loader.load(&facts, None, &listing, &[], &blobs, &nothing);
         let desired = made.map_err(|findings| format!("not usable: {findings:?}"))?;
         match desired.findings() {
