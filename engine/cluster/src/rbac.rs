@@ -51,7 +51,7 @@ pub const QUEUE: &[Rule] = &[
         resource: "pods",
         names: &[],
         verbs: &["create", "delete", "get", "list", "patch", "watch"],
-        why: "the pods of experiments; patch takes the finalizer off",
+        why: "the pods of experiments; patch takes the finalizer off, and puts labels and annotations of Berth back",
     },
     Rule {
         group: "",
