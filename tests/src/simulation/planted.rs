@@ -1,5 +1,6 @@
 //! Faults of ours that are put between the reconciler and the world, to see that they are found.
 
+use berth_core::ids::Uid;
 use berth_core::reconciler::{Effect, What};
 use serde_json::Value;
 
@@ -24,6 +25,8 @@ pub enum Planted {
     ForgottenPast,
     /// An object in the way that is somebody else's is taken for Berth's own.
     AdoptedForeigner,
+    /// A pod that is not seen is taken to be gone.
+    BelievedGone,
 }
 
 impl Planted {
@@ -39,6 +42,7 @@ impl Planted {
                     meta.remove("finalizers");
                 }
             }
+            (Self::BelievedGone, What::Mark { uid, .. }) => *uid = Uid("another".into()),
             _ => {}
         }
     }
