@@ -346,6 +346,12 @@ async fn uninstalled_it_lets_go_of_all_and_lists_what_stays(on: On) {
         ],
     );
     assert_eq!(finalizers(&stage, &pods[0]), json!(["berth.dev/outcome"]));
+    // Somebody hides one.
+    let unmarked = json!({"metadata": {"labels": {"berth.dev/instance": null}}});
+    stage.cluster.patch(&stage.pod_path(&pods[1]), &unmarked);
+    let asked = looks(&stage, &["uninstall"]).await;
+    let words = ["1 pod would be released", "1 pod without Berth's labels"];
+    asked.must(0, &words);
     let done = looks(&stage, &["uninstall", "--yes"]).await;
     let service = format!("Service {queue}/bert-");
     let words = [

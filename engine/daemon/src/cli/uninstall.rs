@@ -14,6 +14,7 @@ use berth_core::reconciler::{
 use super::cluster::LiveArgs;
 use super::documents::PastArgs;
 use crate::error::{CommandError, CommandResult, Exit};
+use crate::run::clock::Clock;
 use crate::run::{Lead, leadership};
 use crate::{look, output};
 
@@ -49,15 +50,16 @@ pub fn run(args: &Args) -> CommandResult {
     let lifelines = args.documents.access().lifelines();
     super::runtime()?.block_on(async {
         let client = args.live.connect().await?;
-        let reconciler = look::live(read, again, &client).await?;
-        let held: Vec<&Fact> = reconciler
-            .observed()
-            .facts()
-            .filter(|it| it.finalizer)
-            .collect();
+        let mut reconciler = look::live(read, again, &client).await?;
+        let facts = reconciler.observed().facts();
+        let mut held: Vec<Fact> = facts.filter(|it| it.finalizer).cloned().collect();
+        let unseen = unseen(&mut reconciler);
         if args.yes {
             let lead = leadership(&client, &name, &namespace, lifelines).await?;
             let caller = caller(&reconciler, namespace.as_str());
+            for effect in &unseen {
+                held.extend(find(&client, &caller, effect, &lead).await?);
+            }
             for fact in &held {
                 release(&client, &caller, fact, &lead).await?;
             }
@@ -69,6 +71,12 @@ pub fn run(args: &Args) -> CommandResult {
             "would be released"
         };
         output::print(&format!("{} {verb}\n", output::count(held.len(), "pod")))?;
+        if !args.yes && !unseen.is_empty() {
+            let pods = output::count(unseen.len(), "pod");
+            output::print(&format!(
+                "{pods} without Berth's labels, which the ledger knows, would be looked for too\n"
+            ))?;
+        }
         output::print(&staying(&reconciler, namespace.as_str()))?;
         let names = [
             anchor_name(&name),
@@ -95,6 +103,35 @@ fn caller(reconciler: &Reconciler, namespace: &str) -> Caller {
     }
 }
 
+/// How the pods are found that the ledger knows, that may run, and that do not carry their marks.
+fn unseen(reconciler: &mut Reconciler) -> Vec<Effect> {
+    let effects = reconciler.step(Clock::start().now()).into_iter();
+    effects
+        .filter(|effect| matches!(effect.what, What::Mark { .. }))
+        .collect()
+}
+
+/// One of them, if it is there and carries the finalizer.
+async fn find(
+    client: &Client,
+    caller: &Caller,
+    effect: &Effect,
+    lead: &Lead,
+) -> Result<Option<Fact>, CommandError> {
+    let may_send = || lead.may_send();
+    match client.carry(caller, lead.now(), effect, may_send).await {
+        Outcome::Done(fact) => Ok(fact.map(|it| *it).filter(|fact| fact.finalizer)),
+        Outcome::Absent => Ok(None),
+        other => Err(failed(&format!("{}: {other:?}", effect.why), "find a pod")),
+    }
+}
+
+fn failed(cause: &str, doing: &str) -> CommandError {
+    CommandError::environment(cause)
+        .while_doing(doing)
+        .hint("run it again: what is released stays so")
+}
+
 async fn release(
     client: &Client,
     caller: &Caller,
@@ -114,11 +151,10 @@ async fn release(
     let may_send = || lead.may_send();
     match client.carry(caller, lead.now(), &effect, may_send).await {
         Outcome::Done(_) | Outcome::Absent => Ok(()),
-        other => Err(
-            CommandError::environment(format!("{}: {other:?}", fact.key))
-                .while_doing("take a finalizer off")
-                .hint("run it again: what is released stays so"),
-        ),
+        other => Err(failed(
+            &format!("{}: {other:?}", fact.key),
+            "take a finalizer off",
+        )),
     }
 }
 
