@@ -53,13 +53,22 @@ async fn an_emptied_repository_deletes_nothing(on: On) {
     stage.said(&["B0502"]).await;
     let told = |scene: &Scene| scene.status.not_in_force().contains("B0502");
     stage.until("the status says why", told).await;
-    stage.describe_cluster();
-    stage.add("bert", 8, "10m", &[]);
+    stage.repository.git(&["revert", "--no-edit", "HEAD"]);
     stage.add("next", 1, "20ms", &[]);
     stage.state("next", "Completed").await;
     assert_eq!(stage.scene.status.not_in_force(), "");
     assert_eq!(stage.scene.running("bert").len(), 1, "{}", stage.describe());
     assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
+    // What came between takes nothing away from the proof that the history goes on.
+    stage.repository.remove(&path("bert"));
+    stage.repository.commit("Remove bert");
+    stage.state("bert", "Withdrawn").await;
+    stage
+        .until("its pod is gone", |scene| {
+            scene.of("bert").iter().all(|pod| pod.gone)
+        })
+        .await;
+    stage.check();
 }
 
 async fn a_missing_reference_is_said_and_waited_for(on: On) {

@@ -43,19 +43,27 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// For a new snapshot. What an older one was allowed and has begun goes on.
+    /// For a new snapshot. What an older one was allowed and has begun goes on; what it was not
+    /// allowed counts on, if it `still` counts: that a part of it ended by itself allows no more.
     #[must_use]
-    pub fn next(&self, allowance: Allowance) -> Self {
+    pub fn next(&self, allowance: Allowance, still: impl Fn(&UnitId) -> bool) -> Self {
         let let_go = if self.open() {
             self.pruned.union(&self.let_go).cloned().collect()
         } else {
             self.let_go.clone()
         };
+        let kept = self.kept().filter(|unit| still(unit));
         Self {
             allowance,
-            pruned: BTreeSet::new(),
+            pruned: kept.cloned().collect(),
             let_go,
         }
+    }
+
+    /// The units whose work is kept, and those that were counted with them.
+    pub fn kept(&self) -> impl Iterator<Item = &UnitId> {
+        let pruned = (!self.open()).then_some(&self.pruned);
+        pruned.into_iter().flatten()
     }
 
     /// For the first snapshot.
@@ -78,9 +86,9 @@ impl Guard {
         }
     }
 
-    /// This unit is wanted again before anything was taken from it.
-    pub fn forget(&mut self, unit: &UnitId) {
-        self.pruned.remove(unit);
+    /// These were counted before this daemon began.
+    pub fn recall(&mut self, units: impl IntoIterator<Item = UnitId>) {
+        self.pruned.extend(units);
     }
 
     /// A unit of the same kind and name in another queue that may not lose its live work: this one

@@ -348,7 +348,7 @@ fn a_commit_takes_away_all_of_what_it_may_or_nothing() {
 fn what_was_allowed_goes_on_and_does_not_allow_more() {
     let mut guard = Guard::new(Allowance::Most(1));
     guard.count(&unit("e0"), true);
-    let mut guard = guard.next(Allowance::Most(0));
+    let mut guard = guard.next(Allowance::Most(0), |_| true);
     guard.count(&unit("e0"), true);
     guard.count(&unit("e1"), true);
     assert!(guard.check(&unit("e0")).is_ok());
@@ -449,6 +449,28 @@ fn a_gang_that_the_nodes_never_hold_is_told_so_whatever_runs() {
     let told = words(&ask(1, 1, 50, 1), Some(&holder), 1, &idle);
     let in_use = "needs 1 slot, and queue `vision` has 1 of 1 in use";
     assert!(told.starts_with(in_use), "{told}");
+}
+
+#[test]
+fn what_was_not_allowed_counts_on_though_a_part_of_it_is_over() {
+    let mut guard = Guard::new(Allowance::Most(1));
+    guard.count(&unit("e0"), true);
+    guard.count(&unit("e1"), true);
+    guard.count(&unit("e0"), false);
+    let kept: Vec<_> = guard.kept().cloned().collect();
+    assert_eq!(kept, [unit("e0"), unit("e1")]);
+    // Another commit, and another daemon.
+    let next = guard.next(Allowance::Most(1), |_| true);
+    assert!(next.check(&unit("e1")).is_err());
+    let mut new = Guard::new(Allowance::Most(1));
+    new.recall(kept);
+    assert!(new.check(&unit("e1")).is_err());
+    // Brought back, or allowed.
+    let next = guard.next(Allowance::Most(1), |it| *it == unit("e1"));
+    assert!(next.check(&unit("e1")).is_ok());
+    let next = guard.next(Allowance::Most(2), |_| true);
+    assert!(next.check(&unit("e1")).is_ok());
+    assert_eq!(next.kept().count(), 0);
 }
 
 #[test]

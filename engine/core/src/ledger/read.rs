@@ -30,6 +30,9 @@ pub struct Progress {
     /// Documents whose runs could not be proven at `berth reanchor`, nor looked at since.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unproven: BTreeSet<UnitId>,
+    /// Documents whose live work the prune rule keeps, and what was counted with them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub kept: BTreeSet<UnitId>,
     /// Since `berth reanchor` there was always a file that could not be parsed, or a Cluster that was
     /// not valid: what comes up now may have been there before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -292,6 +295,7 @@ mod tests {
                 early: true,
             }),
             unproven: [unit()].into(),
+            kept: BTreeSet::new(),
             hidden: true,
         };
         let files = [

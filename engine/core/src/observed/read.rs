@@ -6,8 +6,9 @@ use std::time::Duration;
 use berth_openapi::facts;
 use serde_json::Value;
 
-use super::{Fact, NodeFact, Occupant, Ownership, SlotRequest, Taint, marks, pod};
+use super::{Fact, NodeFact, Occupant, Ownership, PodRole, SlotRequest, Taint, marks, pod};
 use crate::ids::{ObjectKey, ObjectKind, ResourceVersion, Timestamp, Uid, UnitId};
+use crate::kinds::experiment::names::is_pod_of;
 use crate::object::Node;
 
 /// Why a body is no fact. It is the server's fault or a wrong watch, never a user's.
@@ -38,8 +39,10 @@ pub fn fact(object: &Value, instance: &str) -> Result<Fact, Unreadable> {
     let (key, uid, version) = state_of(object)?;
     let meta = &object["metadata"];
     let annotation = |name: &str| meta["annotations"][name].as_str();
+    let pod = (key.kind == ObjectKind::Pod).then(|| Box::new(pod::read(object, version)));
+    let role = pod.as_ref().and_then(|pod| pod.role.as_ref());
     Ok(Fact {
-        ownership: ownership(meta, &key, instance),
+        ownership: ownership(meta, &key, role, instance),
         digest: annotation(marks::DIGEST).and_then(|text| text.parse().ok()),
         commit: annotation(marks::COMMIT).and_then(|text| text.parse().ok()),
         deleting: asked_to_go(meta),
@@ -47,7 +50,7 @@ pub fn fact(object: &Value, instance: &str) -> Result<Fact, Unreadable> {
         hold: annotation(marks::HOLD).is_some(),
         created: time(&meta["creationTimestamp"]).unwrap_or_default(),
         leaves: leaves(object, key.kind),
-        pod: (key.kind == ObjectKind::Pod).then(|| Box::new(pod::read(object, version))),
+        pod,
         key,
         uid,
         version,
@@ -127,7 +130,9 @@ fn leaves(object: &Value, kind: ObjectKind) -> Option<Arc<[(u64, u64)]>> {
     Some(crate::object::leaves(&Node::engine(object), shape))
 }
 
-fn ownership(meta: &Value, key: &ObjectKey, instance: &str) -> Ownership {
+/// Whose an object is. A pod's name says which pod of which experiment it is, and cannot be changed:
+/// labels and annotations that say otherwise were.
+fn ownership(meta: &Value, key: &ObjectKey, role: Option<&PodRole>, instance: &str) -> Ownership {
     let foreign = |words: String| Ownership::Foreign(words.into());
     match meta["labels"][marks::INSTANCE].as_str() {
         Some(label) if label == instance => {}
@@ -148,6 +153,9 @@ fn ownership(meta: &Value, key: &ObjectKey, instance: &str) -> Ownership {
         .as_str()
         .and_then(|text| text.parse::<UnitId>().ok());
     match unit {
+        Some(unit) if role.is_some_and(|role| !is_pod_of(key, &unit, role)) => foreign(format!(
+            "its labels do not fit its name, or it is not {unit}'s"
+        )),
         Some(unit) => Ownership::Ours(unit),
         None => foreign("its annotation berth.dev/unit names no document".into()),
     }

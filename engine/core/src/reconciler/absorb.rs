@@ -202,7 +202,9 @@ impl Reconciler {
         let rule = desired.cluster().spec.prune.max_deletions;
         let allowance = Allowance::of(rule, &desired.commit().trailers);
         let mut guard = match &self.guard {
-            Some(old) => old.next(allowance),
+            Some(old) => old.next(allowance, |unit| {
+                self.pruning.contains(unit) || desired.unit(unit).is_none()
+            }),
             None => Guard::new(allowance),
         };
         for unit in &self.pruning {
@@ -211,6 +213,27 @@ impl Reconciler {
         }
         self.guard = Some(guard);
         self.dirty.extend(self.kept_back.iter().cloned());
+    }
+
+    /// What the guard keeps is kept on, whoever goes on with it.
+    pub(super) fn note_kept(&mut self) {
+        let Some(guard) = &self.guard else {
+            return;
+        };
+        if !guard.kept().eq(&self.book.progress.kept) {
+            self.book.progress.kept = guard.kept().cloned().collect();
+            self.book.general = true;
+        }
+    }
+
+    fn recall_kept(&mut self) {
+        let (Some(guard), Some(desired)) = (&mut self.guard, &self.desired) else {
+            return;
+        };
+        let progress = &self.book.progress;
+        let same = progress.commit == Some(desired.commit().id);
+        let still = |unit: &&UnitId| same || desired.unit(unit).is_none();
+        guard.recall(progress.kept.iter().filter(still).cloned());
     }
 
     pub(super) fn land_reload(&mut self) {
@@ -245,6 +268,8 @@ impl Reconciler {
         book.progress = ledger.progress;
         book.progress.namespaces.extend(namespaces);
         self.lineage.rewrite = book.progress.rewrite;
+        self.recall_kept();
+        let book = &mut self.book;
         book.spill = version;
         book.spilled = spilled(spill);
         book.unheard = false;

@@ -32,6 +32,7 @@ impl Reconciler {
                 break;
             }
         }
+        self.note_kept();
     }
 
     /// A document of which no form can be used stands still: its pods live on, and what becomes of

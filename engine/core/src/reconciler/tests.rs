@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::testing::World;
+use super::testing::{SMALL, World};
 use super::{Input, Role, WatchEvent, WatchKey};
 use crate::desired::fixture::{CLUSTER, QUEUE, experiment};
 use crate::ids::{CommitId, ObjectKey, ObjectKind, ResourceVersion};
@@ -227,7 +227,7 @@ fn a_rewrite_that_is_allowed_early_covers_what_is_seen_late() {
 /// What somebody does to the marks of a pod.
 type Unmark = fn(&mut Json);
 
-const UNMARKS: [(&str, Unmark); 6] = [
+const UNMARKS: [(&str, Unmark); 7] = [
     ("the instance", |meta| {
         drop_one(meta, "labels", marks::INSTANCE);
     }),
@@ -235,6 +235,9 @@ const UNMARKS: [(&str, Unmark); 6] = [
     ("all annotations", |meta| meta["annotations"] = json!({})),
     ("all labels", |meta| meta["labels"] = json!({})),
     ("the run", |meta| drop_one(meta, "labels", marks::RUN)),
+    ("another experiment", |meta| {
+        meta["annotations"][marks::UNIT] = "Experiment/vision/b".into();
+    }),
     ("another attempt", |meta| {
         meta["labels"][marks::ATTEMPT] = "7".into();
     }),
@@ -373,4 +376,66 @@ fn a_document_that_is_moved_does_not_run_twice_while_the_rule_keeps_its_old_run(
         .iter()
         .filter(|it| it.starts_with("delete Pod vision"));
     assert_eq!(gone.count(), 2, "{:?}", world.done);
+}
+
+#[test]
+fn a_pod_that_ended_without_its_marks_says_again_for_which_commit_it_was_made() {
+    let mut world = running();
+    world.later();
+    let pod = world.of(ObjectKind::Pod).remove(0);
+    let before = world.objects[&pod]["metadata"].clone();
+    let object = world.objects.get_mut(&pod).unwrap();
+    object["metadata"]["labels"] = json!({});
+    object["metadata"]["annotations"] = json!({});
+    object["status"] = succeeded();
+    world.start();
+    world.later();
+    let after = &world.objects[&pod]["metadata"]["annotations"];
+    assert_eq!(after[marks::COMMIT], before["annotations"][marks::COMMIT]);
+}
+
+#[test]
+fn a_removal_that_was_not_allowed_is_not_by_a_restart_or_another_commit() {
+    for restarts in [false, true] {
+        let mut world = World::new();
+        world.put(
+            "cluster.yaml",
+            &format!("{CLUSTER}  prune: {{maxDeletions: 1}}\n"),
+        );
+        for name in ["a", "b"] {
+            world.put(&format!("{name}.yaml"), &experiment(name, SMALL));
+        }
+        world.start();
+        let pods = world.of(ObjectKind::Pod);
+        for pod in &pods {
+            world.change(pod, runs_on("n1"));
+        }
+        world.later();
+        for name in ["a", "b"] {
+            world.repository.files.remove(&format!("{name}.yaml"));
+        }
+        world.commit();
+        world.later();
+        world.change(&pods[0], |object| object["status"] = succeeded());
+        world.later();
+        if restarts {
+            world.start();
+        } else {
+            world.commit();
+        }
+        world.later();
+        let delete = format!("delete {}", pods[1]);
+        assert!(
+            !world.done.contains(&delete),
+            "{restarts}: {:?}",
+            world.done
+        );
+        world.put(
+            "cluster.yaml",
+            &format!("{CLUSTER}  prune: {{maxDeletions: 2}}\n"),
+        );
+        world.commit();
+        world.later();
+        assert!(world.done.contains(&delete), "{restarts}: {:?}", world.done);
+    }
 }

@@ -68,7 +68,13 @@ impl Plan {
             .filter_map(|effect| change(reconciler, effect))
             .collect();
         let desired = reconciler.desired();
-        let runs = desired.map_or(Vec::new(), |it| runs::run_changes(it, &before, earlier));
+        let mut runs = desired.map_or(Vec::new(), |it| runs::run_changes(it, &before, earlier));
+        for run in &mut runs {
+            let status = reconciler.unit_status(&run.unit);
+            if status.is_some_and(|status| status.state == "Held") {
+                run.what.push_str("; it is held, see below");
+            }
+        }
         for change in &mut changes {
             let own = runs
                 .iter()

@@ -87,45 +87,57 @@ pub(super) fn run_changes(
     before: &BTreeMap<UnitId, UnitLedger>,
     earlier: Earlier,
 ) -> Vec<RunChange> {
-    let change = |(id, ledger): (&UnitId, &UnitLedger)| match desired.unit(id) {
-        None => removed(id, ledger),
-        Some(unit) => {
-            let Document::Experiment(now) = &unit.document else {
-                return None;
-            };
-            let old = match earlier(id, &ledger.applied) {
-                Some(Document::Experiment(old)) => Some(old),
-                _ => None,
-            };
-            let told = Told {
-                unit,
-                now,
-                ledger,
-                sources: desired.sources(),
-            };
-            told.change(old.as_deref())
-        }
+    let change = |(id, ledger): (&UnitId, &UnitLedger)| {
+        let old = match earlier(id, &ledger.applied) {
+            Some(Document::Experiment(old)) => Some(old),
+            _ => None,
+        };
+        let Some(unit) = desired.unit(id) else {
+            return removed(desired, id, ledger, old.as_deref());
+        };
+        let Document::Experiment(now) = &unit.document else {
+            return None;
+        };
+        let told = Told {
+            unit,
+            now,
+            ledger,
+            sources: desired.sources(),
+        };
+        told.change(old.as_deref())
     };
     before.iter().filter_map(change).collect()
 }
 
-fn removed(id: &UnitId, ledger: &UnitLedger) -> Option<RunChange> {
-    let run = open(ledger)?.identity.short();
+fn removed(
+    desired: &Desired,
+    id: &UnitId,
+    ledger: &UnitLedger,
+    old: Option<&Experiment>,
+) -> Option<RunChange> {
+    let run = open(ledger, old)?.identity.short();
+    let mut others = desired.units_of(id.kind);
+    let moved = others.find(|it| it.id.name == id.name && it.id.queue != id.queue);
+    let gone = match moved.and_then(|unit| unit.id.queue.as_ref()) {
+        Some(queue) => format!("it is in the queue `{queue}` now, as another run"),
+        None => format!("its document is gone from {}", ledger.applied.path),
+    };
     Some(RunChange {
         unit: id.clone(),
-        what: format!(
-            "its document is gone from {}: the run {run} stops, and goes on if the document comes back",
-            ledger.applied.path
-        ),
+        what: format!("{gone}: the run {run} stops, and goes on if the document comes back"),
         fields: Vec::new(),
         place: None,
     })
 }
 
-/// The run that stops if it is not asked for any more.
-fn open(ledger: &UnitLedger) -> Option<&Run> {
+/// The run that stops if it is not asked for any more: the one that the earlier form asked for.
+fn open<'a>(ledger: &'a UnitLedger, old: Option<&Experiment>) -> Option<&'a Run> {
+    let asked = old.map(|old| identity(old).short());
     let mut runs = ledger.runs.iter().rev();
-    runs.find(|run| run.state == RunState::Open && !run.trials.is_empty())
+    runs.find(|run| {
+        let is_asked = asked.as_ref().is_none_or(|it| run.identity.short() == *it);
+        is_asked && run.state == RunState::Open && !run.trials.is_empty()
+    })
 }
 
 /// A document that is there, and what was known before.
@@ -148,7 +160,7 @@ impl Told<'_> {
             let fields: Vec<ChangedField> = changes.into_iter().map(|it| self.field(it)).collect();
             let place = fields.first().and_then(|field| field.place.clone());
             let place = place.or_else(|| self.shown(self.unit.place));
-            return Some(self.told(self.another(asked), fields, place));
+            return Some(self.told(self.another(asked, old), fields, place));
         }
         let what = self.same(asked, old.map(|old| old.spec.state))?;
         let place = self.at(&["state".to_owned()]);
@@ -170,9 +182,9 @@ impl Told<'_> {
     }
 
     /// Another run is asked for than before.
-    fn another(&self, asked: Digest) -> String {
+    fn another(&self, asked: Digest, old: Option<&Experiment>) -> String {
         let run = asked.short();
-        let stops = open(self.ledger).filter(|it| it.identity != asked);
+        let stops = open(self.ledger, old).filter(|it| it.identity != asked);
         if let (Some(stops), Some(queue)) = (stops, self.queue_that_waits()) {
             let stops = stops.identity.short();
             return format!(

@@ -150,7 +150,9 @@ impl Follower {
         let blobs = self.reader.blobs(loader.missing(&files.listed, forms));
         let (listed, refused) = (&files.listed, &files.refused);
         let cluster = Some(&self.cluster);
-        match loader.load(&commit.facts, cluster, listed, refused, &blobs, forms) {
+        let snapshot = loader.load(&commit.facts, cluster, listed, refused, &blobs, forms);
+        let used = snapshot.is_ok();
+        match snapshot {
             Ok(mut desired) => {
                 self.authors.sign(&mut desired, &self.reader);
                 // Closed: the daemon ends.
@@ -171,7 +173,7 @@ impl Follower {
                 let _ = self.snapshots.blocking_send(Err(unusable));
             }
         }
-        self.reader.told(commit);
+        self.reader.told(commit, used);
         Ok(())
     }
 

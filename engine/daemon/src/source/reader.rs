@@ -10,10 +10,13 @@ use berth_git::{GitError, Listing, Repository};
 /// Ancestors that are told of a commit that descends from none told before.
 const MAX_ANCESTORS: usize = 10_000;
 
-/// Reads commits; each is told relative to the one told before.
+/// Reads commits; each is told relative to the last one that could be used.
 pub struct Reader {
     repository: Repository,
+    /// The last one that was told.
     told: Option<(CommitId, Listing)>,
+    /// The last one that could be used: whoever follows knows of no other.
+    used: Option<CommitId>,
 }
 
 /// One commit with the list of its files.
@@ -31,6 +34,7 @@ impl Reader {
         Self {
             repository,
             told: None,
+            used: None,
         }
     }
 
@@ -53,8 +57,12 @@ impl Reader {
         }))
     }
 
-    /// The commit was taken in: the next one is told relative to it.
-    pub fn told(&mut self, commit: Commit) {
+    /// The commit was taken in, and is not told again. If it could be `used`, the next one is told
+    /// relative to it.
+    pub fn told(&mut self, commit: Commit, used: bool) {
+        if used {
+            self.used = Some(commit.facts.id);
+        }
         self.told = Some((commit.facts.id, commit.listing));
     }
 
@@ -98,11 +106,11 @@ impl Reader {
         })
     }
 
-    /// The commit told before, if this one descends from it.
+    /// The commit used before, if this one descends from it.
     fn after(&self, tip: CommitId) -> Option<CommitId> {
-        let (before, _) = self.told.as_ref()?;
+        let before = self.used?;
         // A pruned mirror may not know the old commit any more: then the branch was rewritten.
-        let descends = self.repository.is_ancestor(*before, tip);
-        descends.unwrap_or(false).then_some(*before)
+        let descends = self.repository.is_ancestor(before, tip);
+        descends.unwrap_or(false).then_some(before)
     }
 }

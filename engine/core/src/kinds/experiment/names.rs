@@ -3,8 +3,9 @@
 use berth_openapi::Shape;
 use serde_json::json;
 
-use crate::ids::{Name, ObjectKey, ObjectKind};
+use crate::ids::{Name, ObjectKey, ObjectKind, UnitId};
 use crate::object::{Node, digest};
+use crate::observed::PodRole;
 
 /// The longest name: that of a Service, and of a label's value.
 const LONGEST: usize = 63;
@@ -39,6 +40,15 @@ impl TrialName<'_> {
         let name = fit(self.experiment.as_str(), end);
         ObjectKey::new(kind, self.namespace.as_str(), &name)
     }
+}
+
+/// Whether this is the name of that pod of that experiment.
+pub fn is_pod_of(pod: &ObjectKey, experiment: &UnitId, role: &PodRole) -> bool {
+    let end = format!(
+        "-{}-{}-{}-{}",
+        role.run, role.trial, role.attempt, role.rank
+    );
+    fit(experiment.name.as_str(), &end) == *pod.name
 }
 
 /// `head` and `end`; of a head that is too long the beginning and a hash of the whole remain.

@@ -154,6 +154,7 @@ fn words(record: &RankRecord) -> String {
                 end.reason
             ),
             Some(code) => format!("rank {rank} exited with {code} ({})", end.reason),
+            None if end.reason.is_empty() => format!("rank {rank} did not finish"),
             None => format!("rank {rank} did not finish ({})", end.reason),
         },
     }

@@ -4,8 +4,8 @@ use super::LivePod;
 use crate::ids::{Name, ObjectKey, Uid};
 use crate::kinds::experiment::names::TrialName;
 use crate::kinds::{Missing, View};
-use crate::ledger::{Attempt, RankRecord, Run, Trial, UnitLedger};
-use crate::observed::{PodRole, marks};
+use crate::ledger::{Attempt, RankRecord, Run, UnitLedger};
+use crate::observed::marks;
 
 /// Pods of which the ledger knows no end, and that do not carry the marks by which they are found:
 /// somebody took those off or changed them, and the pods may run; or they are gone.
@@ -20,7 +20,9 @@ pub fn missing(ledger: &UnitLedger, experiment: &Name, pods: &[LivePod]) -> Vec<
             let place = Place::new(experiment, &short, trial, attempt);
             let unended = attempt.ranks.iter();
             let unended = unended.filter(|it| it.end.is_none() && !it.vanished);
-            found.extend(unended.filter_map(|record| place.missing(run, record, pods)));
+            found.extend(unended.filter_map(|record| place.unseen(record, pods)));
+            let bare = pods.iter().filter(|live| live.fact.commit.is_none());
+            found.extend(bare.filter_map(|live| place.bare(run, attempt, live)));
         }
     }
     found
@@ -44,28 +46,6 @@ pub fn mark_vanished(ledger: &mut UnitLedger, experiment: &Name, pods: &[LivePod
             }
         }
     }
-}
-
-/// Whether a pod says that it is another one than the ledger knows it to be: its labels were changed.
-pub(super) fn is_misplaced(ledger: &UnitLedger, uid: &Uid, role: &PodRole) -> bool {
-    let is_it = |record: &&RankRecord| record.uid.as_deref() == Some(&*uid.0);
-    let says = |run: &Run, trial: &Trial, attempt: &Attempt| {
-        (trial.number, attempt.number) == (role.trial, role.attempt)
-            && *run.identity.short() == *role.run
-    };
-    let mut own = ledger
-        .attempts()
-        .filter(|(run, trial, it)| says(run, trial, it));
-    let in_its_place = own.next().is_some_and(|(.., attempt)| {
-        let mut ranks = attempt.ranks.iter().filter(|it| it.rank == role.rank);
-        ranks.any(|it| is_it(&it))
-    });
-    let is_known = || {
-        ledger
-            .attempts()
-            .any(|(.., it)| it.ranks.iter().any(|it| is_it(&it)))
-    };
-    !in_its_place && is_known()
 }
 
 /// Which attempt a record is of.
@@ -117,18 +97,30 @@ impl<'a> Place<'a> {
             .is_none_or(|(key, uid)| (view.gone)(&key, &uid))
     }
 
-    fn missing(&self, run: &Run, record: &RankRecord, pods: &[LivePod]) -> Option<Missing> {
-        let seen = self.seen(record, pods);
-        if seen.is_some_and(|live| live.fact.commit.is_some()) {
-            return None;
-        }
-        let (key, uid) = self.pod(record)?;
+    fn unseen(&self, record: &RankRecord, pods: &[LivePod]) -> Option<Missing> {
+        let (key, uid) = match self.seen(record, pods) {
+            Some(_) => return None,
+            None => self.pod(record)?,
+        };
         Some(Missing {
             key,
             uid,
             labels: self.labels(record.rank),
-            seen: seen.is_some(),
-            commit: seen.map(|_| run.commit),
+            seen: false,
+            commit: None,
+        })
+    }
+
+    /// A pod that does not say for which commit it was made, which only the run tells.
+    fn bare(&self, run: &Run, attempt: &Attempt, live: &LivePod) -> Option<Missing> {
+        let record = live.record(attempt)?;
+        self.seen(record, std::slice::from_ref(live))?;
+        Some(Missing {
+            key: live.fact.key.clone(),
+            uid: live.fact.uid.clone(),
+            labels: self.labels(record.rank),
+            seen: true,
+            commit: Some(run.commit),
         })
     }
 

@@ -32,8 +32,7 @@ pub struct LivePod<'a> {
     pub role: &'a PodRole,
 }
 
-/// The live pods of a unit, the oldest first. One whose labels say that it is another one than the
-/// ledger knows is none of them, until it has its own again.
+/// The live pods of a unit, the oldest first.
 pub fn live_pods<'a>(view: &View<'a>) -> Vec<LivePod<'a>> {
     let mut pods: Vec<LivePod> = view
         .objects
@@ -41,10 +40,6 @@ pub fn live_pods<'a>(view: &View<'a>) -> Vec<LivePod<'a>> {
         .filter_map(|fact| {
             let pod = fact.pod.as_deref()?;
             let role = pod.role.as_ref()?;
-            let ledger = view.ledger;
-            if ledger.is_some_and(|ledger| missing::is_misplaced(ledger, &fact.uid, role)) {
-                return None;
-            }
             Some(LivePod { fact, pod, role })
         })
         .collect();

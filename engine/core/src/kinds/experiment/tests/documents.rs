@@ -123,6 +123,21 @@ fn a_replaced_run_goes_on_while_the_queue_lets_nothing_begin() {
         assert_eq!((world.live().len(), world.made.len()), (2, 4), "{state}");
         assert!(!world.made[2].contains(&first), "the new one runs");
     }
+    // Going back to an earlier run, finished or not, waits too.
+    for finished in [false, true] {
+        let mut world = World::gang(&json!({}));
+        world.settle().run().settle();
+        if finished {
+            world.exit(0, 0).exit(1, 0).settle();
+        }
+        world.edit(&json!({"hyperparameters": {"lr": 0.2}}));
+        world.settle().obey().settle().run().settle();
+        let (live, made) = (world.live(), world.made.len());
+        world.repository.queue = with(&world.repository.queue, &json!({"state": "hold"}));
+        world.edit(&json!({"hyperparameters": {"lr": 0.1}}));
+        world.settle().obey().settle();
+        assert_eq!((world.live(), world.made.len()), (live, made), "{finished}");
+    }
     // It ends as it would have.
     let mut world = World::gang(&json!({}));
     world.settle().run().settle();

@@ -12,6 +12,9 @@ use crate::kinds::queue::QueueState;
 use crate::kinds::{Ask, Grant};
 use crate::ledger::{Attempt, AttemptResult, RunState, Trial};
 
+const ON_HOLD: &str = "the queue is on hold";
+const DRAINING: &str = "the queue is draining";
+
 impl Machine<'_> {
     /// Begins the next attempt, if there should be one and nothing stands in its way.
     pub(super) fn begin(&mut self) {
@@ -26,11 +29,22 @@ impl Machine<'_> {
         }
     }
 
-    /// Whether runs that this one replaces go on: it may not begin, as its queue is on hold or drains.
+    /// Whether runs that this one replaces go on: its queue is on hold or drains.
     pub(super) fn replaced_goes_on(&self) -> bool {
         let active = self.document.spec.state == ExperimentState::Active;
-        let open = self.current().is_none_or(|run| run.state == RunState::Open);
-        active && open && self.open_attempt().is_none() && self.check_queue().is_err()
+        active && self.open_attempt().is_none() && self.queue_state() != QueueState::Active
+    }
+
+    /// The queue's word, while what this run replaces goes on.
+    fn check_replaced(&self) -> Result<(), String> {
+        let others = self.ledger.runs.iter();
+        let mut others = others.filter(|run| run.identity != self.identity);
+        let goes_on = others.any(|run| !open_attempts(run).is_empty());
+        match self.queue_state() {
+            QueueState::Hold if goes_on => Err(ON_HOLD.into()),
+            QueueState::Drain if goes_on => Err(DRAINING.into()),
+            _ => Ok(()),
+        }
     }
 
     fn with_replaced(&self, words: String) -> String {
@@ -86,6 +100,7 @@ impl Machine<'_> {
                 "{before}, from which it seems to be moved, and which the prune rule keeps: its status says how to let it go"
             ));
         }
+        self.check_replaced()?;
         self.check_clear()?;
         self.check_backoff()?;
         self.check_queue()?;
@@ -173,8 +188,8 @@ impl Machine<'_> {
     fn check_queue(&self) -> Result<(), String> {
         let begun = self.trial().is_some_and(|it| !it.attempts.is_empty());
         match self.queue_state() {
-            QueueState::Hold if !begun => Err("the queue is on hold".into()),
-            QueueState::Drain => Err("the queue is draining".into()),
+            QueueState::Hold if !begun => Err(ON_HOLD.into()),
+            QueueState::Drain => Err(DRAINING.into()),
             _ => Ok(()),
         }
     }
