@@ -117,58 +117,6 @@ impl Reconciler {
         }
     }
 
-    /// A pod has its marks again, or is proven gone.
-    fn mark_answered(
-        &mut self,
-        now: Timestamp,
-        unit: &UnitId,
-        key: &ObjectKey,
-        uid: &Uid,
-        outcome: Outcome,
-    ) {
-        match outcome {
-            Outcome::Done(Some(fact)) => {
-                let words = match &fact.ownership {
-                    Ownership::Ours(owner) if owner == unit => None,
-                    Ownership::Ours(owner) => Some(format!("{key} belongs to {owner}")),
-                    Ownership::Foreign(why) => {
-                        Some(format!("{key} is not Berth's any more: {why}"))
-                    }
-                };
-                self.learn(*fact);
-                match words {
-                    None => {
-                        self.fine(unit, key);
-                        self.tell_marked(unit, key, uid);
-                        if self.fights.entry(key.clone()).or_default().correct(now) {
-                            let words = format!("the marks of {key} are taken off again and again");
-                            self.back_off(now, unit, key, Some(words));
-                        }
-                    }
-                    Some(words) => self.wait_for_name(now, unit, key, words),
-                }
-            }
-            Outcome::Absent => {
-                self.fine(unit, key);
-                self.depart(key, uid);
-            }
-            other => self.failed(now, unit, key, &other),
-        }
-    }
-
-    fn tell_marked(&mut self, unit: &UnitId, key: &ObjectKey, uid: &Uid) {
-        let tell = What::Tell {
-            key: key.clone(),
-            uid: Some(uid.clone()),
-            warning: true,
-            reason: "Marked".into(),
-            note: format!(
-                "{unit}: somebody took labels or annotations of Berth's off this pod; they are there again"
-            ),
-        };
-        self.queue_tell(unit, tell);
-    }
-
     fn create_answered(
         &mut self,
         now: Timestamp,
@@ -290,7 +238,13 @@ impl Reconciler {
         }
     }
 
-    fn failed(&mut self, now: Timestamp, unit: &UnitId, key: &ObjectKey, outcome: &Outcome) {
+    pub(super) fn failed(
+        &mut self,
+        now: Timestamp,
+        unit: &UnitId,
+        key: &ObjectKey,
+        outcome: &Outcome,
+    ) {
         let words = match outcome {
             Outcome::Refused(words) => Some(sentence(words)),
             Outcome::Absent => Some(format!(
@@ -325,7 +279,13 @@ impl Reconciler {
 
     /// No watch tells when a stranger's object goes: somebody who took it out of the way sees soon
     /// that it goes on.
-    fn wait_for_name(&mut self, now: Timestamp, unit: &UnitId, key: &ObjectKey, words: String) {
+    pub(super) fn wait_for_name(
+        &mut self,
+        now: Timestamp,
+        unit: &UnitId,
+        key: &ObjectKey,
+        words: String,
+    ) {
         self.try_within(retry::NAME_TAKEN, now, unit, key, Some(words));
     }
 
@@ -371,12 +331,12 @@ impl Reconciler {
         }
     }
 
-    fn learn(&mut self, fact: Fact) {
+    pub(super) fn learn(&mut self, fact: Fact) {
         let touched = self.observed.learned(fact);
         self.touch(touched);
     }
 
-    fn depart(&mut self, key: &ObjectKey, uid: &crate::ids::Uid) {
+    pub(super) fn depart(&mut self, key: &ObjectKey, uid: &crate::ids::Uid) {
         let touched = self.observed.departed(key, uid);
         self.touch(touched);
     }

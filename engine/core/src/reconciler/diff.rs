@@ -1,14 +1,14 @@
 //! From what a unit should have and what there is, to effects.
 
 use super::flight::{Aim, Flight};
-use super::stamp::{self, Stamp};
+use super::stamp::Stamp;
 use super::state::Reconciler;
 use super::{Effect, What};
 use crate::ids::{ObjectKey, ObjectKind, Timestamp, UnitId};
-use crate::kinds::{Missing, Recipe, Upkeep, Want, experiment};
+use crate::kinds::{Recipe, Upkeep, Want, experiment};
 use crate::ledger::UnitLedger;
 use crate::object::covers;
-use crate::observed::{Fact, Ownership, marks};
+use crate::observed::{Fact, Ownership};
 
 /// What is done to let an object go, and why.
 type Parting = (Aim, String, What);
@@ -157,43 +157,6 @@ impl Reconciler {
         };
         let why = format!("{key} is held and looks changed: the server is asked");
         Some(self.give(id, key, Aim::Inspect { version }, why, what))
-    }
-
-    /// Pods that may run and do not carry their marks get them back, or turn out to be gone.
-    fn find_again(&mut self, id: &UnitId, now: Timestamp, room: usize, out: &mut Vec<Effect>) {
-        let Some(state) = self.units.get(id).filter(|_| !self.suspended()) else {
-            return;
-        };
-        for missing in state.want.missing.clone().into_iter().take(room) {
-            let key = &missing.key;
-            let held = self.observed.get(key).is_some_and(|fact| fact.hold);
-            if held || self.flights.busy(key) || self.backs_off(key, now) {
-                continue;
-            }
-            out.extend(self.mark(id, missing));
-        }
-    }
-
-    fn mark(&mut self, id: &UnitId, missing: Missing) -> Option<Effect> {
-        let Missing {
-            key, uid, commit, ..
-        } = missing;
-        let instance = &self.identity.as_ref()?.instance;
-        let [mut labels, mut annotations] = stamp::marks_of(instance, id, &key);
-        let own = missing.labels.into_iter();
-        labels.extend(own.map(|(name, value)| (name.to_owned(), value)));
-        let commit = commit.map(|commit| (marks::COMMIT.to_owned(), commit.to_string()));
-        annotations.extend(commit);
-        let why =
-            format!("{key} may run, and is not seen with its marks: it gets them, or is gone");
-        let aim = Aim::Mark { uid: uid.clone() };
-        let what = What::Mark {
-            key: key.clone(),
-            uid,
-            labels,
-            annotations,
-        };
-        Some(self.give(id, &key, aim, why, what))
     }
 
     fn create(&mut self, id: &UnitId, recipe: &Recipe) -> Option<Effect> {
@@ -395,7 +358,14 @@ impl Reconciler {
         Some(stamp.put((recipe.body)(), fact.map(|fact| &fact.uid)))
     }
 
-    fn give(&mut self, id: &UnitId, key: &ObjectKey, aim: Aim, why: String, what: What) -> Effect {
+    pub(super) fn give(
+        &mut self,
+        id: &UnitId,
+        key: &ObjectKey,
+        aim: Aim,
+        why: String,
+        what: What,
+    ) -> Effect {
         let flight = Flight::Object {
             unit: id.clone(),
             key: key.clone(),
@@ -421,7 +391,7 @@ impl Reconciler {
         None
     }
 
-    fn backs_off(&self, key: &ObjectKey, now: Timestamp) -> bool {
+    pub(super) fn backs_off(&self, key: &ObjectKey, now: Timestamp) -> bool {
         self.retries.get(key).is_some_and(|retry| now < retry.until)
     }
 

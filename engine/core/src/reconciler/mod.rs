@@ -27,6 +27,7 @@ mod evaluate;
 mod flight;
 mod identity;
 mod lineage;
+mod mark;
 mod options;
 mod proof;
 mod record;
