@@ -25,7 +25,6 @@ pub(super) fn forecast(
     supply: Supply<'_>,
     used: BTreeMap<Name, u64>,
 ) -> Vec<(usize, String)> {
-    let waiting = &waiting[..waiting.len().min(MOST)];
     let hopeful = |index: &usize| {
         let ask = asks[*index].ask;
         let rules = queues.get(&ask.queue);
@@ -33,7 +32,8 @@ pub(super) fn forecast(
             ask.slots <= rules.quota && !(rules.observed && supply.never(ask).is_some())
         })
     };
-    let told: Vec<usize> = waiting.iter().copied().filter(hopeful).collect();
+    let first = waiting.iter().copied().take(MOST);
+    let told: Vec<usize> = first.filter(hopeful).collect();
     if told.is_empty() || supply.unknown().is_some() {
         return Vec::new();
     }
@@ -44,29 +44,39 @@ pub(super) fn forecast(
     };
     let by_quota: Vec<bool> = told.iter().map(|index| blocked(asks[*index].ask)).collect();
     let starts = Course::new(asks, queues, supply, used).starts(told.clone());
-    let words = told.into_iter().zip(by_quota).filter_map(|(index, quota)| {
-        let words = match starts.get(&index) {
-            Some(at) => format!("; may start at {at} unless smaller work passes it"),
-            None => unknown(asks, index, waiting, quota)?,
-        };
-        Some((index, words))
-    });
+    let mut waits = vec![false; asks.len()];
+    for index in waiting {
+        waits[*index] = true;
+    }
+    let holding = (0..asks.len()).filter(|index| !waits[*index]);
+    let words = told
+        .iter()
+        .copied()
+        .zip(by_quota)
+        .filter_map(|(index, quota)| {
+            if let Some(at) = starts.get(&index) {
+                let words = format!("; may start at {at} unless smaller work passes it");
+                return Some((index, words));
+            }
+            let before = told.iter().copied().take_while(|it| *it != index);
+            let ahead: Vec<&Ask> = holding
+                .clone()
+                .chain(before)
+                .map(|it| asks[it].ask)
+                .collect();
+            let own = ahead.iter().filter(|it| it.queue == asks[index].ask.queue);
+            let own: Vec<&Ask> = own.filter(|_| quota).copied().collect();
+            let words = unknown(&own).or_else(|| unknown(&ahead))?;
+            Some((index, words))
+        });
     words.collect()
 }
 
-/// Why it cannot be told when this may start.
-fn unknown(asks: &[Asked<'_>], index: usize, waiting: &[usize], by_quota: bool) -> Option<String> {
-    let behind = waiting.iter().skip_while(|it| **it != index);
-    let behind: Vec<usize> = behind.copied().collect();
-    let queue = &asks[index].ask.queue;
-    let ahead = asks
-        .iter()
-        .enumerate()
-        .filter(|(at, other)| !behind.contains(at) && (!by_quota || other.ask.queue == *queue));
+/// Why these keep it from being told when something may start.
+fn unknown(ahead: &[&Ask]) -> Option<String> {
     let slots = |of: &dyn Fn(&Ask) -> bool| -> u64 {
-        let ahead = ahead.clone().map(|(_, other)| other.ask);
-        let slots = ahead.filter(|ask| of(ask)).map(|ask| u64::from(ask.slots));
-        slots.sum()
+        let ahead = ahead.iter().filter(|ask| of(ask));
+        ahead.map(|ask| u64::from(ask.slots)).sum()
     };
     let endless = slots(&|ask| ask.length.is_none());
     let unstarted = slots(&|ask| ask.length.is_some() && ask.started.is_none());

@@ -225,7 +225,7 @@ fn what_waits_is_told_when_it_may_start_by_what_ends_before_it() {
     let one = (1, 1, "b", None, Some(60));
     let one_begins = "; when it may start is told once the 1 slot ahead of it is at work";
     let one_endless = "; when it may start cannot be told: 1 slot ahead of it has no `maxRuntime`";
-    let cases: [(&str, &[Row], &str); 11] = [
+    let cases: [(&str, &[Row], &str); 12] = [
         ("one", &[holds(Some(60)), small], HOUR),
         ("a later start", &[later, small], HOUR),
         ("one of two is enough", &[four(60), four(30), small], half),
@@ -241,6 +241,11 @@ fn what_waits_is_told_when_it_may_start_by_what_ends_before_it() {
             endless,
         ),
         ("no end", &[holds(None), small], endless),
+        (
+            "what never starts is not ahead",
+            &[holds(None), (2, 8, "", None, None), small],
+            endless,
+        ),
         ("no start", &[unstarted, small], begins),
         ("one that has not begun", &[one, waits(None)], one_begins),
         (
