@@ -42,16 +42,13 @@ pub(super) fn outcome(
         404 => absent(what, answer),
         409 if matches!(what, What::Tell { .. }) => Outcome::Done(None),
         408 | 500..=599 => call.lost(failure(answer)),
-        409 | 422
-            if matches!(what, What::Mark { .. })
-                && Status::read(answer.body).is_some_and(|status| status.is_other_life()) =>
-        {
-            Outcome::Absent
+        409 | 422 if Status::read(answer.body).is_some_and(|status| status.is_other_life()) => {
+            match what {
+                What::Mark { .. } => Outcome::Absent,
+                _ => Outcome::Conflict,
+            }
         }
         409 => Outcome::Conflict,
-        422 if Status::read(answer.body).is_some_and(|status| status.is_other_life()) => {
-            Outcome::Conflict
-        }
         400..=499 => Outcome::Refused(words(answer)),
         other => Outcome::Unreachable(format!("the server answered {other}, which no API does")),
     }

@@ -97,7 +97,7 @@ impl Guard {
         let is_it =
             |it: &&UnitId| it.kind == unit.kind && it.name == unit.name && it.queue != unit.queue;
         let held = |it: &&UnitId| self.check(it).is_err();
-        self.pruned.iter().filter(is_it).find(held)
+        self.kept().filter(is_it).find(held)
     }
 
     /// Whether this unit may lose its live work; otherwise why not.

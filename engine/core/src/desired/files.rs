@@ -228,16 +228,14 @@ pub(super) fn form(document: &Document) -> Digest {
 
 /// Where the text of a file says the name of a document, if the file holds it in a valid form.
 pub fn place_of(bytes: &[u8], id: &UnitId) -> Option<Place> {
-    document_in(bytes, id).map(|document| name_place(&document))
+    documents_in(bytes, SourceId(0)).get(id).map(name_place)
 }
 
-/// The document of that name as the text of a file says it, if the file holds it in a valid form.
-/// Its places are those of the only source.
-pub fn document_in(bytes: &[u8], id: &UnitId) -> Option<Document> {
-    let documents = parse(bytes, SourceId(0)).ok()?;
+/// The documents that the text of a file holds in a valid form; none if it cannot be parsed.
+pub fn documents_in(bytes: &[u8], source: SourceId) -> BTreeMap<UnitId, Document> {
+    let documents = parse(bytes, source).unwrap_or_default();
     let valid = documents.into_iter().filter_map(Result::ok);
-    let mut documents = valid.map(|valid| valid.document);
-    documents.find(|document| document.id() == *id)
+    valid.map(|it| (it.document.id(), it.document)).collect()
 }
 
 /// The first character of a text.

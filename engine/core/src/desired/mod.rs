@@ -21,6 +21,6 @@ mod refer;
 mod tests;
 mod units;
 
-pub use files::{ListedFile, RefusedFile, document_in, place_of};
+pub use files::{ListedFile, RefusedFile, documents_in, place_of};
 pub use loader::{Loader, Validation};
 pub use model::{Desired, Scope, Unit};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::files::{form, parse};
+use super::files::{documents_in, form};
 use super::model::{Desired, Unit};
 use crate::diagnostic::{Source, SourceTable};
 use crate::ids::{BlobId, Digest, UnitId};
@@ -58,9 +58,7 @@ impl<'a> Past<'a> {
                 path: applied.path.as_str().into(),
                 blob: applied.blob,
             });
-            let documents = parse(bytes, source).unwrap_or_default();
-            let valid = documents.into_iter().filter_map(Result::ok);
-            valid.map(|it| (it.document.id(), it.document)).collect()
+            documents_in(bytes, source)
         });
         Some((forms.get(id)?.clone(), applied.clone()))
     }

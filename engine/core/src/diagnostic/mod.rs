@@ -108,6 +108,12 @@ impl SourceTable {
         id
     }
 
+    /// `path:line` of a place; `None` for the engine's.
+    pub fn line(&self, place: Place) -> Option<String> {
+        let source = self.get(place.source)?;
+        Some(format!("{}:{}", source.path, place.span.line))
+    }
+
     /// The text of this id; `None` for the engine.
     pub fn get(&self, id: SourceId) -> Option<&Source> {
         self.0.get(id.0 as usize)

@@ -50,7 +50,7 @@ pub struct View<'a> {
     pub gone: &'a dyn Fn(&ObjectKey, &Uid) -> bool,
     /// The document that this one seems to have been before it was moved to another queue, and whose
     /// live work the prune rule keeps: nothing is begun beside it.
-    pub moved_from: Option<&'a UnitId>,
+    pub moved_from: &'a dyn Fn() -> Option<UnitId>,
     /// Its runs are doubted since `berth reanchor`: what its document asks for is noted at once, and
     /// not only once all is seen, as it may ask for something else by then.
     pub unproven: bool,

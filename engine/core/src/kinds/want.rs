@@ -131,6 +131,8 @@ pub struct Want {
     pub status: UnitStatus,
     /// Why the open attempts of the run that is asked for, or of all if none is, should not go on.
     pub stop: Option<Stop>,
+    /// It begins nothing, as what it seems to be moved from is kept (`View::moved_from`).
+    pub kept_back: bool,
     /// Objects going away are live work of a document that was removed or replaced: the prune
     /// guard counts them.
     pub prunes: bool,

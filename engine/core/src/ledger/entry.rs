@@ -195,6 +195,13 @@ pub struct RankRecord {
     pub vanished: bool,
 }
 
+impl RankRecord {
+    /// Whether the pod may live: nothing says how it ended, or that it is gone.
+    pub const fn may_live(&self) -> bool {
+        self.end.is_none() && !self.vanished
+    }
+}
+
 /// What people see of a unit: written beside the ledger, never read back.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 #[serde(rename_all = "camelCase")]

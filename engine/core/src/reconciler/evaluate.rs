@@ -118,7 +118,7 @@ impl Reconciler {
             node: &|pod: &PodFact| node_state(&self.observed, pod),
             unheard: self.observed.unheard(id),
             gone: &|key: &ObjectKey, uid: &Uid| self.observed.is_over(key, uid),
-            moved_from: self.guard.as_ref().and_then(|guard| guard.moved_from(id)),
+            moved_from: &|| self.guard.as_ref()?.moved_from(id).cloned(),
             unproven: self.book.progress.unproven.contains(id),
             refused: &|key: &ObjectKey| self.retries.get(key).and_then(|retry| retry.words.clone()),
             made,
@@ -222,9 +222,7 @@ impl Reconciler {
         if let Some(guard) = &mut self.guard {
             guard.count(id, want.prunes);
         }
-        let guard = self.guard.as_ref();
-        let is_kept_back = guard.is_some_and(|guard| guard.moved_from(id).is_some());
-        remember(&mut self.kept_back, id, is_kept_back);
+        remember(&mut self.kept_back, id, want.kept_back);
         if let Some(due) = want.due {
             self.wake(id, due);
         }

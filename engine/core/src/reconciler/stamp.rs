@@ -25,12 +25,13 @@ impl Stamp<'_> {
         let Some(meta) = entry(&mut body, "metadata") else {
             return body;
         };
-        if let Some(labels) = map(meta, "labels") {
-            labels.insert(marks::INSTANCE.into(), self.instance.into());
+        let own = marks_of(self.instance, self.unit, self.key);
+        for (field, marks) in ["labels", "annotations"].into_iter().zip(own) {
+            if let Some(map) = map(meta, field) {
+                map.extend(marks.into_iter().map(|(name, value)| (name, value.into())));
+            }
         }
         if let Some(annotations) = map(meta, "annotations") {
-            annotations.insert(marks::ID.into(), self.key.to_string().into());
-            annotations.insert(marks::UNIT.into(), self.unit.to_string().into());
             annotations.insert(marks::DIGEST.into(), self.digest.to_string().into());
             annotations.insert(marks::COMMIT.into(), self.commit.to_string().into());
         }

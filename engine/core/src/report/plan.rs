@@ -75,12 +75,11 @@ impl Plan {
                 run.what.push_str("; it is held, see below");
             }
         }
+        let places = runs.iter().map(|run| (&run.unit, run.place.as_ref()));
+        let places: BTreeMap<&UnitId, Option<&String>> = places.collect();
         for change in &mut changes {
-            let own = runs
-                .iter()
-                .find(|it| Some(&it.unit) == change.unit.as_ref());
-            let place = own.and_then(|run| run.place.clone());
-            change.place = place.or(change.place.take());
+            let own = change.unit.as_ref().and_then(|unit| *places.get(unit)?);
+            change.place = own.cloned().or(change.place.take());
         }
         changes.sort_by(|a, b| (&a.unit, &a.object).cmp(&(&b.unit, &b.object)));
         let waiting = reconciler
@@ -207,9 +206,7 @@ fn change(reconciler: &Reconciler, effect: &Effect) -> Option<Change> {
     };
     let place = effect.unit.as_ref().and_then(|id| {
         let desired = reconciler.desired()?;
-        let place = desired.unit(id)?.place;
-        let source = desired.sources().get(place.source)?;
-        Some(format!("{}:{}", source.path, place.span.line))
+        desired.sources().line(desired.unit(id)?.place)
     });
     Some(Change {
         action,
@@ -227,8 +224,7 @@ fn suspended(desired: &Desired) -> Option<String> {
         return None;
     }
     let state = cluster.source.at(&["spec", "state"])?;
-    let source = desired.sources().get(state.place.source)?;
-    Some(format!("{}:{}", source.path, state.place.span.line))
+    desired.sources().line(state.place)
 }
 
 /// The experiments that run on with what they were started with, by what changed.

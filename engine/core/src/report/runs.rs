@@ -159,12 +159,12 @@ impl Told<'_> {
             let changes = old.map_or(Vec::new(), |old| changes(old, self.now));
             let fields: Vec<ChangedField> = changes.into_iter().map(|it| self.field(it)).collect();
             let place = fields.first().and_then(|field| field.place.clone());
-            let place = place.or_else(|| self.shown(self.unit.place));
+            let place = place.or_else(|| self.sources.line(self.unit.place));
             return Some(self.told(self.another(asked, old), fields, place));
         }
         let what = self.same(asked, old.map(|old| old.spec.state))?;
         let place = self.at(&["state".to_owned()]);
-        Some(self.told(what, Vec::new(), self.shown(place)))
+        Some(self.told(what, Vec::new(), self.sources.line(place)))
     }
 
     fn told(&self, what: String, fields: Vec<ChangedField>, place: Option<String>) -> RunChange {
@@ -260,7 +260,7 @@ impl Told<'_> {
             path: change.path.join("."),
             before: value(change.before),
             after: value(change.after),
-            place: self.shown(place),
+            place: self.sources.line(place),
         }
     }
 
@@ -276,11 +276,6 @@ impl Told<'_> {
             (node, place) = (below, key.place);
         }
         place
-    }
-
-    fn shown(&self, place: Place) -> Option<String> {
-        let source = self.sources.get(place.source)?;
-        Some(format!("{}:{}", source.path, place.span.line))
     }
 }
 

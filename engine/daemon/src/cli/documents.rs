@@ -1,12 +1,14 @@
 //! Which documents a command works on: a folder, or a commit of a repository.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use berth_core::desired::{Desired, Loader, Validation, document_in};
+use berth_core::desired::{Desired, Loader, Validation, documents_in};
 use berth_core::diagnostic::{Code, Diagnostic, Severity, SourceTable};
 use berth_core::ids::{CommitId, DocumentKind, Name, UnitId};
 use berth_core::kinds::Document;
 use berth_core::ledger::{Applied, Forms};
+use berth_core::object::SourceId;
 use berth_core::reconciler::CommitFacts;
 use berth_git::{Limits, Repository, Source, StatusBranch};
 
@@ -203,9 +205,10 @@ impl Documents {
         })
     }
 
-    /// The form of a document that the status branch names, if it was read.
-    pub fn earlier(&self, id: &UnitId, applied: &Applied) -> Option<Document> {
-        document_in(self.blobs.get(&applied.blob)?, id)
+    /// The documents of a file that the status branch names, if it was read.
+    pub fn earlier(&self, applied: &Applied) -> BTreeMap<UnitId, Document> {
+        let bytes = self.blobs.get(&applied.blob);
+        bytes.map_or_else(BTreeMap::new, |bytes| documents_in(bytes, SourceId(0)))
     }
 
     /// The only cluster that there is, whether its document is valid or not.

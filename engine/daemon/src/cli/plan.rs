@@ -1,5 +1,8 @@
 //! `berth plan`
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use berth_core::desired::Desired;
 use berth_core::diagnostic::{Diagnostic, Severity};
 use berth_core::ids::UnitId;
@@ -81,7 +84,13 @@ pub fn plan(
         let maxima = unusable_maxima(desired, reconciler.observed());
         output::complain_of(&documents.resolve(&maxima, desired.sources()));
     }
-    let earlier = |id: &UnitId, applied: &Applied| documents.earlier(id, applied);
+    let files = RefCell::new(BTreeMap::new());
+    let earlier = |id: &UnitId, applied: &Applied| {
+        let mut files = files.borrow_mut();
+        let file = files.entry(applied.blob);
+        let file: &BTreeMap<_, _> = file.or_insert_with(|| documents.earlier(applied));
+        file.get(id).cloned()
+    };
     let plan = Plan::of(&mut reconciler, Clock::start().now(), &earlier);
     match reconciler.halted() {
         Some(_) => Err(look::halted(&reconciler)),

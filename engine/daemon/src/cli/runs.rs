@@ -21,7 +21,7 @@ fn last_began(run: &Run) -> berth_core::ids::Timestamp {
 
 /// The pods that were seen and have not ended, of all runs.
 pub fn living(unit: &UnitId, ledger: &UnitLedger) -> Vec<String> {
-    let lives = |record: &&RankRecord| record.end.is_none() && !record.vanished;
+    let lives = |record: &&RankRecord| record.may_live();
     let of = |(run, trial, attempt): (&Run, &Trial, &Attempt)| {
         let ranks = attempt.ranks.iter().filter(lives);
         let names = ranks.map(|it| pod_name(unit, run, trial.number, attempt.number, it.rank));

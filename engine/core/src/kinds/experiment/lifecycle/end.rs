@@ -75,7 +75,7 @@ pub fn stopped(
         .filter(|end| matches!(end.kind, EndKind::Completed | EndKind::Failed));
     let seen = |record: &RankRecord| pods.iter().any(|live| live.is_in(record));
     let mut unended = attempt.ranks.iter();
-    let lost_sight = unended.any(|it| it.end.is_none() && !it.vanished && !seen(it));
+    let lost_sight = unended.any(|it| it.may_live() && !seen(it));
     let runs_on = |live: &LivePod| live.fact.deleting.is_none() && !has_ended(live, attempt);
     match own {
         Some(end) => Some(end),

@@ -11,19 +11,13 @@ use crate::observed::marks;
 /// somebody took those off or changed them, and the pods may run; or they are gone.
 pub fn missing(ledger: &UnitLedger, experiment: &Name, pods: &[LivePod]) -> Vec<Missing> {
     let mut found = Vec::new();
-    for run in &ledger.runs {
+    for (run, trial, attempt) in ledger.attempts() {
         let short = run.identity.short();
-        for (trial, attempt) in run.trials.iter().flat_map(|trial| {
-            let attempts = trial.attempts.iter();
-            attempts.map(move |attempt| (trial.number, attempt))
-        }) {
-            let place = Place::new(experiment, &short, trial, attempt);
-            let unended = attempt.ranks.iter();
-            let unended = unended.filter(|it| it.end.is_none() && !it.vanished);
-            found.extend(unended.filter_map(|record| place.unseen(record, pods)));
-            let bare = pods.iter().filter(|live| live.fact.commit.is_none());
-            found.extend(bare.filter_map(|live| place.bare(run, attempt, live)));
-        }
+        let place = Place::new(experiment, &short, trial.number, attempt);
+        let alive = attempt.ranks.iter().filter(|record| record.may_live());
+        found.extend(alive.filter_map(|record| place.unseen(record, pods)));
+        let bare = pods.iter().filter(|live| live.fact.commit.is_none());
+        found.extend(bare.filter_map(|live| place.bare(run, attempt, live)));
     }
     found
 }

@@ -104,7 +104,7 @@ impl World {
             gone: &|key: &ObjectKey, uid: &Uid| {
                 self.pods.get(key).is_none_or(|fact| fact.uid != *uid)
             },
-            moved_from: None,
+            moved_from: &|| None,
             unproven: false,
             refused: &refused,
             made: &|_| None,

@@ -10,10 +10,7 @@ use crate::kinds::experiment::split::Split;
 use crate::kinds::experiment::{ExperimentState, size};
 use crate::kinds::queue::QueueState;
 use crate::kinds::{Ask, Grant};
-use crate::ledger::{Attempt, AttemptResult, RunState, Trial};
-
-const ON_HOLD: &str = "the queue is on hold";
-const DRAINING: &str = "the queue is draining";
+use crate::ledger::{Attempt, AttemptResult, Run, RunState, Trial};
 
 impl Machine<'_> {
     /// Begins the next attempt, if there should be one and nothing stands in its way.
@@ -35,23 +32,14 @@ impl Machine<'_> {
         active && self.open_attempt().is_none() && self.queue_state() != QueueState::Active
     }
 
-    /// The queue's word, while what this run replaces goes on.
-    fn check_replaced(&self) -> Result<(), String> {
-        let others = self.ledger.runs.iter();
-        let mut others = others.filter(|run| run.identity != self.identity);
-        let goes_on = others.any(|run| !open_attempts(run).is_empty());
-        match self.queue_state() {
-            QueueState::Hold if goes_on => Err(ON_HOLD.into()),
-            QueueState::Drain if goes_on => Err(DRAINING.into()),
-            _ => Ok(()),
-        }
+    /// The newest run that this one is to replace.
+    fn replaced(&self) -> Option<&Run> {
+        let mut others = self.ledger.runs.iter().rev();
+        others.find(|run| run.identity != self.identity && !open_attempts(run).is_empty())
     }
 
     fn with_replaced(&self, words: String) -> String {
-        let mut others = self.ledger.runs.iter().rev();
-        let goes_on =
-            others.find(|run| run.identity != self.identity && !open_attempts(run).is_empty());
-        match goes_on.filter(|_| self.replaced_goes_on()) {
+        match self.replaced().filter(|_| self.replaced_goes_on()) {
             Some(run) => format!(
                 "{words}; the run {} goes on until then",
                 run.identity.short()
@@ -95,12 +83,15 @@ impl Machine<'_> {
         if self.suspended() {
             return Err(suspended());
         }
-        if let Some(before) = self.view.moved_from {
+        if let Some(before) = (self.view.moved_from)() {
+            self.want.kept_back = true;
             return Err(format!(
                 "{before}, from which it seems to be moved, and which the prune rule keeps: its status says how to let it go"
             ));
         }
-        self.check_replaced()?;
+        if self.replaced().is_some() {
+            self.queue_lets_begin()?;
+        }
         self.check_clear()?;
         self.check_backoff()?;
         self.check_queue()?;
@@ -185,12 +176,20 @@ impl Machine<'_> {
         Err(words)
     }
 
+    /// What has begun goes on while the queue is on hold.
     fn check_queue(&self) -> Result<(), String> {
         let begun = self.trial().is_some_and(|it| !it.attempts.is_empty());
         match self.queue_state() {
-            QueueState::Hold if !begun => Err(ON_HOLD.into()),
-            QueueState::Drain => Err(DRAINING.into()),
-            _ => Ok(()),
+            QueueState::Hold if begun => Ok(()),
+            _ => self.queue_lets_begin(),
+        }
+    }
+
+    fn queue_lets_begin(&self) -> Result<(), String> {
+        match self.queue_state() {
+            QueueState::Active => Ok(()),
+            QueueState::Hold => Err("the queue is on hold".into()),
+            QueueState::Drain => Err("the queue is draining".into()),
         }
     }
 
