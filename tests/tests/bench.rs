@@ -31,7 +31,8 @@ fn has(table: &str, rows: &[&str]) {
     }
 }
 
-const LAUNCH: [&str; 7] = [
+const LAUNCH: [&str; 8] = [
+    "Berth against a bare client that POSTs its Services, too",
     "a bare client POSTs 20 pods, 32 side by side",
     "5 experiments of 4 pods: commit to the last POST",
     "the same, to the status commit that says that all run",

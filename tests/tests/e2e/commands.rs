@@ -238,6 +238,8 @@ async fn a_hold_is_told_and_kept(on: On) {
             "publishNotReadyAddresses",
         ],
     );
+    let plan = looks(&stage, &["plan"]).await;
+    plan.must(0, &["  `berth.dev/hold` on Service", &service, "stops all"]);
     stage.repository.remove(&path("bert"));
     stage.repository.commit("Remove bert");
     stage

@@ -123,3 +123,6 @@ impl Guard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

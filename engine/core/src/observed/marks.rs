@@ -30,3 +30,8 @@ pub const RANK: &str = "berth.dev/rank";
 pub const COMPLETED: &str = "berth:completed";
 /// The container of the user's program.
 pub const TASK: &str = "task";
+
+/// What is said of an object with that annotation.
+pub fn hold_words(object: impl std::fmt::Display) -> String {
+    format!("`{HOLD}` on {object} stops all work on it")
+}

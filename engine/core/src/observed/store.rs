@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::coverage::Stand;
 use super::creates::Creates;
-use super::room::{node_of, occupies, placed, takes};
+use super::room::{Room, occupies, placed, takes};
 use super::{Coverage, Fact, NodeFact, Occupant, Ownership, PodFact, Taken};
 use crate::ids::{ObjectKey, ObjectKind, ResourceVersion, Timestamp, Uid, UnitId};
 use crate::reconciler::{WatchEvent, WatchKey};
@@ -38,10 +38,7 @@ pub enum Touched {
 pub struct Observed {
     facts: BTreeMap<ObjectKey, (u64, Fact)>,
     by_unit: BTreeMap<UnitId, BTreeSet<ObjectKey>>,
-    by_node: BTreeMap<Box<str>, BTreeMap<UnitId, usize>>,
-    nodes: BTreeMap<Box<str>, (u64, NodeFact)>,
-    occupants: BTreeMap<(Box<str>, Box<str>), (u64, Occupant)>,
-    taken: Taken,
+    room: Room,
     stands: BTreeMap<WatchKey, Stand>,
     creates: Creates,
     departed: BTreeMap<ObjectKey, BTreeSet<Uid>>,
@@ -92,29 +89,24 @@ impl Observed {
                 let stand = self.stand(key);
                 stand.pass(version);
                 let generation = stand.generation;
-                let name = node.name.clone();
-                let old = self.nodes.insert(name.clone(), (generation, node.clone()));
-                match old {
-                    Some((_, old)) if old == node => Vec::new(),
-                    _ => self.node_touched(&name),
+                if self.room.node_told(&node, generation) {
+                    self.node_touched(&node.name)
+                } else {
+                    Vec::new()
                 }
             }
             WatchEvent::NodeGone(name, version) => {
                 self.stand(key).pass(version);
-                self.nodes.remove(&name);
+                self.room.node_gone(&name);
                 self.node_touched(&name)
             }
             WatchEvent::Occupant(name, occupant) => {
                 let generation = self.stand(key).generation;
-                self.leave_room(&name);
-                if let Some((node, requests)) = takes(&occupant) {
-                    self.taken.add(node, requests);
-                }
-                self.occupants.insert(name, (generation, occupant));
+                self.room.occupant_told(name, occupant, generation);
                 vec![Touched::Capacity]
             }
             WatchEvent::OccupantGone(name) => {
-                self.leave_room(&name);
+                self.room.occupant_gone(&name);
                 vec![Touched::Capacity]
             }
         }
@@ -253,7 +245,7 @@ impl Observed {
 
     /// A node by name.
     pub fn node(&self, name: &str) -> Option<&NodeFact> {
-        self.nodes.get(name).map(|(_, node)| node)
+        self.room.node(name)
     }
 
     /// Whether the view of the nodes is as new as the binding of this pod. What an older one says
@@ -267,12 +259,12 @@ impl Observed {
 
     /// All nodes, by name.
     pub fn nodes(&self) -> impl Iterator<Item = &NodeFact> {
-        self.nodes.values().map(|(_, node)| node)
+        self.room.nodes()
     }
 
     /// What bound pods that have not ended take of the nodes: ours and everybody's.
     pub fn taken(&self) -> &Taken {
-        &self.taken
+        self.room.taken()
     }
 
     /// As [`taken`](Self::taken), summed up anew. For tests: it costs a look at everything.
@@ -287,7 +279,7 @@ impl Observed {
 
     /// Foreign pods that take slots.
     pub fn occupants(&self) -> impl Iterator<Item = &Occupant> {
-        self.occupants.values().map(|(_, occupant)| occupant)
+        self.room.occupants()
     }
 
     fn stand(&mut self, key: &WatchKey) -> &mut Stand {
@@ -318,31 +310,12 @@ impl Observed {
                     .retain(|key, _| key.kind != *kind || key.namespace != *namespace);
             }
             WatchKey::Nodes => {
-                let gone: Vec<Box<str>> = self
-                    .nodes
-                    .iter()
-                    .filter(|(_, (told, _))| *told < generation)
-                    .map(|(name, _)| name.clone())
-                    .collect();
-                for name in gone {
-                    self.nodes.remove(&name);
-                }
+                self.room.nodes_told(generation);
                 // Until now no node could be told to be gone.
-                let all: BTreeSet<UnitId> = self
-                    .by_node
-                    .values()
-                    .flat_map(|units| units.keys().cloned())
-                    .collect();
-                touched.extend(all.into_iter().map(Touched::Unit));
+                let all: BTreeSet<&UnitId> = self.room.units().collect();
+                touched.extend(all.into_iter().cloned().map(Touched::Unit));
             }
-            WatchKey::Occupants => {
-                let gone = self.occupants.iter();
-                let gone = gone.filter(|(_, (told, _))| *told < generation);
-                let gone: Vec<_> = gone.map(|(name, _)| name.clone()).collect();
-                for name in gone {
-                    self.leave_room(&name);
-                }
-            }
+            WatchKey::Occupants => self.room.occupants_told(generation),
         }
         touched
     }
@@ -385,60 +358,23 @@ impl Observed {
     /// Takes a fact out of everything.
     fn take_out(&mut self, key: &ObjectKey) -> Option<Fact> {
         let (_, fact) = self.facts.remove(key)?;
-        if let Some((node, requests)) = occupies(&fact) {
-            self.taken.take_off(node, requests);
-        }
-        if let Ownership::Ours(unit) = &fact.ownership {
-            if let Some(keys) = self.by_unit.get_mut(unit) {
-                keys.remove(key);
-                if keys.is_empty() {
-                    self.by_unit.remove(unit);
-                }
-            }
-            if let Some(node) = node_of(&fact) {
-                self.leave(node, unit);
+        self.room.goes(&fact);
+        if let Ownership::Ours(unit) = &fact.ownership
+            && let Some(keys) = self.by_unit.get_mut(unit)
+        {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.by_unit.remove(unit);
             }
         }
         Some(fact)
     }
 
-    /// An occupant goes, or is told anew.
-    fn leave_room(&mut self, name: &(Box<str>, Box<str>)) {
-        let old = self.occupants.remove(name);
-        if let Some((node, requests)) = old.as_ref().and_then(|(_, old)| takes(old)) {
-            self.taken.take_off(node, requests);
-        }
-    }
-
     fn index(&mut self, fact: &Fact) {
-        if let Some((node, requests)) = occupies(fact) {
-            self.taken.add(node, requests);
-        }
-        let Ownership::Ours(unit) = &fact.ownership else {
-            return;
-        };
-        self.by_unit
-            .entry(unit.clone())
-            .or_default()
-            .insert(fact.key.clone());
-        if let Some(node) = node_of(fact) {
-            let units = self.by_node.entry(node.into()).or_default();
-            *units.entry(unit.clone()).or_default() += 1;
-        }
-    }
-
-    fn leave(&mut self, node: &str, unit: &UnitId) {
-        let Some(units) = self.by_node.get_mut(node) else {
-            return;
-        };
-        if let Some(count) = units.get_mut(unit) {
-            *count -= 1;
-            if *count == 0 {
-                units.remove(unit);
-            }
-        }
-        if units.is_empty() {
-            self.by_node.remove(node);
+        self.room.comes(fact);
+        if let Ownership::Ours(unit) = &fact.ownership {
+            let keys = self.by_unit.entry(unit.clone()).or_default();
+            keys.insert(fact.key.clone());
         }
     }
 
@@ -449,20 +385,15 @@ impl Observed {
             let pod = fact.pod.as_deref();
             pod.is_some_and(|pod| self.nodes_know_of(pod) && pod.bound > Some(before))
         };
-        let lost = self.by_node.iter().filter(|(name, _)| {
-            let node = self.node(name);
-            node.is_none_or(|node| node.out_of_service)
-        });
-        lost.flat_map(|(_, units)| units.keys())
-            .filter(|unit| self.of_unit(unit).iter().any(now_known))
+        let lost = self.room.units_lost();
+        lost.filter(|unit| self.of_unit(unit).iter().any(now_known))
             .map(|unit| Touched::Unit(unit.clone()))
             .collect()
     }
 
     fn node_touched(&self, name: &str) -> Vec<Touched> {
-        let units = self.by_node.get(name).into_iter().flatten();
-        let mut touched: Vec<Touched> =
-            units.map(|(unit, _)| Touched::Unit(unit.clone())).collect();
+        let units = self.room.units_on(name).cloned();
+        let mut touched: Vec<Touched> = units.map(Touched::Unit).collect();
         touched.push(Touched::Capacity);
         touched
     }

@@ -14,7 +14,7 @@ use crate::desired::{Desired, Unit};
 use crate::ids::{Name, ObjectKey, ObjectKind, ResourceVersion, Timestamp, UnitId};
 use crate::kinds::{AttemptKey, Grant, Want};
 use crate::ledger::{Known, UnitStatus};
-use crate::observed::marks::HOLD;
+use crate::observed::marks::hold_words;
 use crate::observed::{Coverage, Observed};
 
 /// What is known of one unit beside its facts.
@@ -217,6 +217,14 @@ impl Reconciler {
             .filter_map(|id| Some((id, self.units.get(id)?.held.as_deref()?)))
     }
 
+    /// Units with objects whose annotation stops all work on them, and those.
+    pub fn on_hold(&self) -> impl Iterator<Item = (&UnitId, &[ObjectKey])> {
+        let units = self.units.iter();
+        units
+            .filter(|(_, state)| !state.on_hold.is_empty())
+            .map(|(id, state)| (id, &*state.on_hold))
+    }
+
     /// Drift that was found, by object.
     pub fn drift(&self) -> impl Iterator<Item = &DriftEntry> {
         self.drift.values()
@@ -300,9 +308,7 @@ impl UnitState {
         let mut status = self.want.status.clone();
         status.findings.extend(self.findings.iter().cloned());
         let on_hold = self.on_hold.iter();
-        status
-            .findings
-            .extend(on_hold.map(|key| format!("`{HOLD}` on {key} stops all work on it")));
+        status.findings.extend(on_hold.map(hold_words));
         let words = self.held.iter().chain(self.trouble.values()).next();
         if let Some(words) = words {
             status.message = Some(words.clone());

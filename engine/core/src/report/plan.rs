@@ -10,6 +10,7 @@ use super::runs::{self, Earlier, RunChange};
 use crate::desired::Desired;
 use crate::ids::{ObjectKey, Timestamp, UnitId};
 use crate::kinds::cluster::ClusterState;
+use crate::observed::marks::hold_words;
 use crate::reconciler::{Effect, Reconciler, What};
 
 /// What would happen to an object.
@@ -50,6 +51,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// Units that wait or are held, and for what.
     pub waiting: BTreeMap<UnitId, String>,
+    /// Objects of these units that an annotation keeps from all work.
+    pub on_hold: BTreeMap<UnitId, Vec<String>>,
     /// What changed and takes effect only at the next attempt of these experiments, which run on as
     /// they are.
     pub outdated: BTreeMap<String, Vec<UnitId>>,
@@ -91,6 +94,7 @@ impl Plan {
             suspended: desired.and_then(suspended),
             runs,
             waiting,
+            on_hold: on_hold(reconciler),
             outdated: outdated(reconciler, &changes),
             changes,
         }
@@ -165,9 +169,11 @@ impl Plan {
         });
         let waiting = self.waiting.iter();
         let waiting = waiting.map(|(unit, words)| format!("{unit} waits: {words}"));
+        let on_hold = self.on_hold.values().flatten();
+        let on_hold = on_hold.map(hold_words);
         let outdated = self.outdated.iter();
         let outdated = outdated.map(|(layer, units)| outdated_words(layer, units));
-        suspended.chain(waiting).chain(outdated)
+        suspended.chain(waiting).chain(on_hold).chain(outdated)
     }
 
     fn count(&self) -> String {
@@ -195,6 +201,14 @@ impl Action {
             Self::Delete => '-',
         }
     }
+}
+
+fn on_hold(reconciler: &Reconciler) -> BTreeMap<UnitId, Vec<String>> {
+    let named = |keys: &[ObjectKey]| keys.iter().map(ToString::to_string).collect();
+    reconciler
+        .on_hold()
+        .map(|(unit, keys)| (unit.clone(), named(keys)))
+        .collect()
 }
 
 fn change(reconciler: &Reconciler, effect: &Effect) -> Option<Change> {

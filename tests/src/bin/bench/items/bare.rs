@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use berth_core::ids::ObjectKind;
 use berth_sandbox::Request;
 use futures::{StreamExt, TryStreamExt};
 use http_body_util::BodyExt;
@@ -25,6 +26,8 @@ const PATIENCE: Duration = Duration::from_mins(10);
 pub struct Bare {
     /// From the first POST to the last answer.
     pub posted: Duration,
+    /// As `posted`, with the Services that Berth makes beside them.
+    pub with_services: Duration,
     /// From the first POST until all pods run.
     pub running: Duration,
     /// From the first end of a pod to the last deletion that was answered.
@@ -36,16 +39,18 @@ pub struct Bare {
 impl Bare {
     /// Only the POSTs.
     pub async fn posted(server: &Server, experiments: usize) -> Fallible<Duration> {
-        let bodies = plan::bodies(experiments)?;
+        let bodies = plan::bodies(experiments, &[ObjectKind::Pod])?;
         let cluster = Cluster::start(server, bodies.len()).await?;
         post(&cluster, &bodies).await
     }
 
     /// Measures it.
     pub async fn measure(server: &Server, experiments: usize) -> Fallible<Self> {
-        let bodies = plan::bodies(experiments)?;
+        let bodies = plan::bodies(experiments, &[ObjectKind::Pod])?;
         // On a cluster of its own: the servers are still busy with what kubectl leaves behind.
         let kubectl = kubectl(&Cluster::start(server, bodies.len()).await?, &bodies).await?;
+        let all = plan::bodies(experiments, &[ObjectKind::Pod, ObjectKind::Service])?;
+        let with_services = post(&Cluster::start(server, bodies.len()).await?, &all).await?;
         let cluster = Cluster::start(server, bodies.len()).await?;
         let began = Instant::now();
         let posted = post(&cluster, &bodies).await?;
@@ -63,6 +68,7 @@ impl Bare {
         let (_, gone) = futures::future::try_join(ending, let_go(client, receive)).await?;
         Ok(Self {
             posted,
+            with_services,
             running,
             gone,
             kubectl,
@@ -70,18 +76,28 @@ impl Bare {
     }
 }
 
-/// POSTs the pods; gives the time from the first one to the last answer.
-async fn post(cluster: &Cluster, pods: &[Value]) -> Fallible<Duration> {
-    let client = cluster.client().await?;
-    let path =
-        format!("/api/v1/namespaces/{NAMESPACE}/pods?fieldManager=bare&fieldValidation=Strict");
+/// POSTs pods and Services; gives the time from the first one to the last answer.
+async fn post(cluster: &Cluster, objects: &[Value]) -> Fallible<Duration> {
+    let client = &cluster.client().await?;
+    let post = |object| async move {
+        let path = made_at(object);
+        send(client, "POST", &path, "application/json", object).await
+    };
     let began = Instant::now();
-    futures::stream::iter(pods)
-        .map(|pod| send(&client, "POST", &path, "application/json", pod))
+    futures::stream::iter(objects)
+        .map(post)
         .buffer_unordered(SIDE_BY_SIDE)
         .try_collect::<Vec<()>>()
         .await?;
     Ok(began.elapsed())
+}
+
+fn made_at(object: &Value) -> String {
+    let resource = match object["kind"].as_str() {
+        Some("Service") => "services",
+        _ => "pods",
+    };
+    format!("/api/v1/namespaces/{NAMESPACE}/{resource}?fieldManager=bare&fieldValidation=Strict")
 }
 
 /// Takes the finalizer off each pod and deletes it, 32 pods side by side, as they come; gives the

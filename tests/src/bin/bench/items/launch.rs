@@ -60,6 +60,9 @@ fn tell_launched(bare: &Bare, launched: &Launched, size: &Size, report: &mut Rep
     );
     let times = ratio(launched.posted, bare.posted);
     report.compare(what, figure, times, Some(1.25));
+    let what = "Berth against a bare client that POSTs its Services, too";
+    let times = ratio(launched.posted, bare.with_services);
+    report.compare(what, time(bare.with_services), times, None);
     let figure = format!(
         "{}, {} status commits",
         time(launched.told),

@@ -32,9 +32,9 @@ pub fn plan(size: Size, report: &mut Report) -> Fallible<()> {
         let began = Instant::now();
         let effects = planned(&desired, size.pods())?;
         times.push(began.elapsed());
-        let pods = pods(&effects);
-        if pods.len() != size.pods() {
-            return Err(format!("{} pods were planned", pods.len()).into());
+        let pods = made(&effects, &[ObjectKind::Pod]).count();
+        if pods != size.pods() {
+            return Err(format!("{pods} pods were planned").into());
         }
     }
     let what = format!(
@@ -46,24 +46,21 @@ pub fn plan(size: Size, report: &mut Report) -> Fallible<()> {
     Ok(())
 }
 
-/// The pods that Berth would POST for so many experiments, without what says whose they are.
-pub fn bodies(experiments: usize) -> Fallible<Vec<Value>> {
+/// The objects of these kinds that Berth would POST for so many experiments, in its order, without
+/// what says whose they are.
+pub fn bodies(experiments: usize, kinds: &[ObjectKind]) -> Fallible<Vec<Value>> {
     let files = documents::repository(experiments + documents::base().len(), "active");
     let desired = Arc::new(Snapshot::of(&files).load(&mut Loader::new())?);
     let effects = planned(&desired, experiments * documents::PODS)?;
-    Ok(pods(&effects).into_iter().cloned().collect())
+    Ok(made(&effects, kinds).cloned().collect())
 }
 
-fn pods(effects: &[Effect]) -> Vec<&Value> {
-    let bodies = effects.iter().filter_map(|effect| pod(&effect.what));
-    bodies.collect()
-}
-
-fn pod(what: &What) -> Option<&Value> {
-    match what {
-        What::Create { key, body, .. } if key.kind == ObjectKind::Pod => Some(body),
+fn made<'a>(effects: &'a [Effect], kinds: &[ObjectKind]) -> impl Iterator<Item = &'a Value> {
+    let bodies = effects.iter();
+    bodies.filter_map(|effect| match &effect.what {
+        What::Create { key, body, .. } if kinds.contains(&key.kind) => Some(body),
         _ => None,
-    }
+    })
 }
 
 fn planned(desired: &Arc<Desired>, pods: usize) -> Fallible<Vec<Effect>> {
