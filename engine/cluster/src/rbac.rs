@@ -194,7 +194,8 @@ pub fn reference() -> String {
         Scope::Namespaces(&["vision"]),
     );
     page.push_str(
-        "\nRepeat the Role and the RoleBinding `berth-queue` for each namespace of a queue.\n",
+        "\nRepeat the Role and the RoleBinding `berth-queue` for each namespace of a queue. Where a queue \
+         goes away, keep them until `applied.yaml` on the status branch no longer names its namespace.\n",
     );
     page
 }

@@ -86,6 +86,13 @@ impl Guard {
         }
     }
 
+    /// Nothing of what is kept lives any more.
+    pub fn forget_kept(&mut self) {
+        if !self.open() {
+            self.pruned.clear();
+        }
+    }
+
     /// These were counted before this daemon began.
     pub fn recall(&mut self, units: impl IntoIterator<Item = UnitId>) {
         self.pruned.extend(units);

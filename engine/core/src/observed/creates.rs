@@ -86,6 +86,11 @@ impl Creates {
         lost.min()
     }
 
+    /// What they are of.
+    pub fn keys(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.0.keys()
+    }
+
     /// Whether a create of this key is not answered yet, or its answer was lost.
     pub fn has(&self, key: &ObjectKey) -> bool {
         self.0.contains_key(key)

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Fact, NodeFact, Occupant, Ownership, PodRole, SlotRequest, Taint, marks, pod};
 use crate::ids::{ObjectKey, ObjectKind, ResourceVersion, Timestamp, Uid, UnitId};
-use crate::kinds::experiment::names::is_pod_of;
+use crate::kinds::experiment::names::role_of;
 use crate::object::Node;
 
 /// Why a body is no fact. It is the server's fault or a wrong watch, never a user's.
@@ -152,13 +152,16 @@ fn ownership(meta: &Value, key: &ObjectKey, role: Option<&PodRole>, instance: &s
     let unit = meta["annotations"][marks::UNIT]
         .as_str()
         .and_then(|text| text.parse::<UnitId>().ok());
-    match unit {
-        Some(unit) if role.is_some_and(|role| !is_pod_of(key, &unit, role)) => foreign(format!(
+    let Some(unit) = unit else {
+        return foreign("its annotation berth.dev/unit names no document".into());
+    };
+    let fits = |named: PodRole| role.is_none_or(|role| named == *role);
+    if key.kind == ObjectKind::Pod && !role_of(key, &unit).is_some_and(fits) {
+        return foreign(format!(
             "its labels do not fit its name, or it is not {unit}'s"
-        )),
-        Some(unit) => Ownership::Ours(unit),
-        None => foreign("its annotation berth.dev/unit names no document".into()),
+        ));
     }
+    Ownership::Ours(unit)
 }
 
 fn taint(value: &Value) -> Taint {

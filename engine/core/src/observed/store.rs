@@ -238,6 +238,15 @@ impl Observed {
         })
     }
 
+    /// Whether it is certain that nothing that carries our label is in this namespace, or is on its
+    /// way there.
+    pub fn is_empty_in(&self, namespace: &str) -> bool {
+        let is_there = |key: &ObjectKey| *key.namespace == *namespace;
+        self.complete_in(namespace)
+            && !self.facts.keys().any(is_there)
+            && !self.creates.keys().any(is_there)
+    }
+
     /// How far the view of this watch is complete.
     pub fn coverage(&self, key: &WatchKey) -> &Coverage {
         coverage(&self.stands, key)

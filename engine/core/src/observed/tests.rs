@@ -6,6 +6,10 @@ use super::{Observed, Ownership, Touched, fact, marks, occupant};
 use crate::ids::{ObjectKey, ObjectKind, ResourceVersion, Timestamp};
 use crate::reconciler::{WatchEvent, WatchKey};
 
+/// Two pods of `resnet50`.
+const A: &str = "resnet50-1a2b3c4d-1-1-0";
+const B: &str = "resnet50-1a2b3c4d-1-1-1";
+
 fn pod(name: &str, uid: &str, version: u64) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Pod",
@@ -53,33 +57,30 @@ fn listed(events: Vec<WatchEvent>, version: u64) -> Observed {
 #[test]
 fn absence_is_proven_only_by_a_complete_view_without_a_create_on_its_way() {
     let mut observed = Observed::default();
-    assert!(observed.absent(&key("a")).is_none(), "nothing was listed");
+    assert!(observed.absent(&key(A)).is_none(), "nothing was listed");
     observed.watch(&watch(), WatchEvent::Started);
-    assert!(observed.absent(&key("a")).is_none(), "the listing goes on");
+    assert!(observed.absent(&key(A)).is_none(), "the listing goes on");
     observed.watch(&watch(), complete(5));
-    assert!(observed.absent(&key("a")).is_some());
+    assert!(observed.absent(&key(A)).is_some());
     let unit: crate::ids::UnitId = "Experiment/vision/a".parse().unwrap();
     let other: crate::ids::UnitId = "Experiment/vision/b".parse().unwrap();
-    observed.create_given(&key("a"), &unit);
-    assert!(
-        observed.absent(&key("a")).is_none(),
-        "a create is on its way"
-    );
-    assert_eq!(observed.unheard(&unit), Some(&key("a")));
+    observed.create_given(&key(A), &unit);
+    assert!(observed.absent(&key(A)).is_none(), "a create is on its way");
+    assert_eq!(observed.unheard(&unit), Some(&key(A)));
     assert_eq!(observed.unheard(&other), None);
     let at = Timestamp::from_millis;
-    let settles = observed.create_unknown(&key("a"), &unit, at(0));
+    let settles = observed.create_unknown(&key(A), &unit, at(0));
     assert_eq!(settles, at(75_000));
-    let later = observed.create_unknown(&key("b"), &other, at(2_000));
+    let later = observed.create_unknown(&key(B), &other, at(2_000));
     assert_eq!(later, at(77_000), "each has its own time");
-    observed.create_not_done(&key("a"));
-    assert!(observed.absent(&key("a")).is_none(), "its answer was lost");
+    observed.create_not_done(&key(A));
+    assert!(observed.absent(&key(A)).is_none(), "its answer was lost");
     assert_eq!(observed.settle(at(60_000)), []);
-    assert!(observed.absent(&key("a")).is_none(), "it may still arrive");
-    assert_eq!(observed.unheard(&unit), Some(&key("a")));
+    assert!(observed.absent(&key(A)).is_none(), "it may still arrive");
+    assert_eq!(observed.unheard(&unit), Some(&key(A)));
     assert_eq!(observed.settle(at(75_000)), std::slice::from_ref(&unit));
     assert_eq!(observed.unheard(&unit), None);
-    assert!(observed.absent(&key("a")).is_some());
+    assert!(observed.absent(&key(A)).is_some());
     // What is repeated may still arrive, however long ago its first answer was lost.
     observed.create_given(&key("c"), &unit);
     observed.create_unknown(&key("c"), &unit, at(0));
@@ -89,29 +90,29 @@ fn absence_is_proven_only_by_a_complete_view_without_a_create_on_its_way() {
     assert_eq!(observed.settle(at(76_000)), std::slice::from_ref(&unit));
     observed.doubt();
     assert!(
-        observed.absent(&key("a")).is_none(),
+        observed.absent(&key(A)).is_none(),
         "it is to be listed again"
     );
     observed.watch(&watch(), complete(5));
-    assert!(observed.absent(&key("a")).is_some());
+    assert!(observed.absent(&key(A)).is_some());
     assert_eq!(observed.settle(at(77_000)), [other]);
     observed.watch(&watch(), WatchEvent::Unreadable("forbidden".into()));
-    assert!(observed.absent(&key("a")).is_none(), "nothing can be seen");
+    assert!(observed.absent(&key(A)).is_none(), "nothing can be seen");
 }
 
 #[test]
 fn a_listing_takes_away_what_it_did_not_tell_and_keeps_what_is_newer() {
-    let mut observed = listed(vec![told("a", "1", 3), told("b", "2", 4)], 5);
+    let mut observed = listed(vec![told(A, "1", 3), told(B, "2", 4)], 5);
     observed.learned(fact(&pod("c", "3", 9), "here").unwrap());
     observed.watch(&watch(), WatchEvent::Started);
-    observed.watch(&watch(), told("a", "1", 3));
+    observed.watch(&watch(), told(A, "1", 3));
     assert!(
-        observed.get(&key("b")).is_some(),
+        observed.get(&key(B)).is_some(),
         "until the listing is complete"
     );
     observed.watch(&watch(), complete(7));
-    assert!(observed.get(&key("a")).is_some());
-    assert!(observed.get(&key("b")).is_none());
+    assert!(observed.get(&key(A)).is_some());
+    assert!(observed.get(&key(B)).is_none());
     assert!(
         observed.get(&key("c")).is_some(),
         "it was made after the listing"
@@ -120,42 +121,36 @@ fn a_listing_takes_away_what_it_did_not_tell_and_keeps_what_is_newer() {
 
 #[test]
 fn an_answer_that_comes_after_the_end_brings_nothing_back() {
-    let mut observed = listed(vec![told("a", "1", 3)], 5);
-    observed.watch(
-        &watch(),
-        WatchEvent::ObjectGone(key("a"), ResourceVersion(8)),
-    );
+    let mut observed = listed(vec![told(A, "1", 3)], 5);
+    observed.watch(&watch(), WatchEvent::ObjectGone(key(A), ResourceVersion(8)));
     assert_eq!(
-        observed.learned(fact(&pod("a", "1", 3), "here").unwrap()),
+        observed.learned(fact(&pod(A, "1", 3), "here").unwrap()),
         Vec::new()
     );
-    assert!(observed.absent(&key("a")).is_some());
+    assert!(observed.absent(&key(A)).is_some());
     // The other way round: the answer says that it went, the watch lags behind.
-    let mut observed = listed(vec![told("a", "1", 3)], 5);
-    let uid = observed.get(&key("a")).unwrap().uid.clone();
+    let mut observed = listed(vec![told(A, "1", 3)], 5);
+    let uid = observed.get(&key(A)).unwrap().uid.clone();
     assert!(matches!(
-        observed.departed(&key("a"), &uid)[..],
+        observed.departed(&key(A), &uid)[..],
         [Touched::Unit(_)]
     ));
-    observed.watch(&watch(), told("a", "1", 6));
-    assert!(observed.get(&key("a")).is_none());
-    observed.watch(&watch(), told("a", "2", 7));
-    assert!(
-        observed.get(&key("a")).is_some(),
-        "another life of the name"
-    );
+    observed.watch(&watch(), told(A, "1", 6));
+    assert!(observed.get(&key(A)).is_none());
+    observed.watch(&watch(), told(A, "2", 7));
+    assert!(observed.get(&key(A)).is_some(), "another life of the name");
 }
 
 #[test]
 fn it_never_goes_back_to_an_older_state() {
-    let mut observed = listed(vec![told("a", "1", 6)], 7);
-    observed.watch(&watch(), told("a", "1", 3));
-    assert_eq!(observed.get(&key("a")).unwrap().version, ResourceVersion(6));
+    let mut observed = listed(vec![told(A, "1", 6)], 7);
+    observed.watch(&watch(), told(A, "1", 3));
+    assert_eq!(observed.get(&key(A)).unwrap().version, ResourceVersion(6));
 }
 
 #[test]
 fn how_a_pod_ended_does_not_change_when_it_is_deleted_later() {
-    let mut ended = pod("a", "1", 6);
+    let mut ended = pod(A, "1", 6);
     ended["status"] = json!({"phase": "Succeeded"});
     let mut observed = listed(
         vec![WatchEvent::Object(Box::new(fact(&ended, "here").unwrap()))],
@@ -166,7 +161,7 @@ fn how_a_pod_ended_does_not_change_when_it_is_deleted_later() {
     let later = fact(&ended, "here").unwrap();
     assert!(later.pod.as_ref().unwrap().end.as_ref().unwrap().asked);
     observed.watch(&watch(), WatchEvent::Object(Box::new(later)));
-    let kept = observed.get(&key("a")).unwrap();
+    let kept = observed.get(&key(A)).unwrap();
     assert!(kept.deleting.is_some());
     assert!(!kept.pod.as_ref().unwrap().end.as_ref().unwrap().asked);
 }
@@ -200,11 +195,11 @@ fn ours_is_only_what_says_so_itself() {
         ),
     ];
     assert!(matches!(
-        fact(&pod("a", "1", 1), "here").unwrap().ownership,
+        fact(&pod(A, "1", 1), "here").unwrap().ownership,
         Ownership::Ours(_)
     ));
     for (change, words) in cases {
-        let mut body = pod("a", "1", 1);
+        let mut body = pod(A, "1", 1);
         change(&mut body);
         match fact(&body, "here").unwrap().ownership {
             Ownership::Foreign(why) => assert!(why.contains(words), "{why}"),
@@ -254,7 +249,7 @@ fn who_asked_it_to_stop() {
         ),
     ];
     for (name, meta, status, asked) in cases {
-        let mut body = pod("a", "1", 1);
+        let mut body = pod(A, "1", 1);
         body["status"] = json!({"phase": "Succeeded", "containerStatuses": finished});
         for (part, more) in [("metadata", meta), ("status", status)] {
             for (key, value) in more.as_object().unwrap() {
@@ -277,7 +272,7 @@ fn when_somebody_asked_it_to_go_is_not_when_its_grace_ends() {
         (json!("2026-11-20T08:10:00Z"), Value::Null, asked),
         (Value::Null, Value::Null, None),
     ] {
-        let mut body = pod("a", "1", 1);
+        let mut body = pod(A, "1", 1);
         body["metadata"]["deletionTimestamp"] = ends;
         body["metadata"]["deletionGracePeriodSeconds"] = grace;
         assert_eq!(fact(&body, "here").unwrap().deleting, began);
@@ -295,7 +290,7 @@ fn the_last_words_are_the_end_of_what_the_program_said() {
         ),
         (&*long, Some(format!("{}\nlast[31m line", "x".repeat(985)))),
     ] {
-        let mut body = pod("a", "1", 1);
+        let mut body = pod(A, "1", 1);
         let terminated = json!({"exitCode": 1, "message": said});
         body["status"] = json!({"phase": "Failed", "containerStatuses": [
             {"name": "task", "state": {"terminated": terminated}},
@@ -341,7 +336,7 @@ fn node_of(version: u64) -> WatchEvent {
 }
 
 fn known(observed: &Observed) -> bool {
-    let fact = observed.get(&key("a")).unwrap();
+    let fact = observed.get(&key(A)).unwrap();
     observed.nodes_know_of(fact.pod.as_ref().unwrap())
 }
 
@@ -349,15 +344,15 @@ fn known(observed: &Observed) -> bool {
 fn what_the_nodes_tell_counts_for_a_pod_once_they_have_passed_its_binding() {
     let unit = Touched::Unit("Experiment/vision/resnet50".parse().unwrap());
     let gone = |version| WatchEvent::NodeGone("n".into(), ResourceVersion(version));
-    let mut observed = listed(vec![told("a", "1", 3)], 5);
+    let mut observed = listed(vec![told(A, "1", 3)], 5);
     let nodes = WatchKey::Nodes;
     observed.watch(&nodes, WatchEvent::Started);
     observed.watch(&nodes, node_of(4));
     observed.watch(&nodes, complete(5));
     // The node goes at 7 and is there again at 8; the pod is bound to the second one at 9.
-    observed.watch(&watch(), bound("a", "1", 9));
+    observed.watch(&watch(), bound(A, "1", 9));
     assert!(!known(&observed));
-    observed.watch(&watch(), bound("a", "1", 12));
+    observed.watch(&watch(), bound(A, "1", 12));
     observed.watch(&nodes, gone(7));
     assert!(!known(&observed), "that was the first one");
     observed.watch(&nodes, node_of(8));
@@ -371,7 +366,7 @@ fn what_the_nodes_tell_counts_for_a_pod_once_they_have_passed_its_binding() {
 fn once_the_nodes_pass_a_binding_whoever_waited_for_it_looks_again() {
     let unit = Touched::Unit("Experiment/vision/resnet50".parse().unwrap());
     let passed = |version| WatchEvent::Passed(ResourceVersion(version));
-    let mut observed = listed(vec![bound("a", "1", 9)], 9);
+    let mut observed = listed(vec![bound(A, "1", 9)], 9);
     let nodes = WatchKey::Nodes;
     observed.watch(&nodes, WatchEvent::Started);
     observed.watch(&nodes, complete(5));
@@ -381,6 +376,6 @@ fn once_the_nodes_pass_a_binding_whoever_waited_for_it_looks_again() {
     assert!(known(&observed));
     assert_eq!(observed.watch(&nodes, passed(20)), [], "it knew");
     // Another pod of that name is bound anew.
-    observed.watch(&watch(), bound("a", "2", 30));
+    observed.watch(&watch(), bound(A, "2", 30));
     assert!(!known(&observed));
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::book::Unseen;
 use super::identity::Place;
+use super::spill::Spilled;
 use super::state::{Reconciler, UnitState};
 use super::{Input, Role};
 use crate::arbiter::{Allowance, Guard, QueueRules};
@@ -13,7 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::ids::{DocumentKind, Name, ResourceVersion, Timestamp, UnitId};
 use crate::kinds::Document;
 use crate::kinds::queue::Capacity;
-use crate::ledger::{Ledger, UnitFile};
+use crate::ledger::Ledger;
 use crate::observed::Touched;
 
 impl Reconciler {
@@ -64,12 +65,17 @@ impl Reconciler {
         let led = self.role.as_ref().is_none_or(leads);
         if leads(&role) && !led {
             self.outside.stale = true;
-            self.observed.doubt();
-            self.tenure += 1;
-            self.capacity_moved = true;
-            self.dirty.extend(self.units.keys().cloned());
+            self.list_anew();
         }
         self.role = Some(role);
+    }
+
+    /// Nothing that was seen counts until all watches have listed again.
+    pub(super) fn list_anew(&mut self) {
+        self.observed.doubt();
+        self.tenure += 1;
+        self.capacity_moved = true;
+        self.dirty.extend(self.units.keys().cloned());
     }
 
     pub(super) fn touch(&mut self, touched: Vec<Touched>) {
@@ -164,12 +170,13 @@ impl Reconciler {
 
     /// Compares the snapshot's history with the last applied commit, once both are known.
     fn follow(&mut self, now: Timestamp) {
-        let Some(desired) = &self.desired else {
+        let Some(desired) = self.desired.clone() else {
             return;
         };
-        for namespace in namespaces(desired) {
+        for namespace in namespaces(&desired) {
             self.book.general |= self.book.progress.namespaces.insert(namespace.to_owned());
         }
+        self.come_back();
         if !self.outside.accepted {
             return;
         }
@@ -213,6 +220,21 @@ impl Reconciler {
         }
         self.guard = Some(guard);
         self.dirty.extend(self.kept_back.iter().cloned());
+    }
+
+    /// Once nothing lives any more of what the guard keeps, there is nothing to keep: what was moved
+    /// begins, and what another commit takes away is counted anew.
+    pub(super) fn forget_kept(&mut self) {
+        let lives = |unit: &UnitId| self.pruning.contains(unit);
+        let kept = self.guard.as_ref().map(Guard::kept);
+        let over = kept.is_some_and(|mut kept| {
+            let first = kept.next();
+            first.is_some_and(|first| !lives(first)) && !kept.any(lives)
+        });
+        if over && self.ready() {
+            self.guard.iter_mut().for_each(Guard::forget_kept);
+            self.dirty.extend(self.kept_back.iter().cloned());
+        }
     }
 
     /// What the guard keeps is kept on, whoever goes on with it.
@@ -271,7 +293,7 @@ impl Reconciler {
         self.recall_kept();
         let book = &mut self.book;
         book.spill = version;
-        book.spilled = spilled(spill);
+        book.spilled = Spilled::read(spill);
         book.unheard = false;
         self.book.unanchored.clear();
         let mut pushed = BTreeMap::new();
@@ -307,13 +329,6 @@ pub(super) fn namespaces(desired: &Desired) -> BTreeSet<&str> {
             Document::Queue(queue) => Some(queue.spec.namespace.as_str()),
             _ => None,
         })
-        .collect()
-}
-
-fn spilled(data: &BTreeMap<String, String>) -> BTreeMap<UnitId, u64> {
-    data.iter()
-        .filter_map(|(name, text)| UnitFile::read(name, text.as_bytes()).ok())
-        .map(|file| (file.unit, file.revision))
         .collect()
 }
 

@@ -12,6 +12,8 @@ use crate::observed::{Fact, Ownership};
 
 /// Events for people that may wait; more are dropped.
 const TELLS: usize = 64;
+/// Drift entries that are kept: their files have to stay readable.
+const DRIFTS: usize = 1000;
 /// Times are cut to milliseconds: `now` may be so much later than it says.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -191,7 +193,7 @@ impl Reconciler {
         self.report_drift(now, unit, key, fields);
     }
 
-    fn report_drift(
+    pub(super) fn report_drift(
         &mut self,
         now: Timestamp,
         unit: &UnitId,
@@ -206,7 +208,21 @@ impl Reconciler {
             ..DriftEntry::new(unit.clone(), key, now, fields)
         };
         self.drift.insert(key.clone(), entry);
+        self.bound_drift();
         self.book.drift = true;
+    }
+
+    /// Where something changes every object that there ever is, the newest of what is there is told.
+    fn bound_drift(&mut self) {
+        while self.drift.len() > DRIFTS {
+            let age = |(key, entry): (&ObjectKey, &DriftEntry)| {
+                (self.observed.get(key).is_some(), entry.found, key.clone())
+            };
+            let Some((_, _, oldest)) = self.drift.iter().map(age).min() else {
+                return;
+            };
+            self.drift.remove(&oldest);
+        }
     }
 
     /// More than five corrections a minute: somebody keeps changing it back.
@@ -230,6 +246,17 @@ impl Reconciler {
         let words = format!(
             "{key} is changed back again and again by `{who}`: Berth waits before it corrects it once more"
         );
+        self.wait_a_minute(now, unit, key, words);
+    }
+
+    /// Backs off, and for a minute at least: somebody works against us.
+    pub(super) fn wait_a_minute(
+        &mut self,
+        now: Timestamp,
+        unit: &UnitId,
+        key: &ObjectKey,
+        words: String,
+    ) {
         self.back_off(now, unit, key, Some(words));
         if let Some(retry) = self.retries.get_mut(key) {
             retry.until = retry.until.max(now.plus(Duration::from_mins(1)));

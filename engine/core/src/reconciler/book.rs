@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::spill::Spilled;
 use crate::ids::{CommitId, Digest, ResourceVersion, Timestamp, UnitId};
 use crate::ledger::Progress;
 
@@ -51,15 +52,15 @@ pub(super) struct Book {
     pub anchor_not_before: Timestamp,
     /// The spill's version, if there is one.
     pub spill: Option<ResourceVersion>,
-    /// What the spill holds: units and their revision.
-    pub spilled: BTreeMap<UnitId, u64>,
+    /// What the spill holds.
+    pub spilled: BTreeMap<UnitId, Spilled>,
     pub spill_not_before: Timestamp,
 }
 
 impl Book {
-    /// Whether the anchor is to name the tip or a namespace, and does not.
+    /// Whether the anchor is to name another tip or other namespaces than it does.
     pub fn is_behind(&self) -> bool {
-        let names_all = self.progress.namespaces.is_subset(&self.named);
+        let names_all = self.progress.namespaces == self.named;
         self.doubts == Doubts::None && !(names_all && self.anchored == self.tip)
     }
 }

@@ -282,13 +282,19 @@ impl Reconciler {
         let durable = state.is_some_and(|state| state.outcome_durable(key));
         let unwanted_alive = !wanted && fact.deleting.is_none();
         // A pod that ended keeps its finalizer, and is not deleted, until its outcome is safe: a
-        // delete would make a success look like a stop.
-        if ended && fact.finalizer && !durable {
+        // delete would make a success look like a stop. Nor is one whose finalizer somebody took off.
+        let tells = fact.finalizer || state.is_some_and(|it| it.outcomes.contains_key(key));
+        if ended && tells && !durable {
             return Ok(None);
         }
         // Its Service is not wanted while the pods of an attempt that was never kept are unseen: all of
         // the namespace has to be seen, not only what is of the same kind.
-        if unwanted_alive && !self.suspended() && self.observed.complete_in(&key.namespace) {
+        let seen = self.observed.complete_in(&key.namespace);
+        if unwanted_alive && !self.suspended() && seen {
+            // The guard counts what it sees: how much a commit takes away is known once all is seen.
+            if state.is_some_and(|state| state.want.prunes) && !self.sees(Some(&key.namespace)) {
+                return self.unreadable_for(&key.namespace).map_or(Ok(None), Err);
+            }
             self.may_delete(id, fact)?;
             let why = self.why(id, |ledger, want| experiment::unwanted(ledger, want, fact));
             let why = why.unwrap_or_else(|| format!("{id} knows of no attempt that it belongs to"));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::EffectId;
+use super::spill::Spilled;
 use crate::ids::{CommitId, Digest, ObjectKey, ResourceVersion, Uid, UnitId};
 
 /// What an effect was about, as far as its answer needs it.
@@ -32,7 +33,7 @@ pub(super) enum Flight {
         namespaces: BTreeSet<String>,
         first: bool,
     },
-    Spill(BTreeMap<UnitId, u64>),
+    Spill(BTreeMap<UnitId, Spilled>),
     SpillGone,
 }
 

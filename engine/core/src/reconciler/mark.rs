@@ -76,7 +76,7 @@ impl Reconciler {
                         self.tell_marked(unit, key, uid);
                         if self.fights.entry(key.clone()).or_default().correct(now) {
                             let words = format!("the marks of {key} are taken off again and again");
-                            self.back_off(now, unit, key, Some(words));
+                            self.wait_a_minute(now, unit, key, words);
                         }
                     }
                     Some(words) => self.wait_for_name(now, unit, key, words),

@@ -301,7 +301,7 @@ impl Reconciler {
                 .book
                 .spilled
                 .get(id)
-                .is_some_and(|spilled| spilled <= revision)
+                .is_some_and(|spilled| spilled.revision <= *revision)
             {
                 self.book.spilled.remove(id);
             }
@@ -318,6 +318,8 @@ impl Reconciler {
             return None;
         }
         let (status, namespaces) = (self.book.tip, self.book.progress.namespaces.clone());
+        // From now on it may not name those that were left.
+        self.book.named.retain(|one| namespaces.contains(one));
         let data = Anchor::data(&identity, status, &namespaces);
         let id = self.flights.start(Flight::Anchor {
             status,

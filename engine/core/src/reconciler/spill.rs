@@ -7,12 +7,41 @@ use super::flight::Flight;
 use super::state::Reconciler;
 use super::{Effect, Outcome, What};
 use crate::ids::{Timestamp, UnitId};
-use crate::ledger::{UnitFile, unit_path};
+use crate::ledger::{Known, UnitFile, UnitStatus, unit_path};
 
 /// After so long without Git, outcomes go into the cluster, so that pods need not wait.
 pub(super) const SPILL_AFTER: Duration = Duration::from_mins(1);
+/// When nothing fits into it any more, it is looked again so much later whether something does.
+const FULL: Duration = Duration::from_secs(30);
 /// A ConfigMap holds 1 MiB (Kubernetes, `MaxSecretSize` and its like); this leaves room.
-const SPILL_BYTES: usize = 900 * 1024;
+pub(super) const SPILL_BYTES: usize = 900 * 1024;
+
+/// What the spill holds of one unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Spilled {
+    /// The revision of its ledger.
+    pub revision: u64,
+    /// The file, as the status branch would hold it.
+    pub text: String,
+}
+
+impl Spilled {
+    /// What is in the spill that was read.
+    pub(super) fn read(data: &BTreeMap<String, String>) -> BTreeMap<UnitId, Self> {
+        let file = |(name, text): (&String, &String)| {
+            let file = UnitFile::read(name, text.as_bytes()).ok()?;
+            let revision = file.revision;
+            let text = text.clone();
+            Some((file.unit, Self { revision, text }))
+        };
+        data.iter().filter_map(file).collect()
+    }
+}
+
+/// The name of a unit's file in the spill.
+fn file_name(id: &UnitId) -> String {
+    unit_path(id).replace('/', ".")
+}
 
 impl Reconciler {
     /// Writes what is known and not pushed into the cluster, if Git was away for too long and a
@@ -34,7 +63,12 @@ impl Reconciler {
         if self.losable.is_empty() {
             return None;
         }
-        let (units, data) = self.spill_data();
+        let Some(units) = self.to_spill() else {
+            self.book.spill_not_before = now.plus(FULL);
+            return None;
+        };
+        let file = |(id, one): (&UnitId, &Spilled)| (file_name(id), one.text.clone());
+        let data = units.iter().map(file).collect();
         let id = self.flights.start(Flight::Spill(units));
         let what = What::Keep {
             name: self.spill_name(),
@@ -49,34 +83,36 @@ impl Reconciler {
         })
     }
 
-    /// Outcomes that are pending, and all that the spill holds already: it is replaced as a whole.
-    fn spill_data(&self) -> (BTreeMap<UnitId, u64>, BTreeMap<String, String>) {
-        let mut units = BTreeMap::new();
-        let mut data = BTreeMap::new();
-        let mut room = SPILL_BYTES;
-        let spilled = &self.book.spilled;
-        let new = self.losable.iter().filter(|id| !spilled.contains_key(id));
-        for id in spilled.keys().chain(new) {
-            let Some(known) = self.unit_ledger(id) else {
+    /// What the spill should hold: all that it holds already, as it is replaced as a whole and pods
+    /// were let go for it, and of the outcomes that are pending those that fit. `None` if none does.
+    fn to_spill(&self) -> Option<BTreeMap<UnitId, Spilled>> {
+        let mut units = self.book.spilled.clone();
+        let mut room = units
+            .values()
+            .fold(SPILL_BYTES, |room, one| room.saturating_sub(one.text.len()));
+        let mut grows = false;
+        for id in &self.losable {
+            let Some(new) = self.spilled(id) else {
                 continue;
             };
-            let text = UnitFile::write(
-                id,
-                known.revision,
-                &known.ledger,
-                &crate::ledger::UnitStatus::default(),
-            );
-            let Ok(text) = text else {
-                continue;
-            };
-            if text.len() > room {
-                continue;
+            let free = room + units.get(id).map_or(0, |old| old.text.len());
+            if let Some(left) = free.checked_sub(new.text.len()) {
+                room = left;
+                grows = true;
+                units.insert(id.clone(), new);
             }
-            room -= text.len();
-            data.insert(unit_path(id).replace('/', "."), text);
-            units.insert(id.clone(), known.revision);
         }
-        (units, data)
+        grows.then_some(units)
+    }
+
+    /// What is known of a unit, as the spill holds it.
+    fn spilled(&self, id: &UnitId) -> Option<Spilled> {
+        let Known { revision, ledger } = self.unit_ledger(id)?;
+        let text = UnitFile::write(id, *revision, ledger, &UnitStatus::default());
+        Some(Spilled {
+            revision: *revision,
+            text: text.ok()?,
+        })
     }
 
     /// What the spill held is pushed now.
@@ -101,15 +137,20 @@ impl Reconciler {
     pub(super) fn spill_answered(
         &mut self,
         now: Timestamp,
-        units: BTreeMap<UnitId, u64>,
+        mut units: BTreeMap<UnitId, Spilled>,
         outcome: Outcome,
     ) {
         match outcome {
             Outcome::Kept(version) => {
                 self.book.spill = Some(version);
-                for (id, revision) in &units {
+                // What was pushed meanwhile needs it no more.
+                units.retain(|id, one| {
+                    let durable = self.units.get(id).map_or(0, |state| state.durable);
+                    durable < one.revision || self.book.spilled.contains_key(id)
+                });
+                for (id, one) in &units {
                     if let Some(state) = self.units.get_mut(id) {
-                        state.durable = state.durable.max(*revision);
+                        state.durable = state.durable.max(one.revision);
                     }
                     self.weigh_outcomes(id);
                     self.todo.insert(id.clone());

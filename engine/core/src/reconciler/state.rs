@@ -63,6 +63,8 @@ pub struct Reconciler {
     pub(super) moved: Option<Halt>,
     pub(super) role: Option<Role>,
     pub(super) tenure: u64,
+    /// Namespaces that were left: their watches may have ended.
+    pub(super) left: BTreeSet<String>,
     pub(super) units: BTreeMap<UnitId, UnitState>,
     pub(super) dirty: BTreeSet<UnitId>,
     pub(super) todo: BTreeSet<UnitId>,
@@ -121,6 +123,7 @@ impl Reconciler {
             moved: None,
             role: None,
             tenure: 0,
+            left: BTreeSet::new(),
             units: BTreeMap::new(),
             dirty: BTreeSet::new(),
             todo: BTreeSet::new(),
@@ -152,9 +155,9 @@ impl Reconciler {
         }
     }
 
-    /// Counts how often the Lease was won back. Watches that were opened before the last time may
-    /// lag behind what another writer did meanwhile: they are closed, nothing more of them is fed,
-    /// and all are opened anew, which list again.
+    /// Counts how often the Lease was won back, or a namespace used again. Watches that were opened
+    /// before the last time may lag behind what happened meanwhile: they are closed, nothing more of
+    /// them is fed, and all are opened anew, which list again.
     pub fn tenure(&self) -> u64 {
         self.tenure
     }

@@ -44,6 +44,7 @@ impl Reconciler {
         self.awake(now);
         self.evaluate(now);
         self.look_whether_seen(now);
+        self.leave_namespaces();
         let throttled = self.throttled.is_some_and(|until| now < until);
         if !throttled {
             self.throttled = None;

@@ -51,6 +51,10 @@ pub struct World {
     pub done: Vec<String>,
     pub nodes: Vec<&'static str>,
     pub refuses_deletes: bool,
+    /// Whether Git is away.
+    pub away: bool,
+    /// How often outcomes were kept in the cluster.
+    pub spills: u32,
 }
 
 impl World {
@@ -75,6 +79,8 @@ impl World {
             done: Vec::new(),
             nodes: vec!["n1", "n2"],
             refuses_deletes: false,
+            away: false,
+            spills: 0,
         }
     }
 
@@ -260,7 +266,11 @@ impl World {
             }
             What::Release { key, .. } => {
                 self.done.push(format!("release {key}"));
-                Outcome::Done(None)
+                let Some(mut object) = self.objects.get(key).cloned() else {
+                    return Outcome::Absent;
+                };
+                object["metadata"]["finalizers"] = Json::Array(Vec::new());
+                self.store(key, object)
             }
             What::Mark {
                 key,
@@ -279,6 +289,7 @@ impl World {
                 }
                 self.store(key, object)
             }
+            What::Record { .. } if self.away => Outcome::Unreachable("no route".into()),
             What::Record { files, .. } => {
                 for (path, text) in files {
                     match text {
@@ -289,7 +300,11 @@ impl World {
                 self.commits += 1;
                 Outcome::Recorded(commit(self.commits))
             }
-            What::Keep { .. } => Outcome::Kept(ResourceVersion(self.version)),
+            What::Keep { name, data, .. } => {
+                let is_spill = *name == self.reconciler.spill_name() && data.is_some();
+                self.spills += u32::from(is_spill);
+                Outcome::Kept(ResourceVersion(self.version))
+            }
             What::Tell { .. } => Outcome::Done(None),
             What::Reload => {
                 self.read_outside();

@@ -13,6 +13,9 @@ use crate::kinds::form::Form;
 use crate::kinds::values::{Image, PodLayer, Quantity, Timeout};
 use crate::object::Node;
 
+/// The most slots of one trial, and so the most pods.
+pub const MOST_SLOTS: u32 = 65_536;
+
 /// An `Experiment` document.
 pub type Experiment = Form<ExperimentSpec>;
 
@@ -110,7 +113,7 @@ impl JsonSchema for Entrypoint {
 pub struct Resources {
     /// Slots of one trial; 0 is one pod without slots.
     #[serde(default = "one")]
-    #[schemars(range(max = 65_536))]
+    #[schemars(range(max = MOST_SLOTS))]
     pub slots_per_trial: u32,
     /// The size of `/dev/shm`; it counts towards the memory limit.
     pub shm_size: Option<Quantity>,

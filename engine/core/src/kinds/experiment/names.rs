@@ -3,6 +3,7 @@
 use berth_openapi::Shape;
 use serde_json::json;
 
+use super::document::MOST_SLOTS;
 use crate::ids::{Name, ObjectKey, ObjectKind, UnitId};
 use crate::object::{Node, digest};
 use crate::observed::PodRole;
@@ -42,13 +43,29 @@ impl TrialName<'_> {
     }
 }
 
-/// Whether this is the name of that pod of that experiment.
-pub fn is_pod_of(pod: &ObjectKey, experiment: &UnitId, role: &PodRole) -> bool {
-    let end = format!(
-        "-{}-{}-{}-{}",
-        role.run, role.trial, role.attempt, role.rank
-    );
-    fit(experiment.name.as_str(), &end) == *pod.name
+/// Which pod of this experiment has this name; `None` if none has.
+pub fn role_of(pod: &ObjectKey, experiment: &UnitId) -> Option<PodRole> {
+    let mut parts = pod.name.rsplitn(5, '-');
+    let mut number = || parts.next()?.parse::<u32>().ok();
+    let (rank, attempt, trial) = (number()?, number()?, number()?);
+    let run = parts.next()?;
+    let end = format!("-{run}-{trial}-{attempt}-{rank}");
+    let fits = fit(experiment.name.as_str(), &end) == *pod.name;
+    let counted = trial > 0 && (1..u32::MAX).contains(&attempt) && rank < MOST_SLOTS;
+    (fits && counted && is_short_digest(run)).then(|| PodRole {
+        run: run.into(),
+        trial,
+        attempt,
+        rank,
+    })
+}
+
+/// As [`Digest::short`](crate::ids::Digest::short) gives it.
+fn is_short_digest(text: &str) -> bool {
+    text.len() == 8
+        && text
+            .bytes()
+            .all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// `head` and `end`; of a head that is too long the beginning and a hash of the whole remain.
@@ -87,6 +104,31 @@ mod tests {
         assert!(pod(&long, 12, 100).ends_with("-1a2b3c4d-1-12-100"));
     }
 
+    #[test]
+    fn a_name_tells_which_pod_it_is() {
+        let unit: UnitId = "Experiment/vision/resnet-50".parse().unwrap();
+        let role = |name: &str| role_of(&ObjectKey::new(ObjectKind::Pod, "vision", name), &unit);
+        let own = role("resnet-50-1a2b3c4d-1-12-3").unwrap();
+        assert_eq!(
+            (&*own.run, own.trial, own.attempt, own.rank),
+            ("1a2b3c4d", 1, 12, 3)
+        );
+        for other in [
+            "resnet-50",
+            "resnet-51-1a2b3c4d-1-12-3",
+            "resnet-50-1A2B3C4D-1-12-3",
+            "resnet-50-x-1-12-3",
+            "resnet-50-1a2b3c4d-0-12-3",
+            "resnet-50-1a2b3c4d-1-0-3",
+            "resnet-50-1a2b3c4d-1-012-3",
+            "resnet-50-1a2b3c4d-1-4294967295-3",
+            "resnet-50-1a2b3c4d-1-12-65536",
+            "resnet-50-1a2b3c4d-1-12--3",
+        ] {
+            assert_eq!(role(other), None, "{other}");
+        }
+    }
+
     proptest! {
         #[test]
         fn names_are_valid_and_differ(
@@ -94,6 +136,10 @@ mod tests {
             attempt in 1u32..100_000, rank in 0u32..65_536,
         ) {
             prop_assert!(Name::new(&pod(&left, attempt, rank)).is_ok());
+            let unit = UnitId::experiment(Name::new("ns").unwrap(), Name::new(&left).unwrap());
+            let key = ObjectKey::new(ObjectKind::Pod, "ns", &pod(&left, attempt, rank));
+            let role = role_of(&key, &unit).unwrap();
+            prop_assert_eq!((role.trial, role.attempt, role.rank), (1, attempt, rank));
             prop_assert_eq!(left == right, pod(&left, attempt, rank) == pod(&right, attempt, rank));
             prop_assert_ne!(pod(&left, attempt, rank), pod(&left, attempt + 1, rank));
             prop_assert_ne!(pod(&left, attempt, rank), pod(&left, attempt, rank + 1));

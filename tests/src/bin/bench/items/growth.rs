@@ -13,6 +13,9 @@ use crate::{Fallible, Size, documents};
 
 /// Each window at rest.
 const WINDOW: Duration = Duration::from_secs(15);
+/// So long nothing is written before a restart: what the changes brought is recorded, and the anchor
+/// names it.
+const RECORDED: Duration = Duration::from_secs(5);
 /// Changes of one document.
 const TIMES: usize = 3;
 
@@ -61,6 +64,7 @@ async fn measure(server: &Server, experiments: usize, window: Duration) -> Falli
     for number in experiments..experiments + TIMES {
         changes.push(one(&mut life.world, number).await?);
     }
+    life.world.rest(RECORDED).await?;
     Ok(Point {
         experiments,
         bare,

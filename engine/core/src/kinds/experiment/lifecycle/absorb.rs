@@ -10,10 +10,19 @@ use crate::kinds::{NodeState, View};
 use crate::ledger::{Attempt, RankRecord, Run, RunState, Trial, UnitLedger};
 use crate::observed::PodEnd;
 
+/// What one pod tells of the size of its attempt.
+#[derive(Debug, Clone, Copy)]
+pub enum FoundSize {
+    /// The document says it: a pod of a higher rank is none of Berth's making.
+    Known(Split),
+    /// The pod has so many slots; how many there are is known only by their ranks.
+    AtLeast(u32),
+}
+
 /// Records every pod that is seen and every outcome, and marks what vanished. A run, trial or
 /// attempt that the ledger lacks (the daemon died before it was kept) is made again from its pods.
-/// The programs' last words are kept only if `last_words` says so. `size` gives the pods and slots
-/// of an attempt by one of its pods.
+/// The programs' last words are kept only if `last_words` says so. `size` tells how large an attempt
+/// is by one of its pods.
 pub fn absorb(
     ledger: &mut UnitLedger,
     experiment: &Name,
@@ -21,13 +30,19 @@ pub fn absorb(
     view: &View,
     last_words: bool,
     now: Timestamp,
-    size: &dyn Fn(&LivePod) -> Option<Split>,
+    size: &dyn Fn(&LivePod) -> FoundSize,
 ) {
     for live in pods {
         let commit = live.fact.commit.unwrap_or(ledger.applied.commit);
         let run = run_of(ledger, live, commit);
+        let size = size(live);
         let attempt = attempt_of(trial_of(run, live.role.trial), live, size);
-        attempt.pods = attempt.pods.max(live.role.rank + 1);
+        if let FoundSize::AtLeast(_) = size {
+            attempt.pods = attempt.pods.max(live.role.rank.saturating_add(1));
+        }
+        if live.role.rank >= attempt.pods {
+            continue;
+        }
         if attempt.namespace.is_none() {
             attempt.namespace = Name::new(&live.fact.key.namespace).ok();
         }
@@ -117,22 +132,21 @@ fn trial_of(run: &mut Run, number: u32) -> &mut Trial {
     &mut run.trials[index]
 }
 
-fn attempt_of<'a>(
-    trial: &'a mut Trial,
-    live: &LivePod,
-    size: &dyn Fn(&LivePod) -> Option<Split>,
-) -> &'a mut Attempt {
+fn attempt_of<'a>(trial: &'a mut Trial, live: &LivePod, size: FoundSize) -> &'a mut Attempt {
     let number = live.role.attempt;
     let found = trial.attempts.iter().position(|it| it.number == number);
     let index = found.unwrap_or_else(|| {
         let at = trial.attempts.partition_point(|it| it.number < number);
-        let size = size(live);
+        let size = match size {
+            FoundSize::Known(split) => split,
+            FoundSize::AtLeast(slots) => Split { pods: 1, slots },
+        };
         trial.attempts.insert(
             at,
             Attempt {
                 number,
-                pods: size.map_or(1, |it| it.pods),
-                slots: size.map_or(0, |it| it.slots),
+                pods: size.pods,
+                slots: size.slots,
                 namespace: None,
                 // The pods come oldest first.
                 began: live.fact.created,

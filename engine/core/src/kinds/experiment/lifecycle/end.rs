@@ -138,7 +138,7 @@ fn first_failure(attempt: &Attempt) -> Option<(Timestamp, String)> {
             let end = record.end.as_ref()?;
             let failed = !ended_well(end) && !was_interrupted(end);
             // Kubelets always say when; a failure without a time is as late as can be.
-            let at = end.finished.unwrap_or(Timestamp::from_millis(i64::MAX));
+            let at = end.finished.unwrap_or(Timestamp::MAX);
             failed.then(|| (at, words(record)))
         })
         .min()
@@ -188,7 +188,7 @@ fn first_disturbance(
     ended
         .chain(going)
         .chain(vanished)
-        .min_by_key(|(at, _)| at.unwrap_or(Timestamp::from_millis(i64::MAX)))
+        .min_by_key(|(at, _)| at.unwrap_or(Timestamp::MAX))
 }
 
 /// Why a live pod will not end well, if so.

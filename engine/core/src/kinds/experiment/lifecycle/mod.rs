@@ -9,7 +9,7 @@ mod missing;
 mod rules;
 mod trim;
 
-pub use absorb::absorb;
+pub use absorb::{FoundSize, absorb};
 pub use clear::blocked;
 pub use close::{close, used_up};
 pub use end::{End, stopped, verdict};

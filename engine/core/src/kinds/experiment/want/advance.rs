@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::Machine;
 use super::shared::{open_attempts, pods_of, stop_run};
 use crate::desired::Unit;
-use crate::kinds::experiment::lifecycle::{End, LivePod, absorb, close, stopped, verdict};
+use crate::kinds::experiment::lifecycle::{
+    End, FoundSize, LivePod, absorb, close, stopped, verdict,
+};
 use crate::kinds::experiment::split::Split;
 use crate::kinds::experiment::{Experiment, ExperimentState, Rollout, size};
 use crate::kinds::queue::QueueState;
@@ -177,16 +179,19 @@ impl Machine<'_> {
     }
 }
 
-/// Pods and slots of an attempt that the ledger lacks, by one of its pods.
-fn size_by(live: &LivePod, document: &Experiment, unit: &Unit, current: bool) -> Option<Split> {
+/// The size of an attempt, by one of its pods.
+fn size_by(live: &LivePod, document: &Experiment, unit: &Unit, current: bool) -> FoundSize {
     let slots = size::slots_of(&live.pod.requests, &unit.scope.cluster.spec).unwrap_or(0);
     let need = document.spec.resources.slots_per_trial;
     match (current, need.checked_rem(slots)) {
-        (false, _) => Some(Split { pods: 1, slots }),
-        (true, Some(0)) => Some(Split {
+        (false, _) => FoundSize::AtLeast(slots),
+        (true, Some(0)) => FoundSize::Known(Split {
             pods: need / slots,
             slots,
         }),
-        (true, _) => size::split_of(document, &unit.scope).ok(),
+        (true, _) => match size::split_of(document, &unit.scope) {
+            Ok(split) => FoundSize::Known(split),
+            Err(_) => FoundSize::AtLeast(slots),
+        },
     }
 }

@@ -86,7 +86,8 @@ impl Machine<'_> {
         if let Some(before) = (self.view.moved_from)() {
             self.want.kept_back = true;
             return Err(format!(
-                "{before}, from which it seems to be moved, and which the prune rule keeps: its status says how to let it go"
+                "{before}, from which it seems to be moved, to end by itself, as the prune rule keeps it: \
+                 to let it go, push a commit with the trailer `Berth-Allow-Prune: all`"
             ));
         }
         if self.replaced().is_some() {

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 pub use withdrawn::want_withdrawn;
 
-use self::shared::{changed, holds, missing_in, pods_of, releases};
-use super::lifecycle::{LivePod, Rules, is_recorded, live_pods, trim};
+use self::shared::{changed, holds, pods_of, releases, to_find};
+use super::lifecycle::{LivePod, Rules, is_recorded, live_pods, missing, trim};
 use super::recipes::Kitchen;
 use super::split::Split;
 use super::{Experiment, size, status};
@@ -88,7 +88,7 @@ impl<'a> Machine<'a> {
 
     fn find_missing(&mut self) {
         let name = self.document.name();
-        self.missing = missing_in(&self.ledger, name, &self.pods, self.view);
+        self.missing = missing(&self.ledger, name, &self.pods);
     }
 
     fn current(&self) -> Option<&Run> {
@@ -179,7 +179,7 @@ impl<'a> Machine<'a> {
         self.want.stop = self.stop();
         self.want.release = releases(&self.ledger, &self.pods, &self.missing, self.view);
         self.want.status = self.status();
-        self.want.missing = std::mem::take(&mut self.missing);
+        self.want.missing = to_find(std::mem::take(&mut self.missing), self.view);
         trim(&mut self.ledger, Some(&self.identity), self.view.unproven);
         self.want.ledger = changed(self.ledger, self.view);
         self.want

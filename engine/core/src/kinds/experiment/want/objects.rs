@@ -91,6 +91,7 @@ impl Machine<'_> {
         let is_own = |live: &&LivePod| {
             *live.role.run == *self.run
                 && (live.role.trial, live.role.attempt) == (TRIAL, attempt.number)
+                && live.role.rank < attempt.pods
         };
         let own = self.pods.iter().filter(is_own);
         objects.extend(own.map(|live| keep_as_made(live, attempt, &kitchen)));

@@ -1,8 +1,8 @@
 //! What a document that is there and one that is gone have in common.
 
-use crate::ids::{Name, ObjectKey, Timestamp};
+use crate::ids::{ObjectKey, Timestamp};
 use crate::kinds::experiment::Success;
-use crate::kinds::experiment::lifecycle::{LivePod, close, is_recorded, missing, stopped};
+use crate::kinds::experiment::lifecycle::{LivePod, close, is_recorded, stopped};
 use crate::kinds::experiment::recipes::keep;
 use crate::kinds::{Ask, Missing, Recipe, View};
 use crate::ledger::{Attempt, Run, Stop, UnitLedger};
@@ -44,18 +44,10 @@ pub(super) fn stop_run(run: &mut Run, pods: &[LivePod], view: &View, stop: &Stop
     }
 }
 
-/// The pods that are not seen as what they are; none while not all is seen.
-pub(super) fn missing_in(
-    ledger: &UnitLedger,
-    experiment: &Name,
-    pods: &[LivePod],
-    view: &View,
-) -> Vec<Missing> {
-    if view.complete {
-        missing(ledger, experiment, pods)
-    } else {
-        Vec::new()
-    }
+/// The pods that are asked for by name. Until all is seen, one that is not seen may just not have
+/// been listed yet.
+pub(super) fn to_find(missing: Vec<Missing>, view: &View) -> Vec<Missing> {
+    if view.complete { missing } else { Vec::new() }
 }
 
 /// Pods that lost a part of their marks: they stay until they have them again.
@@ -70,7 +62,8 @@ fn is_missing(missing: &[Missing], fact: &Fact) -> bool {
     unseen.any(|it| it.uid == fact.uid)
 }
 
-/// Pods that may go: their outcome is in the ledger. A pod that is no attempt's has none.
+/// Pods that may go once the ledger is safe, with or without their finalizer: their outcome is in
+/// it. A pod that is none of an attempt has none.
 pub(super) fn releases(
     ledger: &UnitLedger,
     pods: &[LivePod],
@@ -79,7 +72,7 @@ pub(super) fn releases(
 ) -> Vec<ObjectKey> {
     let recorded = pods
         .iter()
-        .filter(|live| live.fact.finalizer && is_recorded(ledger, live))
+        .filter(|live| is_recorded(ledger, live) || is_surplus(ledger, live))
         .map(|live| live.fact.key.clone());
     let strange = view
         .objects
@@ -88,6 +81,14 @@ pub(super) fn releases(
         .filter(|fact| !is_missing(missing, fact))
         .map(|fact| fact.key.clone());
     recorded.chain(strange).collect()
+}
+
+/// A pod of a higher rank than its attempt has: somebody else made it.
+fn is_surplus(ledger: &UnitLedger, live: &LivePod) -> bool {
+    let mut attempts = ledger.attempts();
+    attempts.any(|(run, trial, attempt)| {
+        live.is_of(run, trial.number, attempt.number) && live.role.rank >= attempt.pods
+    })
 }
 
 /// The requests of everything that has begun and may still run.

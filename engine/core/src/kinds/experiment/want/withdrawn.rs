@@ -1,8 +1,10 @@
 //! What becomes of an experiment whose document is gone.
 
-use super::shared::{changed, holds, missing_in, releases, stop_run, unmarked};
+use super::shared::{changed, holds, releases, stop_run, to_find, unmarked};
 use crate::ids::{BlobId, CommitId, Timestamp, UnitId};
-use crate::kinds::experiment::lifecycle::{LivePod, absorb, is_recorded, live_pods, trim};
+use crate::kinds::experiment::lifecycle::{
+    FoundSize, LivePod, absorb, is_recorded, live_pods, missing, trim,
+};
 use crate::kinds::{Ask, View, Want};
 use crate::ledger::{Applied, Attempt, Stop, UnitLedger, UnitStatus};
 
@@ -19,11 +21,13 @@ pub fn want_withdrawn(id: &UnitId, view: &View, now: Timestamp) -> Want {
     };
     ledger.withdrawn = true;
     // No Cluster is at hand that would say so: its last words are not kept.
-    absorb(&mut ledger, &id.name, &pods, view, false, now, &|_| None);
+    absorb(&mut ledger, &id.name, &pods, view, false, now, &|_| {
+        FoundSize::AtLeast(0)
+    });
     for run in &mut ledger.runs {
         stop_run(run, &pods, view, &Stop::Removed, now);
     }
-    let missing = missing_in(&ledger, &id.name, &pods, view);
+    let missing = missing(&ledger, &id.name, &pods);
     let mut want = Want {
         objects: unmarked(&missing, view),
         asks: holds(&ledger, &pods, |run, trial, attempt| {
@@ -37,7 +41,7 @@ pub fn want_withdrawn(id: &UnitId, view: &View, now: Timestamp) -> Want {
             message: Some(Stop::Removed.to_string()),
             ..UnitStatus::default()
         },
-        missing,
+        missing: to_find(missing, view),
         ..Want::default()
     };
     trim(&mut ledger, None, view.unproven);

@@ -1,14 +1,19 @@
 //! What a reconciler does on a cluster that does what it is told: what is held, and what an upgrade
 //! changes.
 
+mod guard;
+mod leave;
+mod spill;
+mod unmarked;
+
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::testing::{SMALL, World};
+use super::testing::World;
 use super::{Input, Role, WatchEvent, WatchKey};
-use crate::desired::fixture::{CLUSTER, QUEUE, experiment};
-use crate::ids::{CommitId, ObjectKey, ObjectKind, ResourceVersion};
+use crate::desired::fixture::experiment;
+use crate::ids::{CommitId, ObjectKey, ObjectKind, ResourceVersion, UnitId};
 use crate::observed::marks;
 
 const GANG: &str = "  resources: {slotsPerTrial: 16}\n";
@@ -224,218 +229,27 @@ fn a_rewrite_that_is_allowed_early_covers_what_is_seen_late() {
     assert_eq!(world.of(ObjectKind::Pod), []);
 }
 
-/// What somebody does to the marks of a pod.
-type Unmark = fn(&mut Json);
-
-const UNMARKS: [(&str, Unmark); 7] = [
-    ("the instance", |meta| {
-        drop_one(meta, "labels", marks::INSTANCE);
-    }),
-    ("the id", |meta| drop_one(meta, "annotations", marks::ID)),
-    ("all annotations", |meta| meta["annotations"] = json!({})),
-    ("all labels", |meta| meta["labels"] = json!({})),
-    ("the run", |meta| drop_one(meta, "labels", marks::RUN)),
-    ("another experiment", |meta| {
-        meta["annotations"][marks::UNIT] = "Experiment/vision/b".into();
-    }),
-    ("another attempt", |meta| {
-        meta["labels"][marks::ATTEMPT] = "7".into();
-    }),
-];
-
-fn drop_one(meta: &mut Json, field: &str, name: &str) {
-    meta[field].as_object_mut().unwrap().remove(name).unwrap();
-}
-
-#[test]
-fn a_pod_that_lost_its_marks_gets_them_back_and_nothing_runs_twice() {
-    for while_down in [false, true] {
-        for (what, unmark) in UNMARKS {
-            let mut world = running();
-            let pod = world.of(ObjectKind::Pod).remove(1);
-            let before = world.objects[&pod]["metadata"].clone();
-            world.later();
-            if while_down {
-                unmark(&mut world.objects.get_mut(&pod).unwrap()["metadata"]);
-                world.start();
-            } else {
-                world.change_alone(&pod, |object| unmark(&mut object["metadata"]));
-            }
-            let mark = format!("mark {pod}");
-            assert!(
-                world.done.iter().all(|it| *it == mark),
-                "{what}: {:?}",
-                world.done
-            );
-            assert!(!world.done.is_empty(), "{what}");
-            assert_eq!(world.status().0, "Running", "{what}: {:?}", world.status());
-            let after = &world.objects[&pod]["metadata"];
-            for (field, name) in [
-                ("labels", marks::INSTANCE),
-                ("labels", marks::RUN),
-                ("labels", marks::SERVICE),
-                ("labels", marks::ATTEMPT),
-                ("annotations", marks::ID),
-                ("annotations", marks::UNIT),
-                ("annotations", marks::COMMIT),
-            ] {
-                assert_eq!(after[field][name], before[field][name], "{what}: {name}");
-            }
-            // Its end is recorded and its finalizer comes off, as if nothing had been.
-            world.done.clear();
-            for pod in world.of(ObjectKind::Pod) {
-                world.change(&pod, |object| object["status"] = succeeded());
-            }
-            world.later();
-            assert_eq!(
-                world.status().0,
-                "Completed",
-                "{what}: {:?}",
-                world.status()
-            );
-            assert!(
-                world.done.contains(&format!("release {pod}")),
-                "{what}: {:?}",
-                world.done
-            );
-        }
-    }
-}
-
 fn succeeded() -> Json {
     let ended = json!({"exitCode": 0, "reason": "Completed", "finishedAt": "1970-01-12T13:50:00Z"});
     json!({"phase": "Succeeded", "containerStatuses": [{"name": "task", "state": {"terminated": ended}}]})
 }
 
 #[test]
-fn a_pod_that_is_not_seen_has_vanished_once_the_server_says_so() {
+fn of_much_drift_the_newest_of_what_is_there_is_kept() {
     let mut world = running();
     let pod = world.of(ObjectKind::Pod).remove(0);
-    world.take_away(&pod);
-    assert_eq!(world.done[0], format!("mark {pod}"));
-    world.later();
-    let made = world.done.iter().filter(|it| it.starts_with("create Pod"));
-    assert_eq!(made.count(), 2, "{:?}", world.done);
-}
-
-#[test]
-fn a_document_that_is_removed_takes_its_unmarked_pods_along() {
-    let mut world = running();
-    let pod = world.of(ObjectKind::Pod).remove(1);
-    world.later();
-    unmark_while_down(&mut world, &pod);
-    world.repository.files.remove("a.yaml");
-    world.put("b.yaml", &experiment("b", "  state: paused\n"));
-    world.start();
-    assert_eq!(world.done[0], format!("mark {pod}"), "{:?}", world.done);
-    assert!(
-        world.done.contains(&format!("delete {pod}")),
-        "{:?}",
-        world.done
-    );
-}
-
-fn unmark_while_down(world: &mut World, pod: &ObjectKey) {
-    let meta = &mut world.objects.get_mut(pod).unwrap()["metadata"];
-    drop_one(meta, "labels", marks::INSTANCE);
-}
-
-#[test]
-fn a_document_that_is_moved_does_not_run_twice_while_the_rule_keeps_its_old_run() {
-    let mut world = running();
-    world.later();
-    let rule = |most: u32| format!("{CLUSTER}  prune: {{maxDeletions: {most}}}\n");
-    world.put("cluster.yaml", &rule(0));
-    let audio = QUEUE.replace("vision", "audio");
-    world.put("audio.yaml", &audio);
-    let moved = experiment("a", GANG).replace("queue: vision", "queue: audio");
-    world.put("a.yaml", &moved);
-    // Also for a daemon that begins then.
-    for begins in [false, true] {
-        if begins {
-            world.start();
-        } else {
-            world.commit();
-        }
-        world.later();
-        assert_eq!(world.done, [] as [&str; 0], "{begins}");
-        let (state, words) = world.status();
-        assert_eq!(state, "Waiting");
-        assert!(words.contains("Experiment/vision/a"), "{words}");
+    let unit: UnitId = "Experiment/vision/a".parse().unwrap();
+    let gone = |number: usize| ObjectKey::new(ObjectKind::Pod, "vision", &format!("a-{number}"));
+    let now = world.now;
+    let mut found = |key: &ObjectKey| {
+        let fields = Vec::new();
+        world.reconciler.report_drift(now, &unit, key, fields);
+    };
+    found(&pod);
+    for number in 0..1100 {
+        found(&gone(number));
     }
-    world.put("cluster.yaml", &rule(1));
-    world.commit();
-    world.later();
-    let made = world
-        .done
-        .iter()
-        .filter(|it| it.starts_with("create Pod audio"));
-    assert_eq!(made.count(), 2, "{:?}", world.done);
-    let gone = world
-        .done
-        .iter()
-        .filter(|it| it.starts_with("delete Pod vision"));
-    assert_eq!(gone.count(), 2, "{:?}", world.done);
-}
-
-#[test]
-fn a_pod_that_ended_without_its_marks_says_again_for_which_commit_it_was_made() {
-    let mut world = running();
-    world.later();
-    let pod = world.of(ObjectKind::Pod).remove(0);
-    let before = world.objects[&pod]["metadata"].clone();
-    let object = world.objects.get_mut(&pod).unwrap();
-    object["metadata"]["labels"] = json!({});
-    object["metadata"]["annotations"] = json!({});
-    object["status"] = succeeded();
-    world.start();
-    world.later();
-    let after = &world.objects[&pod]["metadata"]["annotations"];
-    assert_eq!(after[marks::COMMIT], before["annotations"][marks::COMMIT]);
-}
-
-#[test]
-fn a_removal_that_was_not_allowed_is_not_by_a_restart_or_another_commit() {
-    for restarts in [false, true] {
-        let mut world = World::new();
-        world.put(
-            "cluster.yaml",
-            &format!("{CLUSTER}  prune: {{maxDeletions: 1}}\n"),
-        );
-        for name in ["a", "b"] {
-            world.put(&format!("{name}.yaml"), &experiment(name, SMALL));
-        }
-        world.start();
-        let pods = world.of(ObjectKind::Pod);
-        for pod in &pods {
-            world.change(pod, runs_on("n1"));
-        }
-        world.later();
-        for name in ["a", "b"] {
-            world.repository.files.remove(&format!("{name}.yaml"));
-        }
-        world.commit();
-        world.later();
-        world.change(&pods[0], |object| object["status"] = succeeded());
-        world.later();
-        if restarts {
-            world.start();
-        } else {
-            world.commit();
-        }
-        world.later();
-        let delete = format!("delete {}", pods[1]);
-        assert!(
-            !world.done.contains(&delete),
-            "{restarts}: {:?}",
-            world.done
-        );
-        world.put(
-            "cluster.yaml",
-            &format!("{CLUSTER}  prune: {{maxDeletions: 2}}\n"),
-        );
-        world.commit();
-        world.later();
-        assert!(world.done.contains(&delete), "{restarts}: {:?}", world.done);
-    }
+    let told: Vec<&str> = world.reconciler.drift().map(|it| &*it.object).collect();
+    assert_eq!(told.len(), 1000);
+    assert!(told.contains(&&*pod.to_string()));
 }
