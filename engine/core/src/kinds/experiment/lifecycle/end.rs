@@ -240,7 +240,8 @@ fn deadline(
     Err(due)
 }
 
-/// The deadlines that an attempt is under: from when, how long, and the end that they make.
+/// The deadlines that an attempt is under: from when, how long, and the end that they make. A node's
+/// clock may be hours behind ours: nothing of an attempt counts from before it began.
 fn deadlines(
     attempt: &Attempt,
     pods: &[LivePod],
@@ -249,7 +250,8 @@ fn deadlines(
     let mut found = Vec::new();
     if let (Some(started), Some(length)) = (attempt.started, rules.max_runtime) {
         let reason = format!("it ran longer than maxRuntime, {}", shown(length));
-        found.push((started, length, End::new(EndKind::FailedForGood, reason)));
+        let from = started.max(attempt.began);
+        found.push((from, length, End::new(EndKind::FailedForGood, reason)));
     }
     let seen = |rank: u32| attempt.ranks.iter().any(|record| record.rank == rank);
     let unplaced = |live: &&LivePod| live.pod.node.is_none() && !has_ended(live, attempt);
@@ -293,7 +295,7 @@ fn deadlines(
             shown(rules.peer_deadline)
         );
         found.push((
-            first,
+            first.max(attempt.began),
             rules.peer_deadline,
             End::new(EndKind::Failed, reason),
         ));

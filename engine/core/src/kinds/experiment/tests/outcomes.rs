@@ -1,5 +1,7 @@
 //! How attempts end, and what follows.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::World;
@@ -280,6 +282,24 @@ fn a_run_that_takes_too_long_has_failed() {
     assert_eq!(world.runs()[0].state, RunState::Failed);
     assert!(world.fact(0).deleting.is_some());
     assert_eq!(world.status().1, "it ran longer than maxRuntime, 1h");
+}
+
+#[test]
+fn a_node_whose_clock_is_hours_behind_ends_nothing_by_a_deadline() {
+    let behind = Duration::from_hours(5);
+    let mut world = World::gang(&json!({"maxRuntime": "1h", "peerDeadline": "5m"}));
+    world.settle().run();
+    for rank in 0..2 {
+        let pod = world.pod(rank);
+        pod.started = pod.started.map(|at| at.minus(behind));
+    }
+    world.exit(0, 0);
+    let end = world.pod(0).end.as_mut().unwrap();
+    end.finished = end.finished.map(|at| at.minus(behind));
+    world.settle().wait(299).settle();
+    assert_eq!(world.status().0, "Running");
+    world.wait(1).settle();
+    assert_eq!(world.trial().restarts, 1);
 }
 
 #[test]
