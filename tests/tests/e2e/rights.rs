@@ -2,7 +2,8 @@
 //! they are enough, every scenario on a real control plane shows, as Berth has no others there.
 
 use berth_cluster::rbac::{CLUSTER, OWN, QUEUE, Rule};
-use berth_tests::e2e::{Daemon, Of, On, Right, Setting, Stage};
+use berth_tests::e2e::documents::path;
+use berth_tests::e2e::{Daemon, Of, On, Right, Scene, Setting, Stage};
 
 /// Where the rules of a list are granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +138,15 @@ async fn an_experiment_tells_the_right_that_it_waits_for(on: On) {
     stage.check();
 }
 
+const AUDIO: &str = "queues/audio.yaml";
+
+fn audio(namespace: &str) -> String {
+    format!(
+        "apiVersion: berth.dev/v1alpha1\nkind: Queue\nmetadata: {{name: audio}}\n\
+         spec: {{cluster: lab, namespace: {namespace}, quota: 8}}\n"
+    )
+}
+
 /// The other queue's namespace has all its rights.
 async fn what_one_queue_lacks_stops_no_other_one(on: On) {
     let mut stage = Stage::build(Setting {
@@ -146,11 +156,7 @@ async fn what_one_queue_lacks_stops_no_other_one(on: On) {
     .await;
     let namespace = stage.names().elsewhere();
     stage.cluster.grant(&namespace, Of::Queue);
-    let queue = format!(
-        "apiVersion: berth.dev/v1alpha1\nkind: Queue\nmetadata: {{name: audio}}\n\
-         spec: {{cluster: lab, namespace: {namespace}, quota: 8}}\n"
-    );
-    stage.repository.write("queues/audio.yaml", &queue);
+    stage.repository.write(AUDIO, &audio(&namespace));
     stage.cluster.deny(&Right {
         verb: "*",
         group: "",
@@ -179,7 +185,51 @@ async fn what_one_queue_lacks_stops_no_other_one(on: On) {
     stage.check();
 }
 
+/// A queue goes away, and in the end the right to see its namespace: nobody waits for what is certain
+/// to be empty.
+async fn a_namespace_that_was_left_needs_no_right(on: On) {
+    let mut stage = Stage::build(Setting {
+        daemon: false,
+        ..Setting::usual(on)
+    })
+    .await;
+    let namespace = stage.names().elsewhere();
+    stage.cluster.grant(&namespace, Of::Queue);
+    stage.repository.write(AUDIO, &audio(&namespace));
+    stage.add("deaf", 8, "10m", &[]);
+    stage.edit("deaf", "queue: vision", "queue: audio");
+    stage.start();
+    stage
+        .until("it runs", |scene| {
+            scene.status.unit("experiment audio.deaf")["status"]["state"] == "Running"
+        })
+        .await;
+    let named = |scene: &Scene| scene.status.files["applied.yaml"].contains(&namespace);
+    assert!(named(&stage.scene), "{}", stage.describe());
+    stage.repository.remove(AUDIO);
+    stage.repository.remove(&path("deaf"));
+    stage
+        .repository
+        .commit("Remove the queue and what is in it");
+    stage
+        .until("the namespace is left", |scene| !named(scene))
+        .await;
+    assert!(stage.scene.alive("deaf").is_empty(), "{}", stage.describe());
+    stage.kill().await;
+    stage.cluster.deny(&Right {
+        verb: "*",
+        group: "",
+        resource: "pods",
+        within: Some(Some(namespace.clone())),
+    });
+    stage.start();
+    stage.add("fine", 16, "20ms", &[]);
+    stage.state("fine", "Completed").await;
+    stage.check();
+}
+
 on_both! {
+    a_namespace_that_was_left_needs_no_right,
     an_experiment_tells_the_right_that_it_waits_for,
     what_one_queue_lacks_stops_no_other_one,
 }
