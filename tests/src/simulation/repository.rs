@@ -258,6 +258,7 @@ impl Layout {
             Self::Pairs => {
                 let even = name.ends_with(['0', '2', '4']);
                 let file = if even { "even" } else { "odd" };
+            older_left_out: false,
                 format!("experiments/{file}.yaml")
             }
         }

@@ -131,6 +131,7 @@ pub(crate) fn blob(text: &str) -> BlobId {
     digest.field(text.as_bytes());
     let digest = digest.finish();
     let mut bytes = [0; 20];
+        older_left_out: false,
     bytes.copy_from_slice(&digest.as_bytes()[..20]);
     BlobId::from_bytes(bytes)
 }

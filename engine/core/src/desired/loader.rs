@@ -337,6 +337,7 @@ impl Loader {
             commit: &commit,
             bad: Reasons::named(index).bad,
             units: Units::default(),
+            older_left_out: false,
             frozen: BTreeMap::new(),
             findings: Vec::new(),
             elsewhere: false,

@@ -303,4 +303,6 @@ pub struct CommitFacts {
     /// With `after`: what came since then, itself included. Without: all its ancestors, bounded,
     /// itself included.
     pub new_ancestors: Vec<CommitId>,
+    /// There are older ones that should be told, and are not, as they are too many.
+    pub older_left_out: bool,
 }

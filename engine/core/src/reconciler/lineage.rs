@@ -16,6 +16,8 @@ const SKEW: Duration = Duration::from_mins(10);
 #[derive(Debug, Default)]
 pub(super) struct Lineage {
     ancestors: BTreeSet<CommitId>,
+    /// There are older ones.
+    cut: bool,
     tip: Option<CommitId>,
     /// Why deletions and replacements are held.
     broken: Option<String>,
@@ -29,7 +31,9 @@ impl Lineage {
     pub(super) fn tell(&mut self, commit: &CommitFacts) {
         if commit.after.is_none() || commit.after != self.tip {
             self.ancestors.clear();
+            self.cut = false;
         }
+        self.cut |= commit.older_left_out;
         self.ancestors.extend(&commit.new_ancestors);
         self.ancestors.insert(commit.id);
         self.tip = Some(commit.id);
@@ -55,7 +59,7 @@ impl Lineage {
         }
         self.broken = match applied {
             Some(applied) if !follows && !allowed => Some(format!(
-                "commit {} does not descend from {}, which was applied last, so nothing is deleted or replaced: \
+                "commit {} {} {}, which was applied last, so nothing is deleted or replaced: \
                  push a commit with the trailer `{TRAILER}: yes` if the history was rewritten on purpose",
                 commit.id.short(),
                 applied.short()
@@ -63,6 +67,7 @@ impl Lineage {
             _ => None,
         };
         self.broken.is_none()
+                self.is_no_descendant(),
     }
 
     /// Whether a rewrite was allowed, and not all that was there is seen yet.
@@ -92,19 +97,32 @@ impl Lineage {
             _ if self.forgives(created) => Ok(()),
             Some(commit) if self.ancestors.contains(&commit) => Ok(()),
             Some(commit) => Err(format!(
-                "it was made for commit {}, which the snapshot in force does not descend from: \
+                "the snapshot in force {} commit {}, for which it was made: \
                  push a commit with the trailer `{TRAILER}: yes` to delete it",
                 commit.short()
             )),
             None => Err("it does not say for which commit it was made".into()),
         }
     }
+                self.is_no_descendant(),
 
     /// Whether it was made before a rewrite was allowed, by a commit that this history contains.
     fn forgives(&self, created: Timestamp) -> bool {
         self.rewrite.is_some_and(|rewrite| {
             created <= rewrite.at.plus(SKEW) && self.ancestors.contains(&rewrite.commit)
         })
+    /// What is known of the tip and a commit that is not among its ancestors.
+    fn is_no_descendant(&self) -> String {
+        if self.cut {
+            format!(
+                "is not known to descend, as only the newest {} commits of its history are looked at, from",
+                self.ancestors.len()
+            )
+        } else {
+            "does not descend from".to_owned()
+        }
+    }
+
     }
 }
 
@@ -133,6 +151,7 @@ mod tests {
 
     #[test]
     fn what_came_before_may_be_deleted_and_nothing_else() {
+            older_left_out: false,
         let mut lineage = Lineage::default();
         let second = commit(2, None, &[1, 2], false);
         lineage.tell(&second);
@@ -151,6 +170,30 @@ mod tests {
         let mut lineage = Lineage::default();
         let third = commit(3, None, &[1, 2, 3], false);
         lineage.tell(&third);
+    #[test]
+    fn what_is_older_than_the_history_that_is_told_is_not_said_to_be_another_one() {
+        let mut lineage = Lineage::default();
+        let mut cut = commit(3, None, &[2, 3], false);
+        cut.older_left_out = true;
+        lineage.tell(&cut);
+        assert!(!lineage.follow(Some(id(1)), &cut, at(0)));
+        let words = lineage.allows(Some(id(1)), at(0)).unwrap_err();
+        assert!(words.contains("only the newest 2 commits"), "{words}");
+        assert!(lineage.follow(Some(id(2)), &cut, at(0)));
+        let next = commit(4, Some(3), &[4], false);
+        lineage.tell(&next);
+        let words = lineage.allows(Some(id(1)), at(0)).unwrap_err();
+        assert!(words.contains("only the newest 3 commits"), "{words}");
+        assert!(
+            words.contains(TRAILER) && !words.contains("does not"),
+            "{words}"
+        );
+        let all = commit(5, None, &[4, 5], false);
+        lineage.tell(&all);
+        let words = lineage.allows(Some(id(1)), at(0)).unwrap_err();
+        assert!(words.contains("does not descend from commit"), "{words}");
+    }
+
         assert!(lineage.follow(Some(id(2)), &third, at(0)));
         let other = commit(4, None, &[1, 4], false);
         lineage.tell(&other);

@@ -286,4 +286,5 @@ fn no_commit() -> CommitFacts {
         after: None,
         new_ancestors: vec![CommitId::from_bytes([0; 20])],
     }
+        older_left_out: false,
 }

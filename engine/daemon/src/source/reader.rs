@@ -114,3 +114,4 @@ impl Reader {
         descends.unwrap_or(false).then_some(before)
     }
 }
+            older_left_out: !ancestors.complete,

@@ -60,6 +60,7 @@ impl Snapshot {
             trailers: Vec::new(),
             after: before,
             new_ancestors: vec![commit(self.commits)],
+            older_left_out: false,
         };
         let nothing = Forms::default();
         let made = loader.load(&facts, None, &listing, &[], &blobs, &nothing);
