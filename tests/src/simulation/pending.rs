@@ -147,10 +147,6 @@ impl Daemon {
     }
 
     fn reload(&mut self, effect: &Effect, world: &mut World, now: Timestamp) {
-        if world.git_away {
-            let away = Outcome::Unreachable("no route".into());
-            return self.reconciler.input(now, Input::Done(effect.id, away));
-        }
         let Some(cluster) = cluster() else { return };
         let mut anchor = anchor(world);
         let forgets = self.birth.planted == Some(Planted::ForgottenPast);
@@ -172,11 +168,15 @@ impl Daemon {
             others: Vec::new(),
             fresh_instance: format!("instance{}", self.birth.number),
         };
-        self.misled = world.branch.is_damaged() && !self.birth.reanchor;
         let number = self.birth.number;
         world.say(|| format!("berth {number} reads the branch, the anchor and the spill"));
         self.reconciler.input(now, Input::Spill { data, version });
         self.reconciler.input(now, identity);
+        if world.git_away {
+            let away = Outcome::Unreachable("no route".into());
+            return self.reconciler.input(now, Input::Done(effect.id, away));
+        }
+        self.misled = world.branch.is_damaged() && !self.birth.reanchor;
         self.reconciler
             .input(now, Input::Ledger(world.branch.read()));
     }

@@ -310,7 +310,7 @@ pub(super) fn namespaces(desired: &Desired) -> BTreeSet<&str> {
         .collect()
 }
 
-fn spilled(data: &BTreeMap<String, String>) -> BTreeMap<UnitId, u64> {
+pub(super) fn spilled(data: &BTreeMap<String, String>) -> BTreeMap<UnitId, u64> {
     data.iter()
         .filter_map(|(name, text)| UnitFile::read(name, text.as_bytes()).ok())
         .map(|file| (file.unit, file.revision))

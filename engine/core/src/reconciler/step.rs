@@ -4,6 +4,7 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use super::flight::Flight;
+use super::identity::Overtaken;
 use super::spill::SPILL_AFTER;
 use super::state::Reconciler;
 use super::{Effect, Role, retry};
@@ -50,8 +51,8 @@ impl Reconciler {
             self.act(now, &mut out);
         }
         out.extend(self.record(now));
-        // What is being read is not written meanwhile.
-        if !throttled && !self.reading() {
+        // What is being read is not written meanwhile, nor what may be another version.
+        if !throttled && !self.reading() && self.outside.overtaken != Overtaken::Kept {
             out.extend(self.spill(now));
             out.extend(self.anchor(now));
         }
@@ -86,7 +87,7 @@ impl Reconciler {
         let behind =
             self.book.is_behind() && !self.flights.any(|one| matches!(one, Flight::Anchor { .. }));
         let anchor = behind.then_some(self.book.anchor_not_before);
-        let (anchor, spill) = if self.reading() {
+        let (anchor, spill) = if self.reading() || self.outside.overtaken == Overtaken::Kept {
             (None, None)
         } else {
             (anchor, self.spill_at())

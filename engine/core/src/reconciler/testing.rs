@@ -144,8 +144,14 @@ impl World {
             version: ResourceVersion(1),
         };
         for input in [
+        self.read_kept();
             Input::Identity {
                 cluster_uid: "u".into(),
+        self.input(Input::Ledger(Ledger::read(tip, &files)));
+    }
+
+    /// It reads the anchor and the spill.
+    pub fn read_kept(&mut self) {
                 anchor: Some(anchor),
                 anchor_in_branch: anchored <= self.commits,
                 others: Vec::new(),
@@ -155,7 +161,6 @@ impl World {
                 data: BTreeMap::new(),
                 version: None,
             },
-            Input::Ledger(Ledger::read(tip, &files)),
         ] {
             self.input(input);
         }
