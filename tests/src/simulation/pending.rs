@@ -9,7 +9,7 @@ use berth_core::reconciler::{Anchor, Effect, Input, Outcome, What, anchor_name, 
 use berth_sandbox::{Body, Response};
 
 use super::daemon::{Daemon, Losses, cluster};
-use super::planted::Planted;
+use super::planted::{Planted, misread};
 use super::random::Random;
 use super::wire::answer;
 use super::world::World;
@@ -177,8 +177,13 @@ impl Daemon {
             return self.reconciler.input(now, Input::Done(effect.id, away));
         }
         self.misled = world.branch.is_damaged() && !self.birth.reanchor;
-        self.reconciler
-            .input(now, Input::Ledger(world.branch.read()));
+        let mut ledger = world.branch.read();
+        if self.birth.planted == Some(Planted::OwnForms)
+            && let (Ok(ledger), Some(desired)) = (&mut ledger, self.reconciler.desired())
+        {
+            misread(ledger, desired);
+        }
+        self.reconciler.input(now, Input::Ledger(ledger));
     }
 }
 

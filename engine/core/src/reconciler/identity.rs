@@ -226,6 +226,7 @@ impl Reconciler {
 
     fn stop(&mut self, reason: &'static str, sentence: String) {
         self.halt = Some(Halt { reason, sentence });
+        self.doubt_forms();
     }
 
     /// The first start: the anchor's POST decides which instance id it is.

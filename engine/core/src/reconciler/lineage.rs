@@ -39,6 +39,11 @@ impl Lineage {
         self.tip = Some(commit.id);
     }
 
+    /// Whether the tip is this commit or comes after it, as far as its history was told.
+    pub(super) fn has(&self, commit: CommitId) -> bool {
+        self.ancestors.contains(&commit)
+    }
+
     /// Compares with the last applied commit; true if this tip may now count as applied.
     pub(super) fn follow(
         &mut self,
@@ -62,12 +67,12 @@ impl Lineage {
                 "commit {} {} {}, which was applied last, so nothing is deleted or replaced: \
                  push a commit with the trailer `{TRAILER}: yes` if the history was rewritten on purpose",
                 commit.id.short(),
+                self.is_no_descendant(),
                 applied.short()
             )),
             _ => None,
         };
         self.broken.is_none()
-                self.is_no_descendant(),
     }
 
     /// Whether a rewrite was allowed, and not all that was there is seen yet.
@@ -99,18 +104,13 @@ impl Lineage {
             Some(commit) => Err(format!(
                 "the snapshot in force {} commit {}, for which it was made: \
                  push a commit with the trailer `{TRAILER}: yes` to delete it",
+                self.is_no_descendant(),
                 commit.short()
             )),
             None => Err("it does not say for which commit it was made".into()),
         }
     }
-                self.is_no_descendant(),
 
-    /// Whether it was made before a rewrite was allowed, by a commit that this history contains.
-    fn forgives(&self, created: Timestamp) -> bool {
-        self.rewrite.is_some_and(|rewrite| {
-            created <= rewrite.at.plus(SKEW) && self.ancestors.contains(&rewrite.commit)
-        })
     /// What is known of the tip and a commit that is not among its ancestors.
     fn is_no_descendant(&self) -> String {
         if self.cut {
@@ -123,6 +123,11 @@ impl Lineage {
         }
     }
 
+    /// Whether it was made before a rewrite was allowed, by a commit that this history contains.
+    fn forgives(&self, created: Timestamp) -> bool {
+        self.rewrite.is_some_and(|rewrite| {
+            created <= rewrite.at.plus(SKEW) && self.ancestors.contains(&rewrite.commit)
+        })
     }
 }
 
@@ -146,12 +151,12 @@ mod tests {
             trailers: trailers.into_iter().collect(),
             after: after.map(id),
             new_ancestors: ancestors.iter().map(|number| id(*number)).collect(),
+            older_left_out: false,
         }
     }
 
     #[test]
     fn what_came_before_may_be_deleted_and_nothing_else() {
-            older_left_out: false,
         let mut lineage = Lineage::default();
         let second = commit(2, None, &[1, 2], false);
         lineage.tell(&second);
@@ -165,11 +170,6 @@ mod tests {
         assert!(lineage.allows(Some(id(1)), at(0)).is_ok());
     }
 
-    #[test]
-    fn a_rewritten_branch_holds_until_it_is_allowed() {
-        let mut lineage = Lineage::default();
-        let third = commit(3, None, &[1, 2, 3], false);
-        lineage.tell(&third);
     #[test]
     fn what_is_older_than_the_history_that_is_told_is_not_said_to_be_another_one() {
         let mut lineage = Lineage::default();
@@ -194,6 +194,11 @@ mod tests {
         assert!(words.contains("does not descend from commit"), "{words}");
     }
 
+    #[test]
+    fn a_rewritten_branch_holds_until_it_is_allowed() {
+        let mut lineage = Lineage::default();
+        let third = commit(3, None, &[1, 2, 3], false);
+        lineage.tell(&third);
         assert!(lineage.follow(Some(id(2)), &third, at(0)));
         let other = commit(4, None, &[1, 4], false);
         lineage.tell(&other);

@@ -26,6 +26,7 @@ mod drift;
 mod evaluate;
 mod flight;
 mod identity;
+mod judged;
 mod kept;
 mod lineage;
 mod mark;

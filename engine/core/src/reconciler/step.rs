@@ -32,7 +32,7 @@ impl Reconciler {
             return out;
         }
         out.extend(self.ask_outside(now));
-        if !self.outside.accepted || self.outside.stale || self.desired.is_none() {
+        if !self.outside.accepted || self.outside.stale || !self.is_judged() {
             return out;
         }
         if self.identity.is_none() && self.options.plan {
@@ -82,6 +82,10 @@ impl Reconciler {
             return (!self.reading()).then_some(self.outside.not_before);
         }
         let reread = self.reread_due();
+        // The snapshot that is waited for wakes it.
+        if !self.is_judged() {
+            return reread;
+        }
         let woken = self.wakes.first().map(|(at, _)| *at);
         let record = self.record_due();
         let behind =
