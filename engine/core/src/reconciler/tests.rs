@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::testing::{SMALL, World};
-use super::{Input, Role, WatchEvent, WatchKey};
-use crate::desired::fixture::{CLUSTER, QUEUE, experiment};
+use super::{Input, Role, WatchEvent, WatchKey, What};
+use crate::desired::fixture::{CLUSTER, QUEUE, blob, experiment};
 use crate::ids::{CommitId, ObjectKey, ObjectKind, ResourceVersion};
 use crate::observed::marks;
 
@@ -305,6 +305,42 @@ fn a_pod_that_lost_its_marks_gets_them_back_and_nothing_runs_twice() {
 fn succeeded() -> Json {
     let ended = json!({"exitCode": 0, "reason": "Completed", "finishedAt": "1970-01-12T13:50:00Z"});
     json!({"phase": "Succeeded", "containerStatuses": [{"name": "task", "state": {"terminated": ended}}]})
+}
+
+/// Who takes Berth away finds it, whatever it does or does not do to it now.
+#[test]
+fn a_pod_that_lost_its_marks_is_looked_for_whatever_stands_still() {
+    let suspended = format!("{CLUSTER}  state: suspended\n");
+    let cases = [
+        ("cluster.yaml", suspended, false),
+        ("a.yaml", experiment("a", "  nonsense: 1\n"), false),
+        // Nothing of it can be read any more.
+        ("a.yaml", experiment("a", "  nonsense: 1\n"), true),
+    ];
+    for (path, text, unreadable) in cases {
+        let mut world = running();
+        world.later();
+        let pod = world.of(ObjectKind::Pod).remove(1);
+        unmark_while_down(&mut world, &pod);
+        world.put(path, &text);
+        if unreadable {
+            let old = blob(&experiment("a", GANG));
+            world.repository.objects.remove(&old);
+            world.repository.loader.forget();
+        }
+        world.begin();
+        world.step();
+        let stands_still = world.reconciler.desired().unwrap().frozen().len();
+        assert_eq!(stands_still, usize::from(unreadable));
+        world.listed();
+        let now = world.now;
+        let found = world.reconciler.find_unmarked(now);
+        let keys = found.iter().filter_map(|effect| match &effect.what {
+            What::Mark { key, .. } => Some(key),
+            _ => None,
+        });
+        assert_eq!(keys.collect::<Vec<_>>(), [&pod], "{path} {unreadable}");
+    }
 }
 
 #[test]
