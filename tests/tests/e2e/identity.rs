@@ -206,6 +206,51 @@ async fn a_standby_that_reads_late_keeps_what_the_other_one_applied(on: On) {
     stage.check();
 }
 
+/// One that has not read yet what the other one applied looks for that before it does anything.
+async fn a_standby_that_lags_reads_first_what_was_applied(on: On) {
+    let setting = Setting {
+        daemon: false,
+        ..Setting::usual(on)
+    };
+    let mut stage = Stage::build(setting).await;
+    let mirrors = format!("--mirrors={}", stage.folder().join("mirrors").display());
+    let first = Flags {
+        more: vec![mirrors.clone()],
+        ..stage.flags()
+    };
+    stage.start_with(&first);
+    stage.add("early", 1, "20ms", &[]);
+    stage.state("early", "Completed").await;
+    let first = stage.daemon.take().unwrap();
+    // As a remote it is not watched, and it is asked again only in an hour.
+    let second = Flags {
+        identity: "second".to_owned(),
+        repository: format!("file://{}", stage.repository.root().display()),
+        more: vec![mirrors, "--poll-seconds=3600".to_owned()],
+        ..stage.flags()
+    };
+    stage.start_with(&second);
+    stage.said(&["\"ready\""]).await;
+    let second = stage.daemon.replace(first).unwrap();
+    stage.add("bert", 8, "10m", &[]);
+    stage.state("bert", "Running").await;
+    stage.edit("bert", "spec:\n", "spec:\n  nonsense: 1\n");
+    stage
+        .until("its finding is told", |scene| {
+            scene.status.findings("bert").contains("nonsense")
+        })
+        .await;
+    stage.kill().await;
+    assert!(!second.says(&["Add bert"]), "{}", second.log().join("\n"));
+    stage.daemon = Some(second);
+    stage.said(&["a snapshot", "Change bert"]).await;
+    // It goes on in its last form.
+    let pod = stage.scene.running("bert")[0].name.clone();
+    stage.cluster.delete(&stage.pod_path(&pod));
+    stage.interrupted_once("bert").await;
+    stage.check();
+}
+
 /// Effects that the first one is about to send when it is stopped are not sent once it wakes.
 async fn a_daemon_that_wakes_late_sends_nothing_that_it_held(on: On) {
     let mut stage = Stage::build(Setting {
@@ -401,6 +446,7 @@ on_both! {
     a_kubeconfig_of_another_cluster_stops_every_write,
     a_daemon_that_wakes_late_does_nothing_twice,
     a_standby_that_reads_late_keeps_what_the_other_one_applied,
+    a_standby_that_lags_reads_first_what_was_applied,
     a_daemon_that_wakes_late_sends_nothing_that_it_held,
     pods_that_an_older_berth_rendered_otherwise_stay,
     a_rewritten_state_branch_deletes_nothing_until_it_is_allowed,
