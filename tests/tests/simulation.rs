@@ -55,6 +55,7 @@ fn planted_faults_are_found() {
         (Planted::ForgottenPast, 60, "its run was finished before"),
         (Planted::AdoptedForeigner, 600, "which is not Berth's"),
         (Planted::BelievedGone, 600, "lives beside"),
+        (Planted::OwnForms, 600, "the form in force wants it"),
     ] {
         let found = (0..seeds).find(|seed| {
             let story = Story::new(*seed).with(planted);

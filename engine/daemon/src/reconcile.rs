@@ -20,7 +20,7 @@ use crate::error::CommandError;
 use crate::http::Ping;
 use crate::run::Patience;
 use crate::run::carry::Carrier;
-use crate::source::follow::Read;
+use crate::source::follow::{Following, Read};
 
 /// Messages that are taken in before the next step, at most.
 const BURST: usize = 1024;
@@ -62,6 +62,8 @@ pub struct Loop {
     pub held: BTreeSet<UnitId>,
     /// Effects under way.
     pub flights: JoinSet<Vec<Input>>,
+    /// Reads commits. Dropped last: it may be about to send one.
+    pub following: Following,
 }
 
 /// What a daemon that is not ready waits for.
@@ -105,6 +107,7 @@ impl Loop {
         let mut turned = Ok(());
         while !self.stop.is_cancelled() {
             self.step(|_| true);
+            self.following.judge_by(self.reconciler.judge_by());
             self.follow_watches();
             self.stand_back();
             self.say_readiness();
@@ -310,11 +313,24 @@ impl Loop {
                 None,
             ),
             (None, Role::Leader { .. }) if self.reconciler.ready() => None,
+            (None, Role::Leader { .. }) if self.reconciler.judge_by().is_some() => {
+                missing(self.unjudged(), None)
+            }
             (None, Role::Leader { .. }) => {
                 missing("a complete view of Git and the cluster".to_owned(), None)
             }
             (None, Role::Follower { .. }) => missing("the Lease".to_owned(), None),
         }
+    }
+
+    /// What it waits for while its documents are judged anew.
+    fn unjudged(&self) -> String {
+        let what = "the documents, judged by what the status branch says to be in force";
+        let error = self.reconciler.unusable().and_then(|it| it.errors.first());
+        error.map_or_else(
+            || what.to_owned(),
+            |error| format!("{what}: mend the newest commit, which makes no snapshot: {error}"),
+        )
     }
 
     /// Waits for what is under way; then nothing but the status is written. A remote that hangs is

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use berth_core::ids::{Name, ObjectKey, ObjectKind, UnitId};
+use berth_core::ids::{CommitId, Name, ObjectKey, ObjectKind, UnitId};
 use berth_core::ledger::{Attempt, Run, Stop, UnitFile, UnitLedger};
 use berth_core::reconciler::What;
 use serde_json::Value;
@@ -85,7 +85,12 @@ impl World {
 
     /// Judges what was decided, before it is carried out: what holds then may hold no more when a
     /// late request arrives.
-    pub(super) fn judge_effect(&mut self, what: &What, wanted: &BTreeMap<String, Experiment>) {
+    pub(super) fn judge_effect(
+        &mut self,
+        what: &What,
+        wanted: &BTreeMap<String, Experiment>,
+        history: &[(CommitId, BTreeMap<String, Experiment>)],
+    ) {
         match what {
             What::Create { key, body, .. } if key.kind == ObjectKind::Pod => {
                 let name = label(body, "berth.dev/experiment").to_owned();
@@ -103,6 +108,7 @@ impl World {
             }
             What::Delete { key, .. } if key.kind == ObjectKind::Pod => {
                 self.judge_delete(key, wanted);
+                self.judge_delete_of_held(key, history);
             }
             _ => {}
         }
@@ -124,22 +130,65 @@ impl World {
         if self.excuse.is_some() || !same || is_over || one.broken || made_for.broken {
             return;
         }
-        let role = |pod: &Value| {
-            let names = ["berth.dev/experiment", "berth.dev/run", "berth.dev/attempt"];
-            names.map(|name| of(pod, name))
-        };
-        let healthy = self
-            .pods()
-            .iter()
-            .filter(|other| role(other) == role(&pod))
-            .filter(|other| other["status"]["phase"] == "Running" && self.may_run(other))
-            .filter(|other| other["metadata"]["deletionTimestamp"].is_null())
-            .count();
-        if healthy == one.pods() {
+        if self.healthy(&pod) == one.pods() {
             self.accuse(format!(
                 "{name} is deleted without a reason: {one}, made for {made_for}"
             ));
         }
+    }
+
+    /// Nor is one of the form that is in force, as the status branch says, while its document is broken
+    /// and no commit since then said anything else: whoever leads, and whatever it read itself.
+    fn judge_delete_of_held(
+        &mut self,
+        key: &ObjectKey,
+        history: &[(CommitId, BTreeMap<String, Experiment>)],
+    ) {
+        let Some(pod) = self.server.object("pods", &key.namespace, &key.name) else {
+            return;
+        };
+        let name = label(&pod, "berth.dev/experiment");
+        let ledger = unit(name).and_then(|unit| self.branch.ledger(&unit));
+        let in_force = ledger.filter(|ledger| !ledger.withdrawn);
+        let Some(applied) = in_force.map(|ledger| ledger.applied.commit) else {
+            return;
+        };
+        let since = history.iter().position(|(commit, _)| *commit == applied);
+        let Some(since) = since.and_then(|since| history.get(..=since)) else {
+            return;
+        };
+        let says = |(_, all): &(CommitId, BTreeMap<String, Experiment>)| all.get(name).cloned();
+        let Some(said) = since.iter().map(says).collect::<Option<Vec<_>>>() else {
+            return;
+        };
+        let is_held = said.first().is_some_and(|tip| tip.broken);
+        let Some(form) = said.last().filter(|form| is_held && !form.broken) else {
+            return;
+        };
+        let is_its = |one: &Experiment| {
+            let same = Some(one.identity()) == Experiment::identity_of(&pod);
+            same && one.state == "active" && one.script() != Script::Overstays
+        };
+        let always = said.iter().all(|one| one.broken || is_its(one));
+        if self.excuse.is_none() && always && self.healthy(&pod) == form.pods() {
+            self.accuse(format!(
+                "{} is deleted, and the form in force wants it: {form}",
+                key.name
+            ));
+        }
+    }
+
+    /// How many pods of this one's attempt run and are to stay.
+    fn healthy(&self, pod: &Value) -> usize {
+        let role = |pod: &Value| {
+            let names = ["berth.dev/experiment", "berth.dev/run", "berth.dev/attempt"];
+            names.map(|name| label(pod, name).to_owned())
+        };
+        let pods = self.pods();
+        let its = pods.iter().filter(|other| role(other) == role(pod));
+        its.filter(|other| other["status"]["phase"] == "Running" && self.may_run(other))
+            .filter(|other| other["metadata"]["deletionTimestamp"].is_null())
+            .count()
     }
 
     /// Whether the program of a pod may still do something.

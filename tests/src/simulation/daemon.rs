@@ -71,8 +71,10 @@ pub struct Daemon {
     /// What it tried to make: a create whose answer was lost is repeated, whatever is seen.
     tried: BTreeSet<ObjectKey>,
     wanted: BTreeMap<String, Experiment>,
+    /// What the experiments said at the commit that it was told and before, the newest first.
+    history: Vec<(CommitId, BTreeMap<String, Experiment>)>,
     rules: Rules,
-    forms: Forms,
+    forms: Arc<Forms>,
     feeds: Feeds,
     /// The reconciler's when they were opened.
     tenure: u64,
@@ -83,7 +85,7 @@ impl Daemon {
     /// Starts one; `None` while it cannot read the status branch or the snapshot.
     pub fn start(world: &World, repository: &Repository, birth: Birth) -> Option<Self> {
         let ledger = (!world.git_away).then(|| world.branch.read())?;
-        let forms = ledger.ok()?.forms();
+        let forms = Arc::new(ledger.ok()?.forms());
         let interval = if birth.number.is_multiple_of(2) {
             0
         } else {
@@ -111,6 +113,7 @@ impl Daemon {
             told: None,
             tried: BTreeSet::new(),
             wanted: BTreeMap::new(),
+            history: Vec::new(),
             rules: Rules::default(),
             forms,
             feeds: BTreeMap::new(),
@@ -131,15 +134,42 @@ impl Daemon {
         if world.git_away || self.told == Some(repository.tip()) {
             return;
         }
+        self.take(repository.tip(), world, repository);
+    }
+
+    fn take(&mut self, commit: CommitId, world: &World, repository: &Repository) {
         let told = self.told;
-        if let Ok(desired) = repository.load(&mut self.loader, told, &self.forms) {
-            self.told = Some(repository.tip());
-            self.wanted = repository.experiments();
-            self.rules.clone_from(repository.rules());
+        if let Ok(desired) = repository.load(commit, &mut self.loader, told, &self.forms) {
+            self.told = Some(commit);
+            self.history = repository.history(commit);
+            let said = self.history.first();
+            self.wanted = said.map(|(_, said)| said.clone()).unwrap_or_default();
+            self.rules = repository.rules_at(commit).unwrap_or_default();
             let now = self.now(world);
             self.reconciler
                 .input(now, Input::Snapshot(Arc::new(desired)));
         }
+    }
+
+    /// Judges what it was told anew, if something else is in force; true if it did.
+    pub fn judge_anew(&mut self, world: &World, repository: &Repository) -> bool {
+        let by = self.reconciler.judge_by();
+        let Some(forms) = by.filter(|by| !Arc::ptr_eq(by, &self.forms)).cloned() else {
+            return false;
+        };
+        let told = self.told.filter(|told| {
+            let history = repository.history(*told);
+            let has = |commit| history.iter().any(|(id, _)| *id == commit);
+            forms.commit.is_none_or(has)
+        });
+        // What it was told is older than what was applied: it looks for the tip.
+        if told.is_none() && world.git_away {
+            return false;
+        }
+        self.loader.forget();
+        self.forms = forms;
+        self.take(told.unwrap_or(repository.tip()), world, repository);
+        true
     }
 
     /// Takes part in the election.
@@ -213,7 +243,7 @@ impl Daemon {
     }
 
     fn judge(&mut self, world: &mut World, effect: &Effect) {
-        world.judge_effect(&effect.what, &self.wanted);
+        world.judge_effect(&effect.what, &self.wanted, &self.history);
         if self.misled && !matches!(effect.what, What::Reload) {
             world.accuse(format!(
                 "it goes on though the status branch is not its own: {}",

@@ -123,7 +123,8 @@ impl Stage {
             return false;
         };
         daemon.fetch(&self.world, &self.repository);
-        let mut busy = daemon.listen(&mut self.world, random, true) > 0;
+        let mut busy = daemon.judge_anew(&self.world, &self.repository);
+        busy |= daemon.listen(&mut self.world, random, true) > 0;
         busy |= daemon.step(&mut self.world) > 0;
         while !daemon.pending.is_empty() {
             busy = true;

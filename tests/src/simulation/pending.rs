@@ -9,7 +9,7 @@ use berth_core::reconciler::{Anchor, Effect, Input, Outcome, What, anchor_name, 
 use berth_sandbox::{Body, Response};
 
 use super::daemon::{Daemon, Losses, cluster};
-use super::planted::Planted;
+use super::planted::{Planted, misread};
 use super::random::Random;
 use super::wire::answer;
 use super::world::World;
@@ -147,10 +147,6 @@ impl Daemon {
     }
 
     fn reload(&mut self, effect: &Effect, world: &mut World, now: Timestamp) {
-        if world.git_away {
-            let away = Outcome::Unreachable("no route".into());
-            return self.reconciler.input(now, Input::Done(effect.id, away));
-        }
         let Some(cluster) = cluster() else { return };
         let mut anchor = anchor(world);
         let forgets = self.birth.planted == Some(Planted::ForgottenPast);
@@ -172,13 +168,22 @@ impl Daemon {
             others: Vec::new(),
             fresh_instance: format!("instance{}", self.birth.number),
         };
-        self.misled = world.branch.is_damaged() && !self.birth.reanchor;
         let number = self.birth.number;
         world.say(|| format!("berth {number} reads the branch, the anchor and the spill"));
         self.reconciler.input(now, Input::Spill { data, version });
         self.reconciler.input(now, identity);
-        self.reconciler
-            .input(now, Input::Ledger(world.branch.read()));
+        if world.git_away {
+            let away = Outcome::Unreachable("no route".into());
+            return self.reconciler.input(now, Input::Done(effect.id, away));
+        }
+        self.misled = world.branch.is_damaged() && !self.birth.reanchor;
+        let mut ledger = world.branch.read();
+        if self.birth.planted == Some(Planted::OwnForms)
+            && let (Ok(ledger), Some(desired)) = (&mut ledger, self.reconciler.desired())
+        {
+            misread(ledger, desired);
+        }
+        self.reconciler.input(now, Input::Ledger(ledger));
     }
 }
 

@@ -1,6 +1,8 @@
 //! Faults of ours that are put between the reconciler and the world, to see that they are found.
 
+use berth_core::desired::Desired;
 use berth_core::ids::Uid;
+use berth_core::ledger::Ledger;
 use berth_core::reconciler::{Effect, What};
 use serde_json::Value;
 
@@ -27,6 +29,8 @@ pub enum Planted {
     AdoptedForeigner,
     /// A pod that is not seen is taken to be gone.
     BelievedGone,
+    /// What is not valid keeps what this daemon's own loader takes to be in force, whoever led before.
+    OwnForms,
 }
 
 impl Planted {
@@ -44,6 +48,17 @@ impl Planted {
             }
             (Self::BelievedGone, What::Mark { uid, .. }) => *uid = Uid("another".into()),
             _ => {}
+        }
+    }
+}
+
+/// A ledger that says of what is in force what this snapshot says.
+pub fn misread(ledger: &mut Ledger, desired: &Desired) {
+    for (id, known) in &mut ledger.units {
+        let unit = desired.unit(id);
+        known.ledger.withdrawn = unit.is_none();
+        if let Some(unit) = unit {
+            known.ledger.applied = unit.applied.clone();
         }
     }
 }

@@ -82,15 +82,21 @@ impl Repository {
         &self.state.rules
     }
 
+    /// The same at a commit.
+    pub fn rules_at(&self, commit: CommitId) -> Option<Rules> {
+        Some(self.commits.get(&commit)?.state.rules.clone())
+    }
+
     /// The experiments at the tip, by name; those that cannot be judged count as broken.
     pub fn experiments(&self) -> BTreeMap<String, Experiment> {
-        let state = &self.state;
-        let mut all = state.experiments.clone();
-        for (name, one) in &mut all {
-            one.broken |= state.torn.as_ref() == Some(&state.layout.path(name));
-            one.broken |= !state.rules.are_sound();
-        }
-        all
+        self.state.experiments()
+    }
+
+    /// The same at a commit and at those before it, the newest first.
+    pub fn history(&self, of: CommitId) -> Vec<(CommitId, BTreeMap<String, Experiment>)> {
+        let ancestors = self.ancestors(of).into_iter();
+        let at = |id| Some((id, self.commits.get(&id)?.state.experiments()));
+        ancestors.filter_map(at).collect()
     }
 
     /// The runs that are asked for at the tip, by experiment and identity.
@@ -114,6 +120,25 @@ impl Repository {
         };
         self.commit(Vec::new());
         said
+    }
+
+    /// Somebody asks for another run of an experiment, one that stays, of one pod or two.
+    pub fn run_anew(&mut self, name: &str, pods: usize) {
+        let parameter = if pods == 1 { 3 } else { 10 };
+        let experiments = &mut self.state.experiments;
+        let one = experiments.entry(name.to_owned());
+        let one = one.or_insert_with(|| Experiment::new(parameter));
+        (one.parameter, one.run) = (parameter, one.run + 1);
+        (one.state, one.broken) = ("active", false);
+        self.commit(Vec::new());
+    }
+
+    /// Somebody breaks the document of an experiment.
+    pub fn break_one(&mut self, name: &str) {
+        if let Some(one) = self.state.experiments.get_mut(name) {
+            one.broken = true;
+        }
+        self.commit(Vec::new());
     }
 
     fn change_one(&mut self, name: &str, random: &mut Random) -> String {
@@ -208,15 +233,16 @@ impl Repository {
         std::iter::successors(Some(of), |id| self.commits.get(id)?.parent).collect()
     }
 
-    /// The tip, loaded as a daemon does that was told `told` before.
+    /// A commit, loaded as a daemon does that was told `told` before.
     pub fn load(
         &self,
+        id: CommitId,
         loader: &mut Loader,
         told: Option<CommitId>,
-        forms: &Forms,
+        forms: &Arc<Forms>,
     ) -> Result<Desired, String> {
-        let commit = self.commits.get(&self.tip).ok_or("no commit")?;
-        let ancestors = self.ancestors(self.tip);
+        let commit = self.commits.get(&id).ok_or("no commit")?;
+        let ancestors = self.ancestors(id);
         let after = told.filter(|told| ancestors.contains(told));
         let known: BTreeSet<CommitId> = after
             .map(|id| self.ancestors(id))
@@ -224,7 +250,7 @@ impl Repository {
             .flatten()
             .collect();
         let facts = CommitFacts {
-            id: self.tip,
+            id,
             subject: "a change".into(),
             trailers: commit.trailers.clone(),
             after,
@@ -232,6 +258,7 @@ impl Repository {
                 .into_iter()
                 .filter(|id| !known.contains(id))
                 .collect(),
+            older_left_out: false,
         };
         let blobs: BTreeMap<BlobId, Arc<[u8]>> = loader
             .missing(&commit.listing, forms)
@@ -265,6 +292,15 @@ impl Layout {
 }
 
 impl State {
+    fn experiments(&self) -> BTreeMap<String, Experiment> {
+        let mut all = self.experiments.clone();
+        for (name, one) in &mut all {
+            one.broken |= self.torn.as_ref() == Some(&self.layout.path(name));
+            one.broken |= !self.rules.are_sound();
+        }
+        all
+    }
+
     fn files(&self) -> BTreeMap<String, String> {
         let mut files: BTreeMap<String, String> = BTreeMap::new();
         for (name, one) in &self.experiments {

@@ -129,13 +129,16 @@ impl Stage {
                     self.daemons[index].fetch(&self.world, &self.repository);
                 }
             }
-            95..200 => {
+            95..98 => self.hand_over(random),
+            98..200 => {
                 let millis = [50, 500, 2_000, 2_000, 5_000, 30_000][random.below(6)];
                 self.pass(millis);
             }
             200..450 => {
                 if let Some(index) = self.somebody(random) {
-                    self.daemons[index].listen(&mut self.world, random, false);
+                    let daemon = &mut self.daemons[index];
+                    daemon.judge_anew(&self.world, &self.repository);
+                    daemon.listen(&mut self.world, random, false);
                 }
             }
             _ => self.work(random),

@@ -8,6 +8,7 @@ use berth_sandbox::Denial;
 use serde_json::{Value, json};
 
 use super::branch::Damage;
+use super::daemon::Daemon;
 use super::pending::anchor;
 use super::random::Random;
 use super::rules::QUEUE_NAMESPACES;
@@ -404,6 +405,55 @@ impl Stage {
         (self.reanchors, self.doubts) = (true, true);
         for daemon in std::mem::take(&mut self.daemons) {
             daemon.stop(&mut self.world);
+        }
+    }
+
+    /// An experiment is run anew, and then broken. If one daemon leads, a second one begins, and reads
+    /// nothing of that while the first one applies both and is gone; it reads it all at once and takes
+    /// over.
+    pub(super) fn hand_over(&mut self, random: &mut Random) {
+        let (name, pods) = (format!("e{}", random.below(5)), 1 + random.below(2));
+        let leads = |daemon: &Daemon| daemon.is_elected(&self.world) && !daemon.asleep;
+        let one_leads = self.daemons.len() == 1 && self.daemons.iter().all(leads);
+        let hands_over = one_leads && !self.reanchors;
+        if hands_over {
+            self.start();
+        }
+        self.repository.run_anew(&name, pods);
+        self.world.say(|| format!("commit: {name} runs anew"));
+        if hands_over {
+            self.turn_first(random);
+        }
+        self.repository.break_one(&name);
+        self.world.say(|| format!("commit: {name} is broken"));
+        if !hands_over {
+            return;
+        }
+        self.turn_first(random);
+        let first = self.daemons.swap_remove(0);
+        let number = first.birth.number;
+        self.world.say(|| format!("berth {number} is killed"));
+        first.stop(&mut self.world);
+        // Its Lease runs out.
+        self.pass(16_000);
+        if !self.daemons.is_empty() {
+            self.turn_first(random);
+        }
+    }
+
+    /// The first daemon reads what is there and works for a while.
+    fn turn_first(&mut self, random: &mut Random) {
+        self.daemons[0].fetch(&self.world, &self.repository);
+        for _ in 0..20 {
+            self.pass(1_000);
+            self.step();
+            let daemon = &mut self.daemons[0];
+            daemon.judge_anew(&self.world, &self.repository);
+            daemon.listen(&mut self.world, random, true);
+            while !daemon.pending.is_empty() {
+                daemon.advance(0, &mut self.world, random, self.losses);
+            }
+            self.world.truth.follow(&self.world.server);
         }
     }
 

@@ -348,7 +348,11 @@ async fn uninstalled_it_lets_go_of_all_and_lists_what_stays(on: On) {
         ],
     );
     assert_eq!(finalizers(&stage, &pods[0]), json!(["berth.dev/outcome"]));
-    // Somebody hides one.
+    // Somebody hides one, of a cluster where nothing is changed any more.
+    let lab = "clusters/lab.yaml";
+    let suspended = "spec:\n  state: suspended\n";
+    stage.repository.replace(lab, "spec:\n", suspended);
+    stage.repository.commit("Stop all work");
     let unmarked = json!({"metadata": {"labels": {"berth.dev/instance": null}}});
     stage.cluster.patch(&stage.pod_path(&pods[1]), &unmarked);
     let asked = looks(&stage, &["uninstall"]).await;

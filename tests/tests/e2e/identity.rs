@@ -154,6 +154,103 @@ async fn a_daemon_that_wakes_late_does_nothing_twice(on: On) {
     stage.check();
 }
 
+/// One stands by and reads nothing for a while. Meanwhile the other one applies what is not valid any
+/// more by the time it looks again, takes a run's place by another one, and dies.
+async fn a_standby_that_reads_late_keeps_what_the_other_one_applied(on: On) {
+    let mut stage = Stage::usual(on).await;
+    stage.add("old", 1, "10m", &[]);
+    stage.state("old", "Running").await;
+    let second = Flags {
+        identity: "second".to_owned(),
+        ..stage.flags()
+    };
+    let first = stage.daemon.take().unwrap();
+    stage.start_with(&second);
+    stage.said(&["\"ready\""]).await;
+    let second = stage.daemon.replace(first).unwrap();
+    second.pause();
+    stage.add("new", 8, "10m", &[]);
+    stage.state("new", "Running").await;
+    stage.edit("old", "spec:\n", "spec:\n  run: 2\n");
+    stage
+        .until("the other run of old runs", |scene| {
+            scene.running("old").len() == 1 && scene.of("old").len() == 2
+        })
+        .await;
+    stage.state("old", "Running").await;
+    for name in ["new", "old"] {
+        stage.edit(name, "spec:\n", "spec:\n  nonsense: 1\n");
+        stage
+            .until("its finding is told", |scene| {
+                scene.status.findings(name).contains("nonsense")
+            })
+            .await;
+    }
+    stage.kill().await;
+    second.wake();
+    stage.daemon = Some(second);
+    stage.add("next", 1, "20ms", &[]);
+    stage.state("next", "Completed").await;
+    for (name, pods) in [("new", 1), ("old", 2)] {
+        assert_eq!(stage.scene.running(name).len(), 1, "{}", stage.describe());
+        assert_eq!(stage.scene.of(name).len(), pods, "{}", stage.describe());
+        assert_eq!(stage.scene.status.state(name), "Running");
+    }
+    let effects = stage.daemon.as_ref().unwrap().effects();
+    let deleted = effects.iter().find(|(kind, ..)| kind == "delete");
+    assert_eq!(deleted, None, "{}", stage.describe());
+    // What is mended goes on.
+    stage.edit("new", "  nonsense: 1\n", "");
+    stage.edit("new", "state: active", "state: paused");
+    stage.state("new", "Paused").await;
+    stage.check();
+}
+
+/// One that has not read yet what the other one applied looks for that before it does anything.
+async fn a_standby_that_lags_reads_first_what_was_applied(on: On) {
+    let setting = Setting {
+        daemon: false,
+        ..Setting::usual(on)
+    };
+    let mut stage = Stage::build(setting).await;
+    let mirrors = format!("--mirrors={}", stage.folder().join("mirrors").display());
+    let first = Flags {
+        more: vec![mirrors.clone()],
+        ..stage.flags()
+    };
+    stage.start_with(&first);
+    stage.add("early", 1, "20ms", &[]);
+    stage.state("early", "Completed").await;
+    let first = stage.daemon.take().unwrap();
+    // As a remote it is not watched, and it is asked again only in an hour.
+    let second = Flags {
+        identity: "second".to_owned(),
+        repository: format!("file://{}", stage.repository.root().display()),
+        more: vec![mirrors, "--poll-seconds=3600".to_owned()],
+        ..stage.flags()
+    };
+    stage.start_with(&second);
+    stage.said(&["\"ready\""]).await;
+    let second = stage.daemon.replace(first).unwrap();
+    stage.add("bert", 8, "10m", &[]);
+    stage.state("bert", "Running").await;
+    stage.edit("bert", "spec:\n", "spec:\n  nonsense: 1\n");
+    stage
+        .until("its finding is told", |scene| {
+            scene.status.findings("bert").contains("nonsense")
+        })
+        .await;
+    stage.kill().await;
+    assert!(!second.says(&["Add bert"]), "{}", second.log().join("\n"));
+    stage.daemon = Some(second);
+    stage.said(&["a snapshot", "Change bert"]).await;
+    // It goes on in its last form.
+    let pod = stage.scene.running("bert")[0].name.clone();
+    stage.cluster.delete(&stage.pod_path(&pod));
+    stage.interrupted_once("bert").await;
+    stage.check();
+}
+
 /// Effects that the first one is about to send when it is stopped are not sent once it wakes.
 async fn a_daemon_that_wakes_late_sends_nothing_that_it_held(on: On) {
     let mut stage = Stage::build(Setting {
@@ -348,6 +445,8 @@ on_both! {
     an_allowed_rewrite_is_known_after_a_restart,
     a_kubeconfig_of_another_cluster_stops_every_write,
     a_daemon_that_wakes_late_does_nothing_twice,
+    a_standby_that_reads_late_keeps_what_the_other_one_applied,
+    a_standby_that_lags_reads_first_what_was_applied,
     a_daemon_that_wakes_late_sends_nothing_that_it_held,
     pods_that_an_older_berth_rendered_otherwise_stay,
     a_rewritten_state_branch_deletes_nothing_until_it_is_allowed,

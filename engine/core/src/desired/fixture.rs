@@ -45,7 +45,7 @@ pub(crate) struct Repository {
     pub loader: Loader,
     /// What is not read.
     pub refused: Vec<RefusedFile>,
-    pub ledger: Forms,
+    pub ledger: Arc<Forms>,
     /// Every text that ever was there.
     pub objects: BTreeMap<BlobId, Arc<[u8]>>,
     pub commits: u8,
@@ -81,6 +81,11 @@ impl Repository {
     /// Commits and loads.
     pub fn load(&mut self) -> Result<Desired, Vec<Diagnostic>> {
         self.commits += 1;
+        self.again()
+    }
+
+    /// Loads what was committed.
+    pub fn again(&mut self) -> Result<Desired, Vec<Diagnostic>> {
         let listing = self.listing();
         let wanted = self.loader.missing(&listing, &self.ledger);
         let given = wanted
@@ -97,14 +102,17 @@ impl Repository {
 
     /// Writes what is in force into the ledger, and starts anew.
     pub fn restart(&mut self, desired: &Desired) {
-        let before = std::mem::take(&mut self.ledger);
+        let before = Forms::clone(&self.ledger);
         let units = desired.units();
-        self.ledger.in_force = units
-            .map(|it| (it.id.clone(), it.applied.clone()))
-            .collect();
         let left = before.left.into_iter().chain(before.in_force);
         let left = left.filter(|(id, _)| !id.kind.has_queue() && desired.unit(id).is_none());
-        self.ledger.left = left.collect();
+        self.ledger = Arc::new(Forms {
+            commit: Some(desired.commit().id),
+            in_force: units
+                .map(|it| (it.id.clone(), it.applied.clone()))
+                .collect(),
+            left: left.collect(),
+        });
         self.loader = Loader::new();
     }
 
@@ -123,6 +131,7 @@ pub(crate) fn commit(number: u8) -> CommitFacts {
         new_ancestors: (1..=number)
             .map(|it| CommitId::from_bytes([it; 20]))
             .collect(),
+        older_left_out: false,
     }
 }
 

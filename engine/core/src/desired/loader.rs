@@ -66,9 +66,9 @@ impl Loader {
 
     /// The blobs that [`Loader::load`] and [`Loader::validate`] need, each once, in no order.
     ///
-    /// `ledger_forms` is what the ledger said before the first snapshot; once one was loaded, that
-    /// says what is in force, and its blobs are not needed any more. A blob that Git does not have
-    /// may be left out.
+    /// `ledger_forms` is what the ledger said before the first snapshot, or before it was told to
+    /// [`forget`](Self::forget); once one was loaded since, that says what is in force, and its blobs
+    /// are not needed any more. A blob that Git does not have may be left out.
     pub fn missing(&self, listing: &[ListedFile], ledger_forms: &Forms) -> Vec<BlobId> {
         let small = |file: &&ListedFile| file.size <= yaml::MAX_BYTES as u64;
         let (unread, _) = self.files.compare(listing);
@@ -95,7 +95,7 @@ impl Loader {
         listing: &[ListedFile],
         refused: &[RefusedFile],
         blobs: &BTreeMap<BlobId, Arc<[u8]>>,
-        ledger_forms: &Forms,
+        ledger_forms: &Arc<Forms>,
     ) -> Result<Desired, Vec<Diagnostic>> {
         let changed = self.files.refresh(listing, blobs);
         if let Some(settled) = self.settled.take().filter(|it| it.refused == refused)
@@ -160,6 +160,7 @@ impl Loader {
         };
         let desired = Desired {
             commit: commit.clone(),
+            judged_by: self.previous.is_none().then(|| Arc::clone(ledger_forms)),
             cluster,
             units,
             frozen,
@@ -175,6 +176,12 @@ impl Loader {
         });
         self.previous = Some(desired.clone());
         Ok(desired)
+    }
+
+    /// Forgets what the snapshots so far put in force: the next one goes by what the ledger says, as
+    /// after a restart. What was read is read still.
+    pub fn forget(&mut self) {
+        (self.previous, self.settled) = (None, None);
     }
 
     /// Forgets how the snapshot before came about: the next one is judged as a whole.
@@ -239,6 +246,7 @@ impl Loader {
         findings.extend(others.cloned());
         let desired = Desired {
             commit: commit.clone(),
+            judged_by: None,
             cluster: Arc::clone(cluster),
             units,
             frozen,
@@ -329,6 +337,7 @@ impl Loader {
             trailers: Vec::new(),
             after: None,
             new_ancestors: Vec::new(),
+            older_left_out: false,
         };
         let mut pass = Pass {
             files: &mut self.files,

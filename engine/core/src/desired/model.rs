@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Severity, Source, SourceTable};
 use crate::ids::{Digest, DocumentKind, Name, UnitId};
 use crate::kinds::experiment::Memo;
 use crate::kinds::{Cluster, Document, PodDefaults, Queue};
-use crate::ledger::Applied;
+use crate::ledger::{Applied, Forms};
 use crate::object::{Place, SourceId};
 use crate::reconciler::CommitFacts;
 
@@ -17,6 +17,7 @@ use crate::reconciler::CommitFacts;
 #[derive(Debug, Clone)]
 pub struct Desired {
     pub(super) commit: CommitFacts,
+    pub(super) judged_by: Option<Arc<Forms>>,
     pub(super) cluster: Arc<Cluster>,
     pub(super) units: Units,
     pub(super) frozen: BTreeMap<UnitId, String>,
@@ -29,6 +30,20 @@ impl Desired {
     /// The commit.
     pub fn commit(&self) -> &CommitFacts {
         &self.commit
+    }
+
+    /// What the ledger said to be in force, if that decided what keeps an older form here; `None` if
+    /// a snapshot before did.
+    pub fn judged_by(&self) -> Option<&Arc<Forms>> {
+        self.judged_by.as_ref()
+    }
+
+    /// Whether it would say the same, whatever was in force before: all that is there is in force as
+    /// it stands there, and nothing else is said of it.
+    pub fn is_clear(&self) -> bool {
+        let mut units = self.units.iter();
+        let sound = self.findings.is_empty() && self.frozen.is_empty();
+        sound && units.all(|(_, unit)| unit.held.is_none())
     }
 
     /// The cluster that all units belong to.
@@ -108,6 +123,12 @@ impl Desired {
         }
         let mut of_units = self.findings.iter().filter_map(|it| it.unit.as_ref());
         !self.frozen.contains_key(id) && !of_units.any(|it| it == id) && !self.hides_documents()
+    }
+
+    /// Whether something is said of a document of this name that is not in force.
+    pub fn is_at_fault(&self, id: &UnitId) -> bool {
+        let mut of_units = self.findings.iter().filter_map(|it| it.unit.as_ref());
+        self.unit(id).is_none() && of_units.any(|it| it == id)
     }
 
     /// The texts that places point into.

@@ -92,6 +92,8 @@ impl<T> HasVersion for Versioned<T> {
 /// Where the last forms of documents stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Forms {
+    /// The last commit that was applied: whoever reads older ones does not see all of them.
+    pub commit: Option<CommitId>,
     /// Of all that are not withdrawn.
     pub in_force: BTreeMap<UnitId, Applied>,
     /// Of withdrawn ones that others refer to: what is held may go by them.
@@ -158,7 +160,10 @@ impl Ledger {
 
     /// The forms of documents, for the loader.
     pub fn forms(&self) -> Forms {
-        let mut forms = Forms::default();
+        let mut forms = Forms {
+            commit: self.progress.commit,
+            ..Forms::default()
+        };
         for (id, known) in &self.units {
             let applied = known.ledger.applied.clone();
             if !known.ledger.withdrawn {

@@ -65,6 +65,7 @@ impl Reconciler {
         let led = self.role.as_ref().is_none_or(leads);
         if leads(&role) && !led {
             self.outside.stale = true;
+            self.doubt_forms();
             self.list_anew();
         }
         self.role = Some(role);
@@ -122,12 +123,15 @@ impl Reconciler {
         if old.as_ref().is_none_or(moved) || was_suspended != self.suspended() {
             self.dirty.extend(self.units.keys().cloned());
         }
-        self.doubt();
         self.findings(desired);
         self.queues = queues(desired);
         self.capacity_moved = true;
-        self.follow(now);
         self.guard_anew();
+        if self.weigh(desired) {
+            self.recall_kept();
+        }
+        self.doubt();
+        self.follow(now);
     }
 
     /// A newer commit supersedes: what failed for the old one is tried at once.
@@ -177,7 +181,7 @@ impl Reconciler {
             self.book.general |= self.book.progress.namespaces.insert(namespace.to_owned());
         }
         self.come_back();
-        if !self.outside.accepted {
+        if !self.outside.accepted || !self.is_judged() {
             return;
         }
         let commit = desired.commit();
@@ -249,6 +253,9 @@ impl Reconciler {
     }
 
     fn recall_kept(&mut self) {
+        if !self.is_judged() {
+            return;
+        }
         let (Some(guard), Some(desired)) = (&mut self.guard, &self.desired) else {
             return;
         };
@@ -280,6 +287,7 @@ impl Reconciler {
         }
         self.losable.clear();
         self.book.looked_at.clear();
+        self.weigh_snapshot(&ledger, self.book.tip);
         let book = &mut self.book;
         book.tip = ledger.tip;
         book.content = ledger.content;

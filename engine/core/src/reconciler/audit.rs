@@ -10,7 +10,7 @@ impl Reconciler {
     /// Works everything out again and compares; gives a line for every difference. Units that are
     /// due to be looked at anyway are left out. For tests: it costs a look at everything.
     pub fn audit(&self, now: Timestamp) -> Vec<String> {
-        if self.identity.is_none() || !self.outside.accepted || self.desired.is_none() {
+        if self.identity.is_none() || !self.outside.accepted || !self.is_judged() {
             return Vec::new();
         }
         let now = now.max(self.latest);

@@ -179,8 +179,8 @@ pub enum What {
         when: Timestamp,
     },
     /// Read again what is kept outside: answered by `Input::Identity`, `Input::Spill` and
-    /// `Input::Ledger`, in any order, or by an outcome that says why not. Given at the start and
-    /// whenever another writer may have been at work.
+    /// `Input::Ledger`, in any order; or by those that could be read and then by an outcome that says
+    /// why not all could. Given at the start and whenever another writer may have been at work.
     Reload,
     /// Write ConfigMap data of Berth's own, in its own namespace: the anchor or the spill.
     Keep {
@@ -303,4 +303,6 @@ pub struct CommitFacts {
     /// With `after`: what came since then, itself included. Without: all its ancestors, bounded,
     /// itself included.
     pub new_ancestors: Vec<CommitId>,
+    /// There are older ones that should be told, and are not, as they are too many.
+    pub older_left_out: bool,
 }

@@ -338,6 +338,12 @@ impl Reconciler {
         if !prunes && desired.unit(id).is_some() {
             return Ok(());
         }
+        if desired.is_at_fault(id) {
+            return Err(
+                "its document is there and not in force: nothing of it is deleted until what is said of it is mended"
+                    .into(),
+            );
+        }
         self.lineage.allows(fact.commit, fact.created)?;
         match &self.guard {
             Some(guard) if prunes => guard.check(id),

@@ -38,13 +38,26 @@ pub(super) struct Outside {
     pub accepted: bool,
     /// Another writer may have been at work: read all three again before anything else.
     pub stale: bool,
-    /// A push of ours may have arrived unheard, and the branch has moved: read all three again before
-    /// the next push. The rest goes on meanwhile, as while Git is away.
-    pub overtaken: bool,
+    /// What a write of ours that may have arrived unheard may have changed.
+    pub overtaken: Overtaken,
     pub tries: u32,
     /// Looks since every write stopped.
     pub looks: u32,
     pub not_before: Timestamp,
+}
+
+/// A write of ours may have arrived unheard: all three are read again before the next push. The rest
+/// goes on meanwhile, as while Git is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum Overtaken {
+    /// None did.
+    #[default]
+    No,
+    /// The branch has moved.
+    Branch,
+    /// What is kept in the cluster may be of another version than is known: it is not written either
+    /// before it is read.
+    Kept,
 }
 
 impl Outside {
@@ -65,7 +78,7 @@ impl Outside {
 
     /// Whether what is in force is all that is to be known.
     fn settled(&self) -> bool {
-        self.accepted && !self.overtaken
+        self.accepted && self.overtaken == Overtaken::No
     }
 
     fn complete(&self) -> bool {
@@ -101,7 +114,8 @@ impl Reconciler {
 
     /// When what is kept outside is read again though it is in force.
     pub(super) fn reread_due(&self) -> Option<Timestamp> {
-        let waits = self.outside.overtaken && !self.reading() && !self.writing();
+        let overtaken = self.outside.overtaken != Overtaken::No;
+        let waits = overtaken && !self.reading() && !self.writing();
         waits.then_some(self.outside.not_before)
     }
 
@@ -122,7 +136,11 @@ impl Reconciler {
 
     /// Once all three are read: checks them against each other and puts them in force.
     pub(super) fn accept_outside(&mut self, now: Timestamp) {
-        if self.outside.settled() || !self.outside.complete() {
+        if self.outside.settled() {
+            return;
+        }
+        self.hear_kept(now);
+        if !self.outside.complete() {
             return;
         }
         self.land_reload();
@@ -168,7 +186,7 @@ impl Reconciler {
                     .namespaces
                     .extend(self.book.named.iter().cloned());
                 self.book.anchored = place.anchor.and_then(|anchor| anchor.status);
-                (self.outside.accepted, self.outside.overtaken) = (true, false);
+                (self.outside.accepted, self.outside.overtaken) = (true, Overtaken::No);
                 if settled.unproven {
                     self.book.doubts = Doubts::Raised;
                 }
@@ -208,6 +226,7 @@ impl Reconciler {
 
     fn stop(&mut self, reason: &'static str, sentence: String) {
         self.halt = Some(Halt { reason, sentence });
+        self.doubt_forms();
     }
 
     /// The first start: the anchor's POST decides which instance id it is.

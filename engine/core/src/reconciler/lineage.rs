@@ -16,6 +16,8 @@ const SKEW: Duration = Duration::from_mins(10);
 #[derive(Debug, Default)]
 pub(super) struct Lineage {
     ancestors: BTreeSet<CommitId>,
+    /// There are older ones.
+    cut: bool,
     tip: Option<CommitId>,
     /// Why deletions and replacements are held.
     broken: Option<String>,
@@ -29,10 +31,17 @@ impl Lineage {
     pub(super) fn tell(&mut self, commit: &CommitFacts) {
         if commit.after.is_none() || commit.after != self.tip {
             self.ancestors.clear();
+            self.cut = false;
         }
+        self.cut |= commit.older_left_out;
         self.ancestors.extend(&commit.new_ancestors);
         self.ancestors.insert(commit.id);
         self.tip = Some(commit.id);
+    }
+
+    /// Whether the tip is this commit or comes after it, as far as its history was told.
+    pub(super) fn has(&self, commit: CommitId) -> bool {
+        self.ancestors.contains(&commit)
     }
 
     /// Compares with the last applied commit; true if this tip may now count as applied.
@@ -55,9 +64,10 @@ impl Lineage {
         }
         self.broken = match applied {
             Some(applied) if !follows && !allowed => Some(format!(
-                "commit {} does not descend from {}, which was applied last, so nothing is deleted or replaced: \
+                "commit {} {} {}, which was applied last, so nothing is deleted or replaced: \
                  push a commit with the trailer `{TRAILER}: yes` if the history was rewritten on purpose",
                 commit.id.short(),
+                self.is_no_descendant(),
                 applied.short()
             )),
             _ => None,
@@ -92,11 +102,24 @@ impl Lineage {
             _ if self.forgives(created) => Ok(()),
             Some(commit) if self.ancestors.contains(&commit) => Ok(()),
             Some(commit) => Err(format!(
-                "it was made for commit {}, which the snapshot in force does not descend from: \
+                "the snapshot in force {} commit {}, for which it was made: \
                  push a commit with the trailer `{TRAILER}: yes` to delete it",
+                self.is_no_descendant(),
                 commit.short()
             )),
             None => Err("it does not say for which commit it was made".into()),
+        }
+    }
+
+    /// What is known of the tip and a commit that is not among its ancestors.
+    fn is_no_descendant(&self) -> String {
+        if self.cut {
+            format!(
+                "is not known to descend, as only the newest {} commits of its history are looked at, from",
+                self.ancestors.len()
+            )
+        } else {
+            "does not descend from".to_owned()
         }
     }
 
@@ -128,6 +151,7 @@ mod tests {
             trailers: trailers.into_iter().collect(),
             after: after.map(id),
             new_ancestors: ancestors.iter().map(|number| id(*number)).collect(),
+            older_left_out: false,
         }
     }
 
@@ -144,6 +168,30 @@ mod tests {
         lineage.tell(&third);
         assert!(lineage.follow(Some(id(2)), &third, at(0)));
         assert!(lineage.allows(Some(id(1)), at(0)).is_ok());
+    }
+
+    #[test]
+    fn what_is_older_than_the_history_that_is_told_is_not_said_to_be_another_one() {
+        let mut lineage = Lineage::default();
+        let mut cut = commit(3, None, &[2, 3], false);
+        cut.older_left_out = true;
+        lineage.tell(&cut);
+        assert!(!lineage.follow(Some(id(1)), &cut, at(0)));
+        let words = lineage.allows(Some(id(1)), at(0)).unwrap_err();
+        assert!(words.contains("only the newest 2 commits"), "{words}");
+        assert!(lineage.follow(Some(id(2)), &cut, at(0)));
+        let next = commit(4, Some(3), &[4], false);
+        lineage.tell(&next);
+        let words = lineage.allows(Some(id(1)), at(0)).unwrap_err();
+        assert!(words.contains("only the newest 3 commits"), "{words}");
+        assert!(
+            words.contains(TRAILER) && !words.contains("does not"),
+            "{words}"
+        );
+        let all = commit(5, None, &[4, 5], false);
+        lineage.tell(&all);
+        let words = lineage.allows(Some(id(1)), at(0)).unwrap_err();
+        assert!(words.contains("does not descend from commit"), "{words}");
     }
 
     #[test]

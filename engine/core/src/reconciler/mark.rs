@@ -29,6 +29,19 @@ impl Reconciler {
         }
     }
 
+    /// How all pods are found that the ledger knows, that may run and that do not carry their marks:
+    /// also those of what stands still, and while nothing is changed. For whoever takes Berth away.
+    pub fn find_unmarked(&mut self, now: Timestamp) -> Vec<Effect> {
+        let all = self.units.keys().filter(|id| id.kind.has_queue());
+        let missing = |id: &UnitId| (id.clone(), self.want_with(id, now, &|_| None).missing);
+        let all: Vec<_> = all.map(missing).collect();
+        let of = |(id, missing): (UnitId, Vec<Missing>)| {
+            let marks = missing.into_iter().map(|it| self.mark(&id, it));
+            marks.collect::<Vec<_>>()
+        };
+        all.into_iter().flat_map(of).flatten().collect()
+    }
+
     fn mark(&mut self, id: &UnitId, missing: Missing) -> Option<Effect> {
         let Missing {
             key, uid, commit, ..

@@ -26,6 +26,8 @@ mod drift;
 mod evaluate;
 mod flight;
 mod identity;
+mod judged;
+mod kept;
 mod leave;
 mod lineage;
 mod mark;

@@ -12,7 +12,7 @@ impl Reconciler {
     /// known, and of those that wait for a faulty Cluster nothing is told: whatever comes up until that
     /// is mended is unproven too.
     pub(super) fn doubt(&mut self) {
-        let Some(desired) = &self.desired else {
+        let Some(desired) = self.desired.as_ref().filter(|_| self.is_judged()) else {
             return;
         };
         let all = self.book.doubts == Doubts::Raised;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::book::{Doubts, Unseen};
 use super::flight::{Batch, Flight};
+use super::identity::Overtaken;
 use super::state::Reconciler;
 use super::{Anchor, Effect, Outcome, What, retry};
 use crate::ids::{CommitId, Timestamp, UnitId};
@@ -40,7 +41,7 @@ impl Reconciler {
     pub(super) fn record(&mut self, now: Timestamp) -> Option<Effect> {
         let nothing = self.book.pending.is_empty() && !self.book.general && !self.book.drift;
         if nothing
-            || self.outside.overtaken
+            || self.outside.overtaken != Overtaken::No
             || now < self.record_at()
             || self.flights.any(|one| matches!(one, Flight::Record(_)))
         {
@@ -123,7 +124,8 @@ impl Reconciler {
     /// When what waits to be recorded is given; `None` if nothing waits, or it is under way.
     pub(super) fn record_due(&self) -> Option<Timestamp> {
         let under_way = self.flights.any(|one| matches!(one, Flight::Record(_)));
-        let can = self.to_record() && !under_way && !self.outside.overtaken;
+        let knows = self.outside.overtaken == Overtaken::No;
+        let can = self.to_record() && !under_way && knows;
         can.then(|| self.record_at())
     }
 
@@ -261,7 +263,7 @@ impl Reconciler {
                 // the branch has moved then. Otherwise somebody else pushed.
                 match other {
                     Outcome::Unknown(_) => self.book.unheard = true,
-                    Outcome::Outpaced if self.book.unheard => self.outside.overtaken = true,
+                    Outcome::Outpaced if self.book.unheard => self.overtaken(Overtaken::Branch),
                     Outcome::Outpaced => self.outside.stale = true,
                     _ => {}
                 }
@@ -280,7 +282,7 @@ impl Reconciler {
         }
     }
 
-    fn anchored(&mut self, status: Option<CommitId>) {
+    pub(super) fn anchored(&mut self, status: Option<CommitId>) {
         self.book.anchored = status;
         let named = |(tip, _): &(CommitId, _)| Some(*tip) == status;
         if let Some(last) = self.book.unanchored.iter().rposition(named) {
@@ -365,7 +367,7 @@ impl Reconciler {
                 let wait = retry::delay(self.options.seed, "anchor", self.book.anchor_tries)
                     .min(Duration::from_secs(30));
                 self.book.anchor_not_before = self.after(now, wait);
-                self.outside.stale |= other.may_have_moved();
+                self.not_kept(&other, first);
             }
         }
     }

@@ -170,6 +170,6 @@ impl Reconciler {
 
     fn keep_failed(&mut self, now: Timestamp, outcome: &Outcome) {
         self.book.spill_not_before = now.plus(Duration::from_secs(2));
-        self.outside.stale |= outcome.may_have_moved();
+        self.not_kept(outcome, false);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::book::Book;
 use super::flight::Flights;
 use super::identity::{Halt, Outside};
+use super::judged::Judged;
 use super::lineage::Lineage;
 use super::retry::{Fight, Retry};
 use super::{Counters, DriftEntry, Identity, Options, Role, Unusable, WatchKey, What};
@@ -51,6 +52,8 @@ pub struct Reconciler {
     pub(super) desired: Option<Arc<Desired>>,
     /// The newest commit, if it could not take the place of that.
     pub(super) unusable: Option<Unusable>,
+    /// By what `desired` was judged.
+    pub(super) judged: Judged,
     pub(super) lineage: Lineage,
     pub(super) guard: Option<Guard>,
     pub(super) queues: BTreeMap<Name, QueueRules>,
@@ -113,6 +116,7 @@ impl Reconciler {
             observed: Observed::default(),
             desired: None,
             unusable: None,
+            judged: Judged::default(),
             lineage: Lineage::default(),
             guard: None,
             queues: BTreeMap::new(),
@@ -259,7 +263,7 @@ impl Reconciler {
     /// Whether a snapshot, the ledger and complete watches are there, so that plans mean something.
     pub fn ready(&self) -> bool {
         let settled = |watch: &WatchKey| *self.observed.coverage(watch) != Coverage::Incomplete;
-        self.desired.is_some()
+        self.is_judged()
             && self.identity.is_some()
             && self.outside.accepted
             && self.watches().iter().all(settled)

@@ -4,6 +4,7 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use super::flight::Flight;
+use super::identity::Overtaken;
 use super::spill::SPILL_AFTER;
 use super::state::Reconciler;
 use super::{Effect, Role, retry};
@@ -31,7 +32,7 @@ impl Reconciler {
             return out;
         }
         out.extend(self.ask_outside(now));
-        if !self.outside.accepted || self.outside.stale || self.desired.is_none() {
+        if !self.outside.accepted || self.outside.stale || !self.is_judged() {
             return out;
         }
         if self.identity.is_none() && self.options.plan {
@@ -51,8 +52,8 @@ impl Reconciler {
             self.act(now, &mut out);
         }
         out.extend(self.record(now));
-        // What is being read is not written meanwhile.
-        if !throttled && !self.reading() {
+        // What is being read is not written meanwhile, nor what may be another version.
+        if !throttled && !self.reading() && self.outside.overtaken != Overtaken::Kept {
             out.extend(self.spill(now));
             out.extend(self.anchor(now));
         }
@@ -82,12 +83,16 @@ impl Reconciler {
             return (!self.reading()).then_some(self.outside.not_before);
         }
         let reread = self.reread_due();
+        // The snapshot that is waited for wakes it.
+        if !self.is_judged() {
+            return reread;
+        }
         let woken = self.wakes.first().map(|(at, _)| *at);
         let record = self.record_due();
         let behind =
             self.book.is_behind() && !self.flights.any(|one| matches!(one, Flight::Anchor { .. }));
         let anchor = behind.then_some(self.book.anchor_not_before);
-        let (anchor, spill) = if self.reading() {
+        let (anchor, spill) = if self.reading() || self.outside.overtaken == Overtaken::Kept {
             (None, None)
         } else {
             (anchor, self.spill_at())

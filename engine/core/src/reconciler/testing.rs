@@ -109,7 +109,19 @@ impl World {
 
     /// What it wants to be done; nothing of it is.
     pub fn step(&mut self) -> Vec<Effect> {
-        self.reconciler.step(self.now)
+        let effects = self.reconciler.step(self.now);
+        self.judge();
+        effects
+    }
+
+    /// What was committed is judged anew, if it is to be.
+    fn judge(&mut self) {
+        if let Some(forms) = self.reconciler.judge_by() {
+            self.repository.ledger = Arc::clone(forms);
+            self.repository.loader.forget();
+            let desired = self.repository.again().unwrap();
+            self.input(Input::Snapshot(Arc::new(desired)));
+        }
     }
 
     pub fn wait(&mut self, time: Duration) {
@@ -138,8 +150,14 @@ impl World {
 
     /// It reads the anchor, the spill and the branch.
     pub fn read_outside(&mut self) {
+        self.read_kept();
         let files: Vec<_> = self.branch.clone().into_iter().collect();
         let tip = (self.commits > 0).then(|| commit(self.commits));
+        self.input(Input::Ledger(Ledger::read(tip, &files)));
+    }
+
+    /// It reads the anchor and the spill.
+    pub fn read_kept(&mut self) {
         let anchored = self.anchored.unwrap_or(self.commits);
         let anchor = Anchor {
             identity: identity(),
@@ -161,7 +179,6 @@ impl World {
                 data: BTreeMap::new(),
                 version: None,
             },
-            Input::Ledger(Ledger::read(tip, &files)),
         ] {
             self.input(input);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use berth_core::desired::{Desired, Loader, Validation, documents_in};
 use berth_core::diagnostic::{Code, Diagnostic, Severity, SourceTable};
@@ -149,7 +150,7 @@ impl Documents {
     /// The model of one cluster, by these documents alone; the only cluster if none is named. A
     /// snapshot that makes no model is told with all its findings.
     pub fn load(&mut self, cluster: Option<&Name>) -> Result<Desired, CommandError> {
-        self.load_after(cluster, &Forms::default())
+        self.load_after(cluster, &Arc::default())
     }
 
     /// As the daemon takes them: what is invalid keeps the form that the status branch names.
@@ -169,14 +170,14 @@ impl Documents {
             Some(name) => self.past(name)?,
             None => Past::default(),
         };
-        let desired = self.load_after(name.as_ref(), &past.ledger.forms())?;
+        let desired = self.load_after(name.as_ref(), &Arc::new(past.ledger.forms()))?;
         Ok((desired, past))
     }
 
     fn load_after(
         &mut self,
         cluster: Option<&Name>,
-        forms: &Forms,
+        forms: &Arc<Forms>,
     ) -> Result<Desired, CommandError> {
         if cluster.is_none()
             && let Err(error) = self.only_cluster()
@@ -285,5 +286,6 @@ fn no_commit() -> CommitFacts {
         trailers: Vec::new(),
         after: None,
         new_ancestors: vec![CommitId::from_bytes([0; 20])],
+        older_left_out: false,
     }
 }

@@ -53,7 +53,7 @@ pub fn run(args: &Args) -> CommandResult {
         let mut reconciler = look::live(read, again, &client).await?;
         let facts = reconciler.observed().facts();
         let mut held: Vec<Fact> = facts.filter(|it| it.finalizer).cloned().collect();
-        let unseen = unseen(&mut reconciler);
+        let unseen = reconciler.find_unmarked(Clock::start().now());
         if args.yes {
             let lead = leadership(&client, &name, &namespace, lifelines).await?;
             let caller = caller(&reconciler, namespace.as_str());
@@ -101,14 +101,6 @@ fn caller(reconciler: &Reconciler, namespace: &str) -> Caller {
         instance,
         namespace: namespace.to_owned(),
     }
-}
-
-/// How the pods are found that the ledger knows, that may run, and that do not carry their marks.
-fn unseen(reconciler: &mut Reconciler) -> Vec<Effect> {
-    let effects = reconciler.step(Clock::start().now()).into_iter();
-    effects
-        .filter(|effect| matches!(effect.what, What::Mark { .. }))
-        .collect()
 }
 
 /// One of them, if it is there and carries the finalizer.

@@ -85,7 +85,7 @@ impl Carrier {
         }
     }
 
-    /// Reads what is kept outside: all of it, or an outcome that says why not.
+    /// Reads what is kept outside; what cannot be read is left out, and an outcome says why.
     async fn reload(&self, id: EffectId) -> Vec<Input> {
         let failed = |words: String| vec![Input::Done(id, Outcome::Unreachable(words))];
         let start = start::start(&self.client, &self.caller.namespace, &self.cluster).await;
@@ -100,11 +100,11 @@ impl Carrier {
                 );
             }
         };
-        let ledger = match self.status.load().await {
-            Ok(ledger) => ledger,
+        let branch = match self.status.load().await {
+            Ok(ledger) => vec![Input::Ledger(ledger)],
             Err(words) => {
                 tracing::warn!(error = words, "the status branch cannot be read");
-                return failed(words);
+                failed(words)
             }
         };
         let anchor_in_branch = match &start.anchor {
@@ -115,7 +115,7 @@ impl Carrier {
             Some(kept) => (kept.data, Some(kept.version)),
             None => Default::default(),
         };
-        vec![
+        let mut read = vec![
             Input::Identity {
                 cluster_uid: start.cluster_uid,
                 anchor: start.anchor,
@@ -124,8 +124,9 @@ impl Carrier {
                 fresh_instance: uuid::Uuid::new_v4().to_string(),
             },
             Input::Spill { data, version },
-            Input::Ledger(ledger),
-        ]
+        ];
+        read.extend(branch);
+        read
     }
 }
 

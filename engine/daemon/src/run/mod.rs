@@ -34,7 +34,7 @@ use crate::http::{self, Ping};
 use crate::metrics::Metrics;
 use crate::reconcile::{Loop, Missing};
 use crate::source::authors::Authors;
-use crate::source::follow::{FIRST, Follower, Read};
+use crate::source::follow::{FIRST, Follower, Following, Read};
 use crate::source::reader::Reader;
 
 /// What the daemon is told, resolved.
@@ -123,7 +123,7 @@ async fn turn(
     let (reads, writes) = (Stop::new(), Stop::new());
     let status = open_status(&settings, &writes)?;
     let (told, mut snapshots) = mpsc::channel(4);
-    let _following = follow(&settings, reads, told, missing.clone(), metrics.clone())?;
+    let following = follow(&settings, reads, told, missing.clone(), metrics.clone())?;
     let Some(first) = first(&mut snapshots, &mut pings, stop).await else {
         return Ok(());
     };
@@ -178,6 +178,7 @@ async fn turn(
         tenure: 0,
         held: BTreeSet::new(),
         flights: JoinSet::new(),
+        following,
     };
     turning.begin(first);
     turning.run().await
@@ -205,7 +206,7 @@ fn follow(
     snapshots: mpsc::Sender<Read>,
     missing: watch::Sender<Option<Missing>>,
     metrics: Metrics,
-) -> Result<crate::source::follow::Following, CommandError> {
+) -> Result<Following, CommandError> {
     let (source, mirror) = settings.repository.clone();
     let source = source.with_stop(stop.clone());
     let repository = Repository::open(source, &mirror).map_err(git_failed)?;

@@ -1,5 +1,5 @@
-//! Follows a reference: each new commit becomes a validated snapshot. Runs on a thread of its own,
-//! as everything about Git blocks.
+//! Follows a reference: each new commit becomes a validated snapshot, and the last one becomes it once
+//! more when something else is in force. Runs on a thread of its own, as everything about Git blocks.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -13,7 +13,7 @@ use berth_core::reconciler::Unusable;
 use berth_git::{GitError, LocalWatch, StatusBranch, Stop};
 use tokio::sync::{mpsc, watch};
 
-use super::reader::Reader;
+use super::reader::{Commit, Reader};
 use super::{Files, resolve};
 use crate::metrics::Metrics;
 use crate::output::Finding;
@@ -36,7 +36,7 @@ pub type Read = Result<Arc<Desired>, Unusable>;
 pub struct Follower {
     /// Reads commits.
     pub reader: Reader,
-    /// The status branch: at the start, the ledger says which forms are in force.
+    /// The status branch: at the start, the ledger says which forms are in force. Later the loop does.
     pub status: StatusBranch,
     /// The cluster document's name.
     pub cluster: Name,
@@ -58,6 +58,8 @@ pub struct Follower {
 /// that it reads.
 pub struct Following {
     wake: SyncSender<Wake>,
+    /// What the tip is to be judged by anew.
+    judge_by: watch::Sender<Option<Arc<Forms>>>,
     stop: Stop,
     thread: Option<JoinHandle<()>>,
     _watch: Option<LocalWatch>,
@@ -66,6 +68,27 @@ pub struct Following {
 enum Wake {
     Look,
     End,
+}
+
+impl Following {
+    /// Has the tip judged anew by what is in force now, unless it was told so before. `None`: as
+    /// before.
+    pub fn judge_by(&self, forms: Option<&Arc<Forms>>) {
+        let is_news = self.judge_by.send_if_modified(|before| {
+            let same = match (&*before, forms) {
+                (Some(before), Some(forms)) => Arc::ptr_eq(before, forms),
+                (before, forms) => before.is_none() && forms.is_none(),
+            };
+            if !same {
+                *before = forms.cloned();
+            }
+            !same
+        });
+        if is_news && forms.is_some() {
+            // Full: it wakes anyway.
+            let _ = self.wake.try_send(Wake::Look);
+        }
+    }
 }
 
 impl Drop for Following {
@@ -100,23 +123,37 @@ impl Follower {
             self.interval
         };
         let stop = self.stop.clone();
-        let thread = std::thread::spawn(move || self.follow(&woken, usual));
+        let (judge_by, asked) = watch::channel(None);
+        let thread = std::thread::spawn(move || self.follow(&woken, usual, asked));
         Ok(Following {
             wake,
+            judge_by,
             stop,
             thread: Some(thread),
             _watch: watch,
         })
     }
 
-    fn follow(mut self, woken: &Receiver<Wake>, usual: Duration) {
-        let Some(forms) = self.forms(woken, usual) else {
+    fn follow(
+        mut self,
+        woken: &Receiver<Wake>,
+        usual: Duration,
+        mut asked: watch::Receiver<Option<Arc<Forms>>>,
+    ) {
+        let Some(mut forms) = self.forms(woken, usual) else {
             return;
         };
         let mut loader = Loader::new();
-        let mut failures = 0;
+        let (mut failures, mut again) = (0, false);
         loop {
-            failures = match self.look(&mut loader, &forms) {
+            if asked.has_changed().unwrap_or(false) {
+                let by = asked.borrow_and_update().clone();
+                if let Some(by) = by {
+                    loader.forget();
+                    (forms, again) = (by, true);
+                }
+            }
+            failures = match self.look(&mut again, &mut loader, &forms) {
                 Ok(()) => 0,
                 Err(error) => self.failed(&error, failures),
             };
@@ -127,13 +164,14 @@ impl Follower {
     }
 
     /// The forms of documents as the ledger has them; tried until it can be read.
-    fn forms(&self, woken: &Receiver<Wake>, usual: Duration) -> Option<Forms> {
+    fn forms(&self, woken: &Receiver<Wake>, usual: Duration) -> Option<Arc<Forms>> {
         let mut failures = 0;
         loop {
             match status::load(&self.status) {
-                Ok(Ok(ledger)) => return Some(ledger.forms()),
-                // The reconciler stops every write and says why; documents are read all the same.
-                Ok(Err(_)) => return Some(Forms::default()),
+                Ok(Ok(ledger)) => return Some(Arc::new(ledger.forms())),
+                // The reconciler stops every write and says why; documents are read all the same, and
+                // once more when it goes on.
+                Ok(Err(_)) => return Some(Arc::default()),
                 Err(error) => failures = self.failed(&error, failures),
             }
             if !pause(woken, usual, failures) {
@@ -142,10 +180,34 @@ impl Follower {
         }
     }
 
-    fn look(&mut self, loader: &mut Loader, forms: &Forms) -> Result<(), GitError> {
-        let Some(commit) = self.reader.next()? else {
-            return Ok(());
+    /// Looks for a new commit; if the tip is to be judged `again`, it is, new or not. What was told last
+    /// need not be the tip for that, unless it may be older than what was applied.
+    fn look(
+        &mut self,
+        again: &mut bool,
+        loader: &mut Loader,
+        forms: &Arc<Forms>,
+    ) -> Result<(), GitError> {
+        let is_new = || forms.commit.is_none_or(|commit| self.reader.has(commit));
+        if *again
+            && is_new()
+            && let Some(commit) = self.reader.again()?
+        {
+            self.judge(commit, loader, forms);
+            *again = false;
+        }
+        let next = match self.reader.next()? {
+            None if *again => self.reader.again()?,
+            next => next,
         };
+        if let Some(commit) = next {
+            self.judge(commit, loader, forms);
+        }
+        *again = false;
+        Ok(())
+    }
+
+    fn judge(&mut self, commit: Commit, loader: &mut Loader, forms: &Arc<Forms>) {
         let files = Files::of_listing(&commit.listing);
         let blobs = self.reader.blobs(loader.missing(&files.listed, forms));
         let (listed, refused) = (&files.listed, &files.refused);
@@ -174,7 +236,6 @@ impl Follower {
             }
         }
         self.reader.told(commit, used);
-        Ok(())
     }
 
     fn failed(&self, error: &GitError, failures: u32) -> u32 {

@@ -57,7 +57,25 @@ impl Reader {
         }))
     }
 
-    /// The commit was taken in, and is not told again. If it could be `used`, the next one is told
+    /// Whether the commit that was told last is this one or comes after it.
+    pub fn has(&self, commit: CommitId) -> bool {
+        let told = self.told.as_ref();
+        let after = |told| self.repository.is_ancestor(commit, told).unwrap_or(false);
+        told.is_some_and(|(told, _)| after(*told))
+    }
+
+    /// The commit that was told last, once more; a remote is not asked.
+    pub fn again(&self) -> Result<Option<Commit>, GitError> {
+        let Some((told, listing)) = &self.told else {
+            return Ok(None);
+        };
+        Ok(Some(Commit {
+            facts: self.facts(*told)?,
+            listing: listing.clone(),
+        }))
+    }
+
+    /// The commit was taken in, and is not told again by [`Reader::next`]. If it could be `used`, the next one is told
     /// relative to it.
     pub fn told(&mut self, commit: Commit, used: bool) {
         if used {
@@ -103,6 +121,7 @@ impl Reader {
             trailers: info.trailers,
             after,
             new_ancestors: ancestors.commits,
+            older_left_out: !ancestors.complete,
         })
     }
 

@@ -195,7 +195,7 @@ fn an_invalid_cluster_holds_everything() {
         assert_eq!(held(&desired).len(), 4);
         assert!(desired.unit(&id("Experiment/vision/b")).is_none());
     }
-    repository.ledger = crate::ledger::Forms::default();
+    repository.ledger = std::sync::Arc::default();
     repository.loader = Loader::new();
     assert!(codes(&repository.load().unwrap_err()).contains(&Code::MissingField));
 }
@@ -362,4 +362,38 @@ fn what_was_withdrawn_since_the_start_stays_so() {
         assert_eq!(held(&desired).len(), 4, "put back: {back}");
         assert!(desired.unit(&b).is_none() && !desired.frozen().contains_key(&b));
     }
+}
+
+/// Another daemon applied what this loader never read; or a form that it holds is older.
+#[test]
+fn a_loader_that_forgets_goes_by_the_ledger_alone() {
+    let mut other = Repository::new();
+    other.load().unwrap();
+    other.put("a.yaml", &experiment("a", ""));
+    let applied = other.load().unwrap();
+    assert!(applied.is_clear() && applied.judged_by().is_none());
+    other.restart(&applied);
+
+    let mut repository = Repository::new();
+    let first = repository.load().unwrap();
+    assert!(first.is_clear() && first.judged_by().is_some());
+    repository.objects.extend(other.objects.clone());
+    repository.put("a.yaml", &experiment("a", "  maxRestart: 2\n"));
+    let alone = repository.load().unwrap();
+    assert!(!alone.is_clear() && alone.judged_by().is_none());
+    assert_eq!(held(&alone), [] as [&str; 0]);
+
+    repository.ledger = std::sync::Arc::clone(&other.ledger);
+    repository.loader.forget();
+    let again = repository.again().unwrap();
+    assert_eq!(held(&again), ["Experiment/vision/a"]);
+    assert_eq!(again.judged_by(), Some(&other.ledger));
+    let a = id("Experiment/vision/a");
+    assert_eq!(
+        again.unit(&a).unwrap().applied,
+        applied.unit(&a).unwrap().applied
+    );
+    let later = repository.load().unwrap();
+    assert_eq!(later.judged_by(), None);
+    assert_eq!(held(&later), ["Experiment/vision/a"]);
 }

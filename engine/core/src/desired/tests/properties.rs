@@ -67,7 +67,7 @@ proptest! {
         apply(&mut layout, (3, 7, 0));
         write(&mut repository, &layout);
         let mut last = repository.load().unwrap();
-        let mut ledger = crate::ledger::Forms::default();
+        let mut ledger = std::sync::Arc::<crate::ledger::Forms>::default();
         for (step, restarts) in changes {
             apply(&mut layout, step);
             write(&mut repository, &layout);

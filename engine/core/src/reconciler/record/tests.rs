@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::desired::fixture::experiment;
+use crate::ids::ResourceVersion;
 use crate::reconciler::testing::{SMALL, World, commit};
 use crate::reconciler::{EffectId, Input, Options, Unusable};
 
@@ -58,6 +59,43 @@ fn while_git_is_away_a_push_that_arrived_unheard_stops_nothing() {
     world.read_outside();
     let (_, base) = pushes(&world.step()).unwrap();
     assert_eq!(base, Some(commit(2)));
+}
+
+/// The API server's answer is lost while Git is away: the anchor, as it is kept in the cluster, can be
+/// read all the same.
+#[test]
+fn while_git_is_away_an_anchor_that_was_written_unheard_stops_nothing() {
+    for arrived in [false, true] {
+        let mut world = recording(|options| options);
+        let (push, _) = pushes(&world.step()).unwrap();
+        world.input(Input::Done(push, Outcome::Recorded(commit(2))));
+        let (keep, _) = keeps(&world.step()).unwrap();
+        let lost = Outcome::Unknown("the connection broke".into());
+        world.input(Input::Done(keep, lost));
+        let read = reads(&world.step()).unwrap();
+        let away = || Outcome::Unreachable("no route".into());
+        world.input(Input::Done(read, away()));
+        world.listed();
+        let effects = world.step();
+        assert!(works(&effects), "{effects:?}");
+        assert_eq!(keeps(&effects), None, "it is read first");
+        world.wait(Duration::from_mins(1));
+        let read = reads(&world.step()).unwrap();
+        (world.commits, world.anchored) = (2, Some(1 + u8::from(arrived)));
+        world.read_kept();
+        world.input(Input::Done(read, away()));
+        assert_eq!(world.reconciler.is_anchored(), arrived);
+        let again = keeps(&world.step()).map(|(_, version)| version);
+        assert_eq!(again, (!arrived).then_some(Some(ResourceVersion(1))));
+        assert_eq!(pushes(&world.step()), None, "the branch is read first");
+    }
+}
+
+fn keeps(effects: &[Effect]) -> Option<(EffectId, Option<ResourceVersion>)> {
+    effects.iter().find_map(|effect| match &effect.what {
+        What::Keep { version, .. } => Some((effect.id, *version)),
+        _ => None,
+    })
 }
 
 #[test]

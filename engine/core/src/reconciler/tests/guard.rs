@@ -49,8 +49,12 @@ fn a_document_that_is_moved_does_not_run_twice_while_the_rule_keeps_its_old_run(
 
 #[test]
 fn a_removal_that_was_not_allowed_is_not_by_a_restart_or_another_commit() {
-    for restarts in [false, true] {
+    for (restarts, broken) in [(false, false), (true, false), (true, true)] {
         let mut world = World::new();
+        if broken {
+            // It is judged anew after the restart.
+            world.put("c.yaml", &experiment("c", "  nonsense: 1\n"));
+        }
         world.put("cluster.yaml", &rule(1));
         for name in ["a", "b"] {
             world.put(&format!("{name}.yaml"), &experiment(name, SMALL));
@@ -141,4 +145,29 @@ fn what_was_kept_and_has_ended_by_itself_is_kept_no_more() {
         let made = made.filter(|it| it.starts_with("create Pod audio"));
         assert_eq!(made.count(), 2, "{begins}: {:?}", world.done);
     }
+}
+
+/// Its removal was not allowed; it is there again, and not valid. Whether it is wanted is not known.
+#[test]
+fn nothing_is_deleted_of_what_is_there_and_not_in_force() {
+    let mut world = running();
+    world.later();
+    let pods = world.of(ObjectKind::Pod);
+    world.put("cluster.yaml", &rule(0));
+    world.repository.files.remove("a.yaml");
+    world.commit();
+    world.later();
+    world.put("cluster.yaml", &rule(1));
+    world.put("a.yaml", &experiment("a", "  nonsense: 1\n"));
+    world.commit();
+    world.later();
+    assert_eq!(world.of(ObjectKind::Pod), pods);
+    let (state, words) = world.status();
+    assert_eq!(state, "Held");
+    assert!(words.contains("its document is there"), "{words}");
+    world.put("a.yaml", &experiment("a", GANG));
+    world.commit();
+    world.later();
+    assert_eq!(world.done, [] as [&str; 0]);
+    assert_eq!(world.status().0, "Running");
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::{World, gang, running, runs_on, succeeded};
-use crate::desired::fixture::{QUEUE, experiment};
+use super::{GANG, World, gang, running, runs_on, succeeded};
+use crate::desired::fixture::{CLUSTER, QUEUE, blob, experiment};
 use crate::ids::{ObjectKey, ObjectKind};
 use crate::observed::marks;
-use crate::reconciler::WatchKey;
+use crate::reconciler::{WatchKey, What};
 
 /// What somebody does to the marks of a pod.
 type Unmark = fn(&mut Json);
@@ -88,6 +88,42 @@ fn a_pod_that_lost_its_marks_gets_them_back_and_nothing_runs_twice() {
     }
 }
 
+/// Who takes Berth away finds it, whatever it does or does not do to it now.
+#[test]
+fn a_pod_that_lost_its_marks_is_looked_for_whatever_stands_still() {
+    let suspended = format!("{CLUSTER}  state: suspended\n");
+    let cases = [
+        ("cluster.yaml", suspended, false),
+        ("a.yaml", experiment("a", "  nonsense: 1\n"), false),
+        // Nothing of it can be read any more.
+        ("a.yaml", experiment("a", "  nonsense: 1\n"), true),
+    ];
+    for (path, text, unreadable) in cases {
+        let mut world = running();
+        world.later();
+        let pod = world.of(ObjectKind::Pod).remove(1);
+        unmark_while_down(&mut world, &pod);
+        world.put(path, &text);
+        if unreadable {
+            let old = blob(&experiment("a", GANG));
+            world.repository.objects.remove(&old);
+            world.repository.loader.forget();
+        }
+        world.begin();
+        world.step();
+        let stands_still = world.reconciler.desired().unwrap().frozen().len();
+        assert_eq!(stands_still, usize::from(unreadable));
+        world.listed();
+        let now = world.now;
+        let found = world.reconciler.find_unmarked(now);
+        let keys = found.iter().filter_map(|effect| match &effect.what {
+            What::Mark { key, .. } => Some(key),
+            _ => None,
+        });
+        assert_eq!(keys.collect::<Vec<_>>(), [&pod], "{path} {unreadable}");
+    }
+}
+
 #[test]
 fn a_pod_that_is_not_seen_has_vanished_once_the_server_says_so() {
     let mut world = running();
@@ -143,7 +179,7 @@ fn a_pod_that_ended_without_its_marks_says_again_for_which_commit_it_was_made() 
 fn a_pod_that_lost_its_run_is_left_alone_until_all_is_seen() {
     let mut world = World::new();
     world.put("audio.yaml", &QUEUE.replace("vision", "audio"));
-    world.put("a.yaml", &experiment("a", super::GANG));
+    world.put("a.yaml", &experiment("a", GANG));
     world.start();
     for (pod, node) in world.of(ObjectKind::Pod).iter().zip(["n1", "n2"]) {
         world.change(pod, runs_on(node));

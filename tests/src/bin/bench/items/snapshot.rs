@@ -60,8 +60,9 @@ impl Snapshot {
             trailers: Vec::new(),
             after: before,
             new_ancestors: vec![commit(self.commits)],
+            older_left_out: false,
         };
-        let nothing = Forms::default();
+        let nothing = Arc::<Forms>::default();
         let made = loader.load(&facts, None, &listing, &[], &blobs, &nothing);
         let desired = made.map_err(|findings| format!("not usable: {findings:?}"))?;
         match desired.findings() {
