@@ -32,10 +32,7 @@ impl<'a> Mirror<'a> {
     /// Takes away half received objects and forgotten files of credentials, unless the mirror is
     /// used. What is not removed is left for the next time.
     pub(crate) fn clean(&self) {
-        let Ok(lock) = self.lock_file() else { return };
-        if lock.try_lock().is_err() {
-            return;
-        }
+        let Some(_unused) = self.unused() else { return };
         remove(self.0, credentials::PREFIX);
         let objects = self.0.join("objects");
         remove_old(&objects);
@@ -44,6 +41,21 @@ impl<'a> Mirror<'a> {
             remove(&folder.path(), RECEIVED);
             remove_old(&folder.path());
         }
+    }
+
+    /// Takes away forgotten files of credentials alone, unless the mirror is used. A program that
+    /// outlives a killed daemon may write one after the next daemon has cleaned: git's `store` keeps
+    /// again what a remote accepted.
+    pub(crate) fn forget_credentials(&self) {
+        if let Some(_unused) = self.unused() {
+            remove(self.0, credentials::PREFIX);
+        }
+    }
+
+    /// Nobody uses the mirror while this is held; none if somebody does.
+    fn unused(&self) -> Option<File> {
+        let lock = self.lock_file().ok()?;
+        lock.try_lock().is_ok().then_some(lock)
     }
 
     /// A folder in which there is nothing.

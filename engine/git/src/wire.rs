@@ -107,14 +107,19 @@ impl Wire {
         options: &[&str],
         last: &[&str],
     ) -> Result<Output, GitError> {
-        let _used = Mirror::of(mirror).used()?;
+        let used = Mirror::of(mirror).used()?;
         let Prepared { mut command, login } = self.prepare(mirror)?;
         command
             .args(options)
             .arg("--")
             .arg(&self.remote.url)
             .args(last);
-        let output = program::run(command, &self.bounds, &self.stop)?;
+        let output = program::run(command, &self.bounds, &self.stop);
+        drop(used);
+        if login.is_some() {
+            Mirror::of(mirror).forget_credentials();
+        }
+        let output = output?;
         Ok(match login {
             Some(Login { secret, .. }) => Output {
                 stdout: secret.hide(output.stdout),

@@ -19,7 +19,7 @@
 //!
 //! A container whose `env` or `envFrom` names a Secret, a ConfigMap or a key of one that is not
 //! there, and does not say `optional`, waits for it (`CreateContainerConfigError`). Volumes are
-//! taken for mounted.
+//! taken for mounted. (KWOK's kubelets cannot look other objects up: `config: missing` tells them.)
 
 mod apply;
 mod base64;

@@ -149,8 +149,29 @@ impl Api {
         self.raw(method, resource, media, bytes).await
     }
 
+    /// Sends a request with a token that nobody issued, and notes it with its answer.
+    pub async fn as_stranger(&self, method: &str, resource: &str, body: Option<&Value>) -> Answer {
+        let bytes = body.map(|body| body.to_string().into_bytes());
+        let (client, bytes) = (&self.server.stranger, bytes.unwrap_or_default());
+        let answer = self.through(client, method, resource, JSON, bytes).await;
+        self.noted().note(method, resource, JSON, &answer);
+        answer
+    }
+
     /// Sends bytes as they are, without a note.
     pub async fn raw(&self, method: &str, resource: &str, media: &str, body: Vec<u8>) -> Answer {
+        let client = &self.server.client;
+        self.through(client, method, resource, media, body).await
+    }
+
+    async fn through(
+        &self,
+        client: &kube::Client,
+        method: &str,
+        resource: &str,
+        media: &str,
+        body: Vec<u8>,
+    ) -> Answer {
         let accept = if body.is_empty() { media } else { JSON };
         let request = http::Request::builder()
             .method(method)
@@ -160,7 +181,7 @@ impl Api {
             .header(header::USER_AGENT, AGENT)
             .body(Body::from(body))
             .unwrap_or_else(|error| panic!("{resource}: {error}"));
-        let response = self.server.client.send(request).await;
+        let response = client.send(request).await;
         let response = response.unwrap_or_else(|error| panic!("{method} {resource}: {error}"));
         read(response).await
     }

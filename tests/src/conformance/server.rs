@@ -14,6 +14,8 @@ pub struct Server {
     /// What reports call it.
     pub name: &'static str,
     pub(super) client: kube::Client,
+    /// Whoever it is, shows a token that nobody issued.
+    pub(super) stranger: kube::Client,
     world: World,
 }
 
@@ -44,10 +46,13 @@ impl Server {
             ..Options::default()
         };
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let sandbox = Sandbox::start(berth_sandbox::Server::new(options), listener, None)?;
+        let token = Some("token-of-the-sandbox".to_owned());
+        let sandbox = Sandbox::start(berth_sandbox::Server::new(options), listener, token)?;
+        let kubeconfig = sandbox.kubeconfig();
         Ok(Self {
             name: "sandbox",
-            client: controlplane::client(&sandbox.kubeconfig()).await?,
+            client: controlplane::client(&kubeconfig).await?,
+            stranger: stranger(&kubeconfig).await?,
             world: World::Sandbox(sandbox),
         })
     }
@@ -66,9 +71,11 @@ impl Server {
             };
             made.map_err(|error| StartError::Client(error.to_string()))?;
         }
+        let kubeconfig = std::fs::read_to_string(plane.kubeconfig())?;
         Ok(Self {
             name: "kube-apiserver",
             client,
+            stranger: stranger(&kubeconfig).await?,
             world: World::Real(Box::new(plane)),
         })
     }
@@ -84,6 +91,14 @@ impl Server {
             }
         }
     }
+}
+
+/// A client of this kubeconfig with another token.
+async fn stranger(kubeconfig: &str) -> Result<kube::Client, StartError> {
+    let (before, rest) = kubeconfig.split_once("{token: ").unwrap_or_default();
+    let (_, after) = rest.split_once('}').unwrap_or_default();
+    let wrong = format!("{before}{{token: nobody-issued-this}}{after}");
+    controlplane::client(&wrong).await
 }
 
 fn node(number: u32) -> Value {

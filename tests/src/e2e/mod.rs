@@ -28,7 +28,7 @@ pub use binary::{berth, command};
 pub use cluster::{CREATE_PODS, Cluster, Of, On, Right, Wish, built};
 pub use daemon::{Daemon, Flags};
 pub use names::Names;
-pub use proxy::{Faults, Proxy, seed, seeds};
+pub use proxy::{Faults, Proxy, UNHEARD, seed, seeds};
 pub use repository::StateRepository;
 pub use scene::{Pod, Scene, Seen};
 pub use stage::{BRANCH, Setting, Stage};

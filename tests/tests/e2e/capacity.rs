@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use berth_core::ids::Timestamp;
+use berth_tests::e2e::documents::{experiment, path as document};
 use berth_tests::e2e::{On, Pod, Scene, Stage};
 use serde_json::{Value, json};
 
@@ -93,6 +95,115 @@ async fn foreign_pods_take_gpus_and_give_them_back(on: On) {
     stage.check();
 }
 
+/// The queue counts on nodes that come when they are needed, but they do not come in time.
+async fn a_gang_that_is_not_wholly_placed_in_time_begins_again_as_one(on: On) {
+    let mut stage = Stage::usual(on).await;
+    let queue = "queues/vision.yaml";
+    let elastic = "quota: 64, capacity: elastic, gangTimeout: 6s";
+    stage.repository.replace(queue, "quota: 64", elastic);
+    for number in 0..3 {
+        foreign(&stage, &format!("other-{number}"), 8);
+    }
+    stage
+        .until("one node is left", |scene| taken(scene).len() == 3)
+        .await;
+    stage.add("gang", 16, "10m", &[]);
+    // One of the two is placed, and the status tells of the other one.
+    stage
+        .until("one pod waits for a node", |scene| {
+            let message = scene.status.message("gang");
+            let pods = scene.attempt("gang", 1);
+            let placed = pods.iter().filter(|pod| !pod.node.is_empty());
+            (pods.len(), placed.count()) == (2, 1)
+                && scene.status.state("gang") == "Starting"
+                && message.contains("nodes are available")
+                && message.contains("Insufficient nvidia.com/gpu")
+        })
+        .await;
+    stage
+        .until("the attempt is over", |scene| {
+            scene.status.attempts("gang").first() == Some(&(1, "interrupted"))
+        })
+        .await;
+    let end = stage.scene.status.trial("gang")["attempts"][0]["end"].clone();
+    let (at, reason) = (time(&end["at"]), end["reason"].as_str().unwrap());
+    assert!(
+        reason.starts_with("its pods were not all on nodes within gangTimeout, 6s: 0/"),
+        "{reason}"
+    );
+    stage.cluster.delete(&path(&stage, "other-0"));
+    stage
+        .until("a later attempt runs", |scene| {
+            scene.status.state("gang") == "Running" && scene.running("gang").len() == 2
+        })
+        .await;
+    let first = stage.scene.attempt("gang", 1);
+    assert_eq!(first.len(), 2, "{}", stage.describe());
+    assert!(first.iter().all(|pod| pod.gone), "{}", stage.describe());
+    // It counted against nobody, and waited two seconds; times of the server are whole seconds.
+    let status = &stage.scene.status;
+    let (last, before) = status
+        .attempts("gang")
+        .split_last()
+        .map(|(last, before)| {
+            let before: Vec<&str> = before.iter().map(|(_, result)| *result).collect();
+            (*last, before)
+        })
+        .unwrap();
+    assert!(
+        before.iter().all(|result| *result == "interrupted"),
+        "{}",
+        stage.describe()
+    );
+    assert_eq!((last.0, last.1), (before.len() as u64 + 1, ""));
+    assert_eq!(status.restarts("gang"), 0);
+    let second = stage.scene.attempt("gang", 2);
+    assert_eq!(second.len(), 2, "{}", stage.describe());
+    for pod in second {
+        let made = time(&pod.object["metadata"]["creationTimestamp"]);
+        assert!(
+            made.millis() + 1000 >= at.millis() + 2000,
+            "{}",
+            stage.describe()
+        );
+    }
+    stage.check();
+}
+
+fn time(value: &Value) -> Timestamp {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+async fn what_came_later_with_a_higher_priority_begins_first(on: On) {
+    let mut stage = Stage::usual(on).await;
+    let queue = "queues/vision.yaml";
+    stage.repository.replace(queue, "quota: 64", "quota: 8");
+    stage.add("first", 8, "10m", &[]);
+    stage.state("first", "Running").await;
+    stage.add("low", 8, "20ms", &[]);
+    let full = "needs 8 slots, and queue `vision` has 8 of 8 in use";
+    stage.message("low", &[full]).await;
+    let text = experiment("high", 8, "10m", &[]);
+    let text = text.replace("slotsPerTrial: 8", "slotsPerTrial: 8, priority: 90");
+    stage.repository.write(&document("high"), &text);
+    stage.repository.commit("Add high");
+    stage.message("high", &[full]).await;
+    // Nothing is preempted.
+    assert_eq!(stage.scene.running("first").len(), 1);
+    assert!(stage.scene.of("high").is_empty() && stage.scene.of("low").is_empty());
+    stage.edit("first", "state: active", "state: canceled");
+    stage.state("high", "Running").await;
+    assert!(stage.scene.of("low").is_empty(), "{}", stage.describe());
+    stage.edit("high", "state: active", "state: canceled");
+    stage.state("low", "Completed").await;
+    let of = |name: &str| &stage.scene.of(name)[0].object["metadata"];
+    let made = |name: &str| time(&of(name)["creationTimestamp"]);
+    assert!(made("high") < made("low"), "{}", stage.describe());
+    stage.check();
+}
+
 on_both! {
+    a_gang_that_is_not_wholly_placed_in_time_begins_again_as_one,
+    what_came_later_with_a_higher_priority_begins_first,
     foreign_pods_take_gpus_and_give_them_back,
 }

@@ -14,22 +14,25 @@ pub const DIES: &str = "BERTH_TEST_DIES";
 /// How long the remains of a killed test may take to go.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// No document, and nothing of any is left in the cluster.
+/// The names of all that is in a namespace.
+fn objects(stage: &Stage, namespace: &str) -> Vec<String> {
+    let kinds = ["pods", "services", "configmaps"];
+    let all = kinds.map(|kind| stage.cluster.objects(kind, namespace));
+    let names = all.iter().flatten();
+    let names = names.filter_map(|it| it["metadata"]["name"].as_str());
+    // Every namespace has this one.
+    names
+        .filter(|name| *name != "kube-root-ca.crt")
+        .map(str::to_owned)
+        .collect()
+}
+
+/// No document, and nothing of any is left in the cluster; of Berth, only its anchor.
 pub async fn nothing_in_the_cluster(play: &mut Play) {
     let stage = &mut play.stage;
-    let names = stage.names().clone();
-    let left = move |stage: &Stage| -> Vec<String> {
-        let kinds = ["pods", "services", "configmaps"];
-        let left = kinds.map(|kind| stage.cluster.objects(kind, &names.queue()));
-        let left = left
-            .iter()
-            .flatten()
-            .map(|it| it["metadata"]["name"].to_string());
-        // Every namespace has this one.
-        left.filter(|name| !name.contains("kube-root-ca.crt"))
-            .collect()
-    };
-    assert!(!left(stage).is_empty(), "nothing was there before either");
+    let (own, queue) = (stage.names().own(), stage.names().queue());
+    let before = objects(stage, &queue);
+    assert!(!before.is_empty(), "nothing was there before either");
     stage
         .repository
         .git(&["rm", "-r", "--quiet", "experiments"]);
@@ -38,9 +41,10 @@ pub async fn nothing_in_the_cluster(play: &mut Play) {
         .commit("Remove all experiments\n\nBerth-Allow-Prune: all");
     stage
         .wait("the queue's namespace is empty", |stage| {
-            left(stage).is_empty().then_some(())
+            objects(stage, &queue).is_empty().then_some(())
         })
         .await;
+    assert_eq!(objects(stage, &own), ["berth-lab"]);
     stage.check();
     stage.stop().await;
 }

@@ -285,6 +285,19 @@ fn no_secret_is_in_an_argument_or_the_environment_of_a_program() {
     }
 }
 
+/// git keeps a login that a remote accepted: one that outlived its daemon does so in the mirror of the
+/// next daemon, which has looked there before.
+#[test]
+fn what_a_program_without_a_daemon_keeps_goes_after_the_next_run() {
+    let scene = Scene::new();
+    let mut reader = scene.reader(scene.forge.source(Transport::Https), "https");
+    let kept = scene.mirror("https").join("credentials.kept");
+    std::fs::write(&kept, format!("https://x-access-token:{TOKEN}@127.0.0.1\n")).unwrap();
+    reader.fetch().unwrap();
+    assert!(!kept.exists());
+    scene.is_clean();
+}
+
 /// Arguments and environments of all processes below this one.
 fn descendants(root: u32) -> Vec<(String, String)> {
     let read = |path: &Path| {

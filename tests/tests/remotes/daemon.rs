@@ -2,10 +2,14 @@
 //! becomes of Git in between.
 
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use berth_tests::e2e::{BRANCH, Flags, On, Setting, Stage};
+use berth_tests::e2e::{BRANCH, Flags, On, Pod, Setting, Stage};
 use berth_tests::remotes::{Forge, Transport, Weather};
+
+use serde_json::Value;
 
 use crate::scene::{each_file, no_secret};
 
@@ -96,6 +100,12 @@ impl Harbour {
     }
 }
 
+/// What is kept in the cluster while Git takes nothing.
+fn spill(stage: &Stage) -> Option<Arc<Value>> {
+    let own = stage.names().own();
+    stage.cluster.object("configmaps", &own, "berth-lab.spill")
+}
+
 /// Commits become pods become commits. Git is away while one pod fails, another one ends and is
 /// taken away, and a user commits; then it is back.
 async fn story(on: On, transport: Transport, away: Weather) {
@@ -118,10 +128,6 @@ async fn story(on: On, transport: Transport, away: Weather) {
         .await;
     let pod = stage.scene.of("ends")[0].name.clone();
     stage.cluster.delete(&stage.pod_path(&pod));
-    let spill = |stage: &Stage| {
-        let (own, name) = (stage.names().own(), "berth-lab.spill");
-        stage.cluster.object("configmaps", &own, name)
-    };
     stage
         .wait("outcomes are kept in the cluster, the pod goes", |stage| {
             (stage.scene.of("ends")[0].gone && spill(stage).is_some()).then_some(())
@@ -153,6 +159,91 @@ async fn story(on: On, transport: Transport, away: Weather) {
     assert_eq!(stage.scene.of("during").len(), 1, "{}", stage.describe());
     stage.stop().await;
     harbour.check();
+}
+
+/// A hook of the forge that takes no status.
+const HOOK: &str = "\
+#!/bin/sh
+while read -r _ _ name; do
+  case $name in
+    refs/heads/berth/status/*) echo 'status branches need a review' >&2; exit 1 ;;
+  esac
+done
+";
+
+/// Commits are read while the status is refused: what runs ends, its pods stay until their outcomes
+/// are kept in the cluster, and once the hook lets the status through nothing of it is lost.
+async fn refused(on: On, transport: Transport) {
+    let mut harbour = Harbour::started(on, transport).await;
+    let stage = &mut harbour.stage;
+    stage.add("ends", 1, "15s", &[]);
+    stage.state("ends", "Running").await;
+    let hook = stage.repository.root().join(".git/hooks/pre-receive");
+    std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    std::fs::write(&hook, HOOK).unwrap();
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let tip = stage.repository.tip(BRANCH);
+    stage.add("during", 1, "20ms", &[("exit", "attempt=1:1;0")]);
+    stage
+        .said(&[
+            "not pushed",
+            "PushRefused",
+            "status branches need a review",
+            "berth/status/*",
+        ])
+        .await;
+    stage
+        .until("both have ended", |scene| {
+            let second = scene.attempt("during", 2);
+            let ended = |pod: &&Pod| pod.phase == "Succeeded";
+            second.iter().any(ended) && scene.of("ends").iter().any(ended)
+        })
+        .await;
+    // Whoever takes a pod away now does not take its outcome away.
+    let pod = stage.scene.of("ends")[0].name.clone();
+    stage.cluster.delete(&stage.pod_path(&pod));
+    let kept = |stage: &Stage| stage.scene.of("ends")[0].gone && spill(stage).is_some();
+    stage
+        .wait("the outcomes are kept in the cluster", |stage| {
+            // What is seen of the cluster is no older than what was seen of the pods.
+            let goes = stage.scene.pods.iter().any(|pod| pod.gone);
+            assert!(
+                !goes || spill(stage).is_some(),
+                "too early\n{}",
+                stage.describe()
+            );
+            kept(stage).then_some(())
+        })
+        .await;
+    assert_eq!(stage.repository.tip(BRANCH), tip, "a status was pushed");
+    // Whoever comes next finds it there.
+    stage.kill().await;
+    harbour.start();
+    let stage = &mut harbour.stage;
+    stage.said(&["not pushed", "PushRefused"]).await;
+    std::fs::remove_file(&hook).unwrap();
+    for name in ["ends", "during"] {
+        stage.state(name, "Completed").await;
+    }
+    stage
+        .wait("the cluster keeps nothing any more", |stage| {
+            let held = |pod: &Pod| pod.object["metadata"]["finalizers"].is_array();
+            let free = !stage.scene.pods.iter().any(|pod| !pod.gone && held(pod));
+            (free && spill(stage).is_none()).then_some(())
+        })
+        .await;
+    let status = &stage.scene.status;
+    assert_eq!(status.attempts("ends"), [(1, "completed")]);
+    assert_eq!(status.attempts("during"), [(1, "failed"), (2, "completed")]);
+    assert_eq!(stage.scene.of("ends").len(), 1, "{}", stage.describe());
+    assert_eq!(stage.scene.of("during").len(), 2, "{}", stage.describe());
+    stage.stop().await;
+    harbour.check();
+}
+
+/// Side by side, as each waits a minute for Git.
+async fn nothing_is_lost_while_a_hook_refuses_the_status(on: On) {
+    tokio::join!(refused(on, Transport::Ssh), refused(on, Transport::Https),);
 }
 
 /// Over ssh Git hangs, over https it breaks; side by side, as each waits a minute for Git.
@@ -188,7 +279,7 @@ async fn sigterm_ends_a_daemon_whose_git_hangs(on: On) {
 fn address(stage: &Stage) -> String {
     let log = stage.daemon.as_ref().unwrap().log();
     let line = log.iter().find(|line| line.contains("serves /metrics"));
-    let line: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
+    let line: Value = serde_json::from_str(line.unwrap()).unwrap();
     line["address"].as_str().unwrap().to_owned()
 }
 
@@ -246,6 +337,7 @@ async fn another_writer_is_noticed_and_read(on: On) {
 }
 
 on_both! {
+    nothing_is_lost_while_a_hook_refuses_the_status,
     nothing_is_lost_while_git_is_away,
     sigterm_ends_a_daemon_whose_git_hangs,
     a_wrong_token_is_mended_without_a_restart,

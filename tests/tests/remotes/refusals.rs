@@ -81,6 +81,7 @@ fn certificates_that_are_not_trusted() {
     let mut reader = scene.reader(trusting(&scene, authority), "https");
     reader.fetch().unwrap();
     let stranger = Authority::new(scene.folder.path(), "stranger");
+    let before = scene.forge.https.asked().len();
     for (what, certified) in [
         ("expired", scene.forge.authority.expired()),
         ("another host's", scene.forge.authority.of_another_host()),
@@ -92,8 +93,8 @@ fn certificates_that_are_not_trusted() {
         assert_eq!(error.reason(), "RemoteCertificate", "{what}: {error}");
         assert!(error.help().contains("--ca-file"), "{}", error.help());
     }
-    // To nobody of them was the token shown.
-    let before = scene.forge.https.asked().len();
+    // To nobody of them was the token shown: nobody was asked anything.
+    assert_eq!(scene.forge.https.asked().len(), before);
     scene.forge.https.show(scene.forge.authority.good());
     reader.fetch().unwrap();
     assert!(scene.forge.https.asked().len() > before);

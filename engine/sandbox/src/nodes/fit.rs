@@ -1,11 +1,10 @@
 //! Whether a pod may and can run on a node.
 
-use std::fmt;
-
 use serde_json::Value;
 
 use super::scheduler::Amounts;
 use crate::object::{at, list, name, text, texts};
+use crate::quantity;
 
 /// Why a pod does not go to a node, in the scheduler's words.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,18 +12,37 @@ pub(super) enum Misfit {
     Unschedulable,
     Taint,
     Selector,
-    Insufficient(String),
+    /// Too little is left of these resources, or the node never had enough of one.
+    Insufficient {
+        resources: Vec<String>,
+        never: bool,
+    },
 }
 
-impl fmt::Display for Misfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Misfit {
+    /// One or more reasons.
+    pub(super) fn words(&self) -> Vec<String> {
+        let one = |words: &str| vec![words.to_owned()];
         match self {
-            Self::Unschedulable => write!(f, "node(s) were unschedulable"),
-            Self::Taint => write!(f, "node(s) had untolerated taint(s)"),
-            Self::Selector => write!(f, "node(s) didn't match Pod's node affinity/selector"),
-            Self::Insufficient(resource) if resource == "pods" => write!(f, "Too many pods"),
-            Self::Insufficient(resource) => write!(f, "Insufficient {resource}"),
+            Self::Unschedulable => one("node(s) were unschedulable"),
+            Self::Taint => one("node(s) had untolerated taint(s)"),
+            Self::Selector => one("node(s) didn't match Pod's node affinity/selector"),
+            Self::Insufficient { resources, .. } => {
+                resources.iter().map(|it| insufficient(it)).collect()
+            }
         }
+    }
+
+    /// Whether nothing that ends on the node would help.
+    pub(super) const fn is_lasting(&self) -> bool {
+        !matches!(self, Self::Insufficient { never: false, .. })
+    }
+}
+
+fn insufficient(resource: &str) -> String {
+    match resource {
+        "pods" => "Too many pods".to_owned(),
+        resource => format!("Insufficient {resource}"),
     }
 }
 
@@ -48,12 +66,17 @@ pub(super) fn misfit(
         return Some(Misfit::Selector);
     }
     let short = |(resource, amount): &(&String, &i128)| {
-        free.get(*resource).copied().unwrap_or_default() < **amount
+        **amount > 0 && free.get(*resource).copied().unwrap_or_default() < **amount
     };
-    let short = requests
-        .iter()
-        .find(|request| *request.1 > 0 && short(request));
-    short.map(|(resource, _)| Misfit::Insufficient(resource.clone()))
+    let short: Vec<(&String, &i128)> = requests.iter().filter(short).collect();
+    let whole =
+        |resource: &str| at(node, &["status", "allocatable", resource]).map_or(0, quantity::milli);
+    let never =
+        |(resource, amount): &(&String, &i128)| **resource != "pods" && whole(resource) < **amount;
+    (!short.is_empty()).then(|| Misfit::Insufficient {
+        never: short.iter().any(never),
+        resources: short.into_iter().map(|(name, _)| name.clone()).collect(),
+    })
 }
 
 fn repels(pod: &Value, taint: &Value) -> bool {

@@ -173,16 +173,35 @@ fn sentence(nodes: usize, reasons: &BTreeMap<Misfit, usize>) -> String {
     if nodes == 0 {
         return "no nodes available to schedule pods".to_owned();
     }
-    let mut texts: Vec<String> = reasons
-        .iter()
+    let mut against: BTreeMap<String, usize> = BTreeMap::new();
+    let mut preemption: BTreeMap<String, usize> = BTreeMap::new();
+    for (misfit, count) in reasons {
+        for words in misfit.words() {
+            *against.entry(words).or_default() += count;
+        }
+        // Nobody is taken away for another one here.
+        let words = if misfit.is_lasting() {
+            "Preemption is not helpful for scheduling"
+        } else {
+            "No preemption victims found for incoming pod"
+        };
+        *preemption.entry(words.to_owned()).or_default() += count;
+    }
+    let (against, preemption) = (counted(against), counted(preemption));
+    format!(
+        "0/{nodes} nodes are available: {against}. \
+         no new claims to deallocate, preemption: 0/{nodes} nodes are available: {preemption}."
+    )
+}
+
+/// Each reason with its count, in the order of the texts.
+fn counted(reasons: BTreeMap<String, usize>) -> String {
+    let counted = reasons.into_iter();
+    let mut texts: Vec<String> = counted
         .map(|(reason, count)| format!("{count} {reason}"))
         .collect();
     texts.sort();
-    format!(
-        "0/{nodes} nodes are available: {}. preemption: 0/{nodes} nodes are available: \
-         {nodes} Preemption is not helpful for scheduling.",
-        texts.join(", ")
-    )
+    texts.join(", ")
 }
 
 fn refuse(server: &mut Server, key: &Key, pod: &Arc<Value>, message: &str) {

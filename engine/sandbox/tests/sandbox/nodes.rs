@@ -41,8 +41,9 @@ fn pods_share_nodes_as_their_requests_say() {
         (&scheduled["status"], &scheduled["reason"]),
         (&json!("False"), &json!("Unschedulable"))
     );
-    let message = "0/2 nodes are available: 2 Insufficient nvidia.com/gpu. preemption: 0/2 nodes are available: \
-                   2 Preemption is not helpful for scheduling.";
+    let message = "0/2 nodes are available: 2 Insufficient nvidia.com/gpu. no new claims to deallocate, \
+                   preemption: 0/2 nodes are available: \
+                   2 No preemption victims found for incoming pod.";
     assert_eq!(scheduled["message"], message);
     cluster.delete(&format!("{PODS}/b"));
     cluster.pass(1000);

@@ -49,6 +49,23 @@ pub async fn roles(api: Api) {
     assert_eq!(left["items"], json!([]));
 }
 
+/// Whoever shows a token that nobody issued is told no more than that.
+pub async fn strangers(api: Api) {
+    for (method, resource) in [
+        ("GET", "pods"),
+        ("GET", "pods?watch=true"),
+        ("GET", "/version"),
+        ("GET", "/api/v1/namespaces/kube-system"),
+        ("GET", "/apis/none.example.com/v1/things"),
+        ("DELETE", "configmaps/none"),
+    ] {
+        api.as_stranger(method, resource, None).await.refused(401, "Unauthorized", "Unauthorized");
+    }
+    let account = json!({"metadata": {"name": "one"}});
+    api.as_stranger("POST", "serviceaccounts", Some(&account)).await.refused(401, "Unauthorized", "Unauthorized");
+    api.get("serviceaccounts/one").await.refused(404, "NotFound", "serviceaccounts \"one\" not found");
+}
+
 pub async fn classes(api: Api) {
     let path = "/apis/scheduling.k8s.io/v1/priorityclasses";
     let class = json!({"metadata": {"name": "conformance-low"}, "value": -10, "description": "for the night"});

@@ -35,11 +35,12 @@ cases! {
     namespaces: missing terminating system ordered;
     custom: defined instances removed columns held status;
     pods: defaults invalid binding gates immutable priority;
-    nodes: succeeds fails cannot_pull evicted hangs exits_on_term finalizer_keeps conditional_exit oom;
+    nodes: succeeds fails cannot_pull evicted hangs exits_on_term finalizer_keeps conditional_exit oom unconfigured;
+    placing: too_large full taints selectors cordon;
     quota: refuses counts;
     negotiation: accepts unacceptable unsupported metadata_watch;
     dry: writes refusals subresources;
-    access: accounts roles classes;
+    access: accounts roles classes strangers;
     eviction: budgets refusals;
     kubectl: apply managers waits describes;
     served: all discovered accounts roles clusterroles rolebindings clusterrolebindings budgets index document;

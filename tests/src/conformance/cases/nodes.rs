@@ -78,6 +78,37 @@ pub async fn cannot_pull(api: Api) {
     api.until_gone("pods/one").await;
 }
 
+/// A variable is of a Secret that is not there. KWOK looks no other objects up: its kubelet is told
+/// by the annotation what the sandbox's finds out.
+pub async fn unconfigured(api: Api) {
+    let mut object = pod("one", &[("config", "missing")]);
+    object["spec"]["containers"][0]["env"] = json!([
+        {"name": "MODE", "valueFrom": {"configMapKeyRef": {"name": "modes", "key": "a", "optional": true}}},
+        {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "tracking", "key": "token"}}},
+    ]);
+    run(&api, &object).await;
+    let waiting = |pod: &Value| pod["status"]["containerStatuses"][0]["state"]["waiting"].clone();
+    let pod = api.until("pods/one", |answer| waiting(&answer.body)["reason"] == "CreateContainerConfigError").await;
+    assert_eq!(waiting(&pod)["message"], "secret \"tracking\" not found");
+    assert_eq!(pod["status"]["phase"], "Pending");
+    assert!(pod["status"]["startTime"].is_string());
+    assert_eq!(condition(&pod, "Initialized")["status"], "True");
+    assert_eq!((&condition(&pod, "Ready")["status"], &condition(&pod, "Ready")["reason"]), (&"False".into(), &"ContainersNotReady".into()));
+    let secret = json!({"metadata": {"name": "tracking"}, "stringData": {"token": "x"}});
+    api.silent("POST", "secrets", JSON, Some(&secret)).await.expect(201);
+    let told = json!({"metadata": {"annotations": {"sandbox.berth.dev/config": null}}});
+    api.silent("PATCH", "pods/one", MERGE, Some(&told)).await.expect(200);
+    let running = until_phase(&api, "Running").await;
+    assert_eq!(running["metadata"]["uid"], pod["metadata"]["uid"]);
+    // One that is asked to go before its Secret comes goes at once.
+    api.silent("DELETE", "secrets/tracking", JSON, None).await.expect(200);
+    object["metadata"]["name"] = "two".into();
+    run(&api, &object).await;
+    api.until("pods/two", |answer| waiting(&answer.body)["reason"] == "CreateContainerConfigError").await;
+    api.silent("DELETE", "pods/two", JSON, None).await.expect(200);
+    api.until_gone("pods/two").await;
+}
+
 pub async fn evicted(api: Api) {
     let mut object = pod("one", &[("on-term", "exit=0")]);
     object["metadata"]["finalizers"] = json!(["berth.dev/outcome"]);

@@ -2,6 +2,7 @@
 //! watches, holds back and loses answers, throttles and breaks. A seed decides what becomes of the
 //! nth request of a method and path, so that a failure can be played again.
 
+mod fate;
 mod hurry;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+pub use self::fate::Faults;
+use self::fate::{Fate, draw};
 use self::hurry::Hurry;
 use super::cluster::shared;
 use super::wake::Wake;
@@ -31,14 +34,9 @@ use crate::controlplane;
 use crate::simulation::Random;
 
 const LARGEST_BODY: usize = 3 << 20;
-/// An answer that is held back comes within this.
-const LONGEST_DELAY_MS: usize = 300;
-/// A watch that is to be cut ends within this, if nothing happens before.
-const LONGEST_WATCH_MS: usize = 3000;
-/// So many pieces of a watch's stream come before it is cut, at most.
-const MOST_PIECES: usize = 4;
-/// Whoever is told to come back, is so within so many seconds.
-const LONGEST_WAIT: usize = 2;
+
+/// The fate of a pod that was made, and whose maker was not told: its answer was lost.
+pub const UNHEARD: &str = "pod made unheard";
 
 /// The seed of this run: `BERTH_SEED`, or 1.
 pub fn seed() -> u64 {
@@ -53,48 +51,6 @@ pub fn seeds(usual: &[u64]) -> Vec<u64> {
         Some(_) => vec![seed()],
         None => usual.to_vec(),
     }
-}
-
-/// How often what goes wrong, per mille; never by default.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Faults {
-    /// 429 with `Retry-After`, not carried out.
-    pub throttled: usize,
-    /// 500, or 503 with `Retry-After`, not carried out.
-    pub failed: usize,
-    /// The connection breaks, nothing was carried out.
-    pub lost_before: usize,
-    /// Carried out, but the connection breaks before the answer.
-    pub lost_after: usize,
-    /// The answer is held back.
-    pub delayed: usize,
-    /// A watch breaks off, also within a line.
-    pub cut: usize,
-    /// A watch's version is too old: 410.
-    pub expired: usize,
-}
-
-impl Faults {
-    /// The server cannot be reached.
-    pub const AWAY: Self = Self {
-        throttled: 0,
-        failed: 0,
-        lost_before: 1000,
-        lost_after: 0,
-        delayed: 0,
-        cut: 0,
-        expired: 0,
-    };
-    /// Everything, often.
-    pub const STORM: Self = Self {
-        throttled: 20,
-        failed: 40,
-        lost_before: 30,
-        lost_after: 60,
-        delayed: 100,
-        cut: 500,
-        expired: 100,
-    };
 }
 
 /// A proxy that listens. Dropped, it ends.
@@ -125,8 +81,8 @@ struct Weather {
     faults: Faults,
     /// How often each method and path was asked.
     asked: BTreeMap<String, u64>,
-    /// How often each fate was drawn.
-    drawn: BTreeMap<&'static str, u64>,
+    /// How often each fate came true.
+    came: BTreeMap<&'static str, u64>,
     /// Who came back before the time that was told.
     hurry: Hurry,
     /// How many changes of each kind were asked for, those of Leases apart.
@@ -139,38 +95,6 @@ struct Weather {
     hold: Option<(String, u64)>,
     /// It was carried out, and its answer does not come.
     holds: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Fine,
-    /// Come back after so many seconds.
-    Throttled(u64),
-    /// So, too.
-    Away(u64),
-    Failed,
-    LostBefore,
-    LostAfter,
-    Delayed(u64),
-    Expired,
-    /// After so many pieces and half of one, or after so many milliseconds.
-    Cut(usize, u64),
-}
-
-impl Fate {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Fine => "fine",
-            Self::Throttled(_) => "throttled",
-            Self::Away(_) => "away",
-            Self::Failed => "failed",
-            Self::LostBefore => "lost before",
-            Self::LostAfter => "answer lost",
-            Self::Delayed(_) => "delayed",
-            Self::Expired => "expired",
-            Self::Cut(..) => "cut",
-        }
-    }
 }
 
 impl Proxy {
@@ -252,13 +176,13 @@ impl Proxy {
 
     /// The seed and what it made of the requests, for the report of a test that fails.
     pub fn describe(&self) -> String {
-        let drawn = &self.shared.weather().drawn;
-        format!("proxy: seed {}, {drawn:?}\n", self.shared.seed)
+        let came = &self.shared.weather().came;
+        format!("proxy: seed {}, {came:?}\n", self.shared.seed)
     }
 
-    /// How often a fate came true, such as `answer lost`.
-    pub fn drawn(&self, fate: &str) -> u64 {
-        self.shared.weather().drawn.get(fate).copied().unwrap_or(0)
+    /// How often a fate came true, such as `answer lost`, or [`UNHEARD`].
+    pub fn came(&self, fate: &str) -> u64 {
+        self.shared.weather().came.get(fate).copied().unwrap_or(0)
     }
 }
 
@@ -284,7 +208,6 @@ impl Shared {
         let mut random = Random::new(hasher.finish());
         let fate = draw(weather.faults, is_watch(parts), &mut random);
         weather.lists += u64::from(asks(parts, &["sendInitialEvents=true", "limit="]));
-        *weather.drawn.entry(fate.name()).or_default() += 1;
         let (now, request) = (Instant::now(), hurry::named(parts, body));
         weather.hurry.came(now, &request);
         if let Fate::Throttled(seconds) | Fate::Away(seconds) = fate {
@@ -292,6 +215,10 @@ impl Shared {
             weather.hurry.told(now, request, wait);
         }
         fate
+    }
+
+    fn count(&self, fate: &'static str) {
+        *self.weather().came.entry(fate).or_default() += 1;
     }
 
     /// Counts a change; whether its answer is to be held.
@@ -337,28 +264,6 @@ fn asks(parts: &Parts, beginnings: &[&str]) -> bool {
     query.any(|pair| beginnings.iter().any(|one| pair.starts_with(one)))
 }
 
-fn draw(faults: Faults, watches: bool, random: &mut Random) -> Fate {
-    if random.chance(faults.throttled) {
-        Fate::Throttled(1 + random.below(LONGEST_WAIT) as u64)
-    } else if random.chance(faults.failed) {
-        let wait = 1 + random.below(LONGEST_WAIT) as u64;
-        [Fate::Failed, Fate::Away(wait)][random.below(2)]
-    } else if random.chance(faults.lost_before) {
-        Fate::LostBefore
-    } else if watches && random.chance(faults.expired) {
-        Fate::Expired
-    } else if watches && random.chance(faults.cut) {
-        let after = random.below(LONGEST_WATCH_MS) as u64;
-        Fate::Cut(random.below(MOST_PIECES), after)
-    } else if !watches && random.chance(faults.lost_after) {
-        Fate::LostAfter
-    } else if random.chance(faults.delayed) {
-        Fate::Delayed(random.below(LONGEST_DELAY_MS) as u64)
-    } else {
-        Fate::Fine
-    }
-}
-
 async fn serve(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
@@ -370,23 +275,12 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Res
         return status(422, "Invalid", words);
     }
     let fate = shared.fate(&parts, &body);
-    match fate {
-        Fate::LostBefore => return broken(),
-        Fate::Throttled(wait) => {
-            return later(wait, status(429, "TooManyRequests", "the server is busy"));
-        }
-        Fate::Away(wait) => {
-            return later(
-                wait,
-                status(503, "ServiceUnavailable", "the weather is bad"),
-            );
-        }
-        Fate::Failed => return status(500, "InternalError", "the weather is bad"),
-        Fate::Expired => return status(410, "Expired", "too old resource version: 1 (2)"),
-        Fate::Delayed(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
-        Fate::Fine | Fate::LostAfter | Fate::Cut(..) => {}
+    if let Some(answer) = not_carried_out(fate) {
+        shared.count(fate.name());
+        return answer;
     }
     let watches = is_watch(&parts);
+    let makes_pod = parts.method == Method::POST && parts.uri.path().ends_with("/pods");
     let is_held = shared.counts(&parts);
     let cuts = shared.cuts.subscribe();
     let Some(answer) = forward(&shared.upstream, parts, body).await else {
@@ -399,15 +293,45 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Res
     }
     match fate {
         Fate::LostAfter => {
-            let (_, body) = answer.into_parts();
+            let (head, body) = answer.into_parts();
             // All of it, so that the server is done.
             let _ = to_bytes(body, usize::MAX).await;
-            broken()
+            shared.count(fate.name());
+            if makes_pod && head.status == StatusCode::CREATED {
+                shared.count(UNHEARD);
+            }
+            return broken();
         }
-        Fate::Cut(pieces, ms) => cut(answer, cuts, Some((pieces, Duration::from_millis(ms)))),
-        _ if watches => cut(answer, cuts, None),
-        _ => answer,
+        Fate::Delayed(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+        _ => {}
     }
+    let end = match fate {
+        Fate::Cut(pieces, ms) => Some((pieces, Duration::from_millis(ms))),
+        _ => None,
+    };
+    if end.is_none() {
+        shared.count(fate.name());
+    }
+    if watches {
+        cut(answer, (cuts, shared), end)
+    } else {
+        answer
+    }
+}
+
+/// The answer to a request that nobody carries out.
+fn not_carried_out(fate: Fate) -> Option<Response> {
+    Some(match fate {
+        Fate::LostBefore => broken(),
+        Fate::Throttled(wait) => later(wait, status(429, "TooManyRequests", "the server is busy")),
+        Fate::Away(wait) => later(
+            wait,
+            status(503, "ServiceUnavailable", "the weather is bad"),
+        ),
+        Fate::Failed => status(500, "InternalError", "the weather is bad"),
+        Fate::Expired => status(410, "Expired", "too old resource version: 1 (2)"),
+        Fate::Fine | Fate::LostAfter | Fate::Delayed(_) | Fate::Cut(..) => return None,
+    })
 }
 
 /// The server's answer; none if it does not answer.
@@ -440,7 +364,7 @@ fn broken() -> Response {
 /// after a time.
 fn cut(
     answer: Response,
-    mut cuts: watch::Receiver<u64>,
+    (mut cuts, shared): (watch::Receiver<u64>, Arc<Shared>),
     end: Option<(usize, Duration)>,
 ) -> Response {
     let (parts, body) = answer.into_parts();
@@ -469,8 +393,12 @@ fn cut(
                 piece
             })
         });
-    let error = std::io::Error::other("the line is cut");
-    let ending = stream::iter([Err(error)]);
+    let ending = stream::once(async move {
+        if end.is_some() {
+            shared.count(Fate::CUT);
+        }
+        Err(std::io::Error::other("the line is cut"))
+    });
     let stream = some.take_until(until).chain(ending);
     Response::from_parts(parts, Body::from_stream(stream))
 }

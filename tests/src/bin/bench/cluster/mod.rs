@@ -159,7 +159,9 @@ impl Cluster {
 
     /// How many pods Berth has made.
     pub fn posted(&self) -> Fallible<usize> {
-        Ok(usize::try_from(self.calls("create", "pods")?)?)
+        let made = ("create".to_owned(), "pods".to_owned());
+        let made = self.counted()?.get(&made).copied();
+        Ok(usize::try_from(made.unwrap_or_default())?)
     }
 
     /// Whether so many pods run.
@@ -178,13 +180,20 @@ impl Cluster {
         }
     }
 
-    /// How often a verb was answered for a resource; `*` stands for any.
-    pub fn calls(&self, verb: &str, resource: &str) -> Fallible<u64> {
-        let fits = |known: &str, wanted: &str| wanted == "*" || known == wanted;
-        let counted = self.counted()?;
-        let of = counted.iter();
-        let of = of.filter(|((known, what), _)| fits(known, verb) && fits(what, resource));
-        Ok(of.map(|(_, count)| count).sum())
+    /// How often anything was answered, also by a refusal: but for Leases, and for them.
+    pub fn answered(&self) -> Fallible<(u64, u64)> {
+        let Answers { done, refused } = self.answers()?;
+        let done = done.iter().map(|((_, what), count)| (what, count));
+        let refused = refused.iter().map(|((_, _, what), count)| (what, count));
+        let (mut others, mut leases) = (0, 0);
+        for (what, count) in done.chain(refused) {
+            let sum = match what.as_str() {
+                "leases.coordination.k8s.io" => &mut leases,
+                _ => &mut others,
+            };
+            *sum += count;
+        }
+        Ok((others, leases))
     }
 
     /// How often the server was written to, but for Leases.

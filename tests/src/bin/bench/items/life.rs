@@ -40,7 +40,7 @@ pub struct Launched {
 
 /// What a window without events cost.
 pub struct Steady {
-    /// API requests but the Lease's.
+    /// API requests but the Lease's, also those that were refused.
     pub requests: u64,
     /// Those for the Lease.
     pub renewals: u64,
@@ -136,9 +136,8 @@ impl Life {
     pub async fn steady(&mut self, window: Duration) -> Fallible<Steady> {
         let world = &self.world;
         let look = || -> Fallible<_> {
-            let all = world.cluster.calls("*", "*")?;
-            let renewals = world.cluster.calls("*", "leases.coordination.k8s.io")?;
-            Ok((all - renewals, renewals, world.daemon.cpu()?))
+            let (requests, renewals) = world.cluster.answered()?;
+            Ok((requests, renewals, world.daemon.cpu()?))
         };
         let (before, commits) = (look()?, world.status_commits());
         let opens = Opens::of(&world.repository.root().join("objects"))?;
