@@ -23,6 +23,8 @@ pub fn start(format: LogFormat, level: LevelFilter) {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // It would tell of them on the standard error, which is what failed, and panic.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Text => lines.with_ansi(colour).with_target(false).try_init(),

@@ -150,11 +150,6 @@ impl Loop {
     fn hear_standing(&mut self) {
         let role = self.standing.borrow_and_update().role.clone();
         self.feed(Input::Role(role));
-        // At once: what old watches still have to say must not be heard.
-        if self.tenure != self.reconciler.tenure() {
-            self.tenure = self.reconciler.tenure();
-            self.watching = None;
-        }
     }
 
     fn feed(&mut self, input: Input) {
@@ -171,6 +166,11 @@ impl Loop {
             _ => {}
         }
         self.reconciler.input(self.carrier.clock.now(), input);
+        // At once: what old watches still have to say must not be heard.
+        if self.tenure != self.reconciler.tenure() {
+            self.tenure = self.reconciler.tenure();
+            self.watching = None;
+        }
     }
 
     /// Lets go what the reconciler gives; what is not taken is answered at once.

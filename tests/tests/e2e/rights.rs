@@ -225,6 +225,16 @@ async fn a_namespace_that_was_left_needs_no_right(on: On) {
     stage.start();
     stage.add("fine", 16, "20ms", &[]);
     stage.state("fine", "Completed").await;
+    // The queue comes back there.
+    stage.cluster.allow_all();
+    stage.repository.write(AUDIO, &audio(&namespace));
+    stage.add("late", 8, "20ms", &[]);
+    stage.edit("late", "queue: vision", "queue: audio");
+    stage
+        .until("it completes", |scene| {
+            scene.status.unit("experiment audio.late")["status"]["state"] == "Completed"
+        })
+        .await;
     stage.check();
 }
 

@@ -233,6 +233,23 @@ async fn a_finalizer_taken_off_by_hand_loses_no_count(on: On) {
     interrupted_once(&mut stage).await;
 }
 
+async fn a_finalizer_taken_off_a_running_pod_comes_back(on: On) {
+    let mut stage = running(on, &[]).await;
+    let path = pod_path(&stage, "bert");
+    let name = stage.scene.running("bert")[0].name.clone();
+    let queue = stage.names().queue();
+    let own = json!({"metadata": {"finalizers": null}});
+    stage.cluster.patch(&path, &own);
+    stage
+        .wait("it has its finalizer again", |stage| {
+            let pod = stage.cluster.object("pods", &queue, &name)?;
+            (pod["metadata"]["finalizers"] == json!(["berth.dev/outcome"])).then_some(())
+        })
+        .await;
+    stage.cluster.delete(&path);
+    interrupted_once(&mut stage).await;
+}
+
 async fn marks_taken_off_by_hand_come_back_and_nothing_runs_twice(on: On) {
     let mut stage = running(on, &[]).await;
     let path = pod_path(&stage, "bert");
@@ -354,6 +371,7 @@ on_both! {
     a_pod_deleted_by_hand_is_an_interruption,
     exit_zero_after_being_asked_to_stop_is_no_success,
     a_finalizer_taken_off_by_hand_loses_no_count,
+    a_finalizer_taken_off_a_running_pod_comes_back,
     marks_taken_off_by_hand_come_back_and_nothing_runs_twice,
     a_foreign_object_in_the_way_is_reported_and_left_alone,
     an_image_changed_at_creation_is_no_drift,

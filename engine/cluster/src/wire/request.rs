@@ -60,10 +60,15 @@ pub fn request(
             uid,
             labels,
             annotations,
+            finalizer,
         } => {
-            let patch = json!({"metadata": {
+            let mut patch = json!({"metadata": {
                 "uid": uid.0, "labels": labels, "annotations": annotations,
             }});
+            if *finalizer {
+                // Merged with those that are there (Kubernetes, `patchStrategy` of the field).
+                patch["metadata"]["finalizers"] = json!([FINALIZER]);
+            }
             build("PATCH", written(Url::object(key)), STRATEGIC, &patch)
         }
         What::Keep {

@@ -97,7 +97,8 @@ pub enum Grant {
     Waiting(String),
 }
 
-/// A pod that the ledger knows by its uid, that may run, and that does not carry all its marks.
+/// A pod that the ledger knows by its uid, that may run, and that does not carry all its marks, or
+/// not its finalizer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
     /// Its name.
@@ -106,8 +107,10 @@ pub struct Missing {
     pub uid: Uid,
     /// The kind's own labels by which it is known.
     pub labels: Vec<(&'static str, String)>,
-    /// It is seen as what it is, and lacks only the commit that it was made for.
+    /// It is seen as what it is, and lacks only the commit that it was made for, or its finalizer.
     pub seen: bool,
+    /// It lacks its finalizer, and nobody asked it to go.
+    pub bare: bool,
     /// The commit to put on it, if it lacks one.
     pub commit: Option<CommitId>,
 }

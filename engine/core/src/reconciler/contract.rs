@@ -166,6 +166,8 @@ pub enum What {
         labels: BTreeMap<String, String>,
         /// Annotations to set.
         annotations: BTreeMap<String, String>,
+        /// Whether its finalizer is to be there: only on one that nobody asked to go.
+        finalizer: bool,
     },
     /// One commit on the status branch on top of `base`, pushed; `None` deletes a file.
     Record {

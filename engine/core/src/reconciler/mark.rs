@@ -36,7 +36,8 @@ impl Reconciler {
         let missing = |id: &UnitId| (id.clone(), self.want_with(id, now, &|_| None).missing);
         let all: Vec<_> = all.map(missing).collect();
         let of = |(id, missing): (UnitId, Vec<Missing>)| {
-            let marks = missing.into_iter().map(|it| self.mark(&id, it));
+            let unseen = missing.into_iter().filter(|it| !it.seen);
+            let marks = unseen.map(|it| self.mark(&id, it));
             marks.collect::<Vec<_>>()
         };
         all.into_iter().flat_map(of).flatten().collect()
@@ -52,14 +53,18 @@ impl Reconciler {
         labels.extend(own.map(|(name, value)| (name.to_owned(), value)));
         let commit = commit.map(|commit| (marks::COMMIT.to_owned(), commit.to_string()));
         annotations.extend(commit);
-        let why =
-            format!("{key} may run, and is not seen with its marks: it gets them, or is gone");
+        let why = if missing.bare {
+            format!("{key} may run, and nothing keeps its end: it gets its finalizer")
+        } else {
+            format!("{key} may run, and is not seen with its marks: it gets them, or is gone")
+        };
         let aim = Aim::Mark { uid: uid.clone() };
         let what = What::Mark {
             key: key.clone(),
             uid,
             labels,
             annotations,
+            finalizer: missing.bare,
         };
         Some(self.give(id, &key, aim, why, what))
     }
@@ -110,7 +115,7 @@ impl Reconciler {
             warning: true,
             reason: "Marked".into(),
             note: format!(
-                "{unit}: somebody took labels or annotations of Berth's off this pod; they are there again"
+                "{unit}: somebody took labels, annotations or the finalizer of Berth's off this pod; they are there again"
             ),
         };
         self.queue_tell(unit, tell);

@@ -293,12 +293,16 @@ impl World {
                 key,
                 labels,
                 annotations,
+                finalizer,
                 ..
             } => {
                 self.done.push(format!("mark {key}"));
                 let Some(mut object) = self.objects.get(key).cloned() else {
                     return Outcome::Absent;
                 };
+                if *finalizer {
+                    object["metadata"]["finalizers"] = Json::from(vec![marks::FINALIZER]);
+                }
                 for (field, all) in [("labels", labels), ("annotations", annotations)] {
                     for (name, value) in all {
                         object["metadata"][field][name] = value.as_str().into();

@@ -268,3 +268,32 @@ fn a_forged_rank_makes_no_more_pods() {
         world.settle();
     }
 }
+
+/// Deleted without it, it would be gone with its end, and its work be done again.
+#[test]
+fn a_pod_that_lost_its_finalizer_gets_it_back_while_it_lives() {
+    for while_down in [false, true] {
+        let mut world = running();
+        world.later();
+        let pod = world.of(ObjectKind::Pod).remove(1);
+        let off = |object: &mut Json| object["metadata"]["finalizers"] = json!([]);
+        if while_down {
+            off(world.objects.get_mut(&pod).unwrap());
+            world.start();
+        } else {
+            world.change(&pod, off);
+        }
+        assert_eq!(world.done, [format!("mark {pod}")], "{while_down}");
+        let kept = &world.objects[&pod]["metadata"]["finalizers"];
+        assert_eq!(*kept, json!([marks::FINALIZER]));
+        // Not once it is asked to go, when the server allows it no more.
+        world.done.clear();
+        world.change(&pod, |object| {
+            off(object);
+            object["metadata"]["deletionTimestamp"] = "1970-01-12T13:55:00Z".into();
+            object["metadata"]["deletionGracePeriodSeconds"] = 30.into();
+        });
+        let mark = format!("mark {pod}");
+        assert!(!world.done.contains(&mark), "{:?}", world.done);
+    }
+}

@@ -7,8 +7,9 @@ use crate::kinds::{Missing, View};
 use crate::ledger::{Attempt, RankRecord, Run, UnitLedger};
 use crate::observed::marks;
 
-/// Pods of which the ledger knows no end, and that do not carry the marks by which they are found:
-/// somebody took those off or changed them, and the pods may run; or they are gone.
+/// Pods of which the ledger knows no end, and that do not carry the marks by which they are found, or
+/// the finalizer that keeps their end: somebody took those off or changed them, and the pods may run;
+/// or they are gone.
 pub fn missing(ledger: &UnitLedger, experiment: &Name, pods: &[LivePod]) -> Vec<Missing> {
     let mut found = Vec::new();
     for (run, trial, attempt) in ledger.attempts() {
@@ -16,7 +17,9 @@ pub fn missing(ledger: &UnitLedger, experiment: &Name, pods: &[LivePod]) -> Vec<
         let place = Place::new(experiment, &short, trial.number, attempt);
         let alive = attempt.ranks.iter().filter(|record| record.may_live());
         found.extend(alive.filter_map(|record| place.unseen(record, pods)));
-        let bare = pods.iter().filter(|live| live.fact.commit.is_none());
+        let bare = pods
+            .iter()
+            .filter(|live| live.fact.commit.is_none() || is_bare(live));
         found.extend(bare.filter_map(|live| place.bare(run, attempt, live)));
     }
     found
@@ -40,6 +43,11 @@ pub fn mark_vanished(ledger: &mut UnitLedger, experiment: &Name, pods: &[LivePod
             }
         }
     }
+}
+
+/// Whether its end would be lost if it were deleted.
+fn is_bare(live: &LivePod) -> bool {
+    !live.fact.finalizer && live.fact.deleting.is_none() && live.pod.end.is_none()
 }
 
 /// Which attempt a record is of.
@@ -101,11 +109,13 @@ impl<'a> Place<'a> {
             uid,
             labels: self.labels(record.rank),
             seen: false,
+            bare: false,
             commit: None,
         })
     }
 
-    /// A pod that does not say for which commit it was made, which only the run tells.
+    /// A pod that does not say for which commit it was made, which only the run tells, or that nothing
+    /// keeps once it has ended.
     fn bare(&self, run: &Run, attempt: &Attempt, live: &LivePod) -> Option<Missing> {
         let record = live.record(attempt)?;
         self.seen(record, std::slice::from_ref(live))?;
@@ -114,7 +124,8 @@ impl<'a> Place<'a> {
             uid: live.fact.uid.clone(),
             labels: self.labels(record.rank),
             seen: true,
-            commit: Some(run.commit),
+            bare: is_bare(live),
+            commit: live.fact.commit.is_none().then_some(run.commit),
         })
     }
 
