@@ -13,6 +13,9 @@ use http::Request;
 use kube::config::Kubeconfig;
 use serde_json::{Value, json};
 
+/// How the name of the first pod of a run ends.
+const FIRST: &str = "-1a2b3c4d-1-1-0";
+
 /// One client in one namespace of queue and one of its own.
 pub struct Edge {
     /// What is tried.
@@ -120,17 +123,23 @@ impl Edge {
         }
     }
 
+    /// A pod is the first one of the experiment of that name.
     pub fn key(&self, kind: ObjectKind, name: &str) -> ObjectKey {
-        ObjectKey::new(kind, &self.queue, name)
+        match kind {
+            ObjectKind::Pod => ObjectKey::new(kind, &self.queue, &format!("{name}{FIRST}")),
+            ObjectKind::Service => ObjectKey::new(kind, &self.queue, name),
+        }
     }
 
     pub fn body(&self, key: &ObjectKey, more: &Value) -> Value {
+        let experiment = key.name.strip_suffix(FIRST).unwrap_or(&key.name);
+        let unit = format!("Experiment/vision/{experiment}");
         let mut body = json!({
             "apiVersion": "v1", "kind": key.kind.kind(),
             "metadata": {
                 "name": key.name, "namespace": key.namespace,
                 "labels": {"berth.dev/instance": self.caller.instance},
-                "annotations": {"berth.dev/id": key.to_string(), "berth.dev/unit": "Experiment/vision/a"},
+                "annotations": {"berth.dev/id": key.to_string(), "berth.dev/unit": unit},
             },
         });
         merge(&mut body, more);

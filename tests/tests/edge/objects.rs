@@ -53,7 +53,8 @@ pub async fn deletes_and_releases_are_fenced(edge: &Edge) {
         !released.finalizer,
         "ours is off, the other one still holds it"
     );
-    let path = format!("/api/v1/namespaces/{}/pods/fenced", edge.queue);
+    let name = &made.key.name;
+    let path = format!("/api/v1/namespaces/{}/pods/{name}", edge.queue);
     let live = edge
         .raw("GET", &path, "application/json", &Value::Null)
         .await;

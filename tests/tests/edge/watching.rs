@@ -33,7 +33,7 @@ pub async fn a_watch_tells_what_is_there_and_what_changes(edge: &Edge) {
             other => panic!("{other:?}"),
         };
     }
-    assert!(there.contains("before"));
+    assert!(there.contains(&*before.key.name));
     let after = done(edge.carry(edge.pod("after", &[])).await);
     edge.carry(delete(&before)).await;
     let (mut made, mut gone) = (false, false);
