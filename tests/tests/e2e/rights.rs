@@ -147,8 +147,8 @@ fn audio(namespace: &str) -> String {
     )
 }
 
-/// The other queue's namespace has all its rights.
-async fn what_one_queue_lacks_stops_no_other_one(on: On) {
+/// A stage with that queue, too, in a namespace of its own; no daemon has begun.
+async fn with_audio(on: On) -> (Stage, String) {
     let mut stage = Stage::build(Setting {
         daemon: false,
         ..Setting::usual(on)
@@ -157,14 +157,25 @@ async fn what_one_queue_lacks_stops_no_other_one(on: On) {
     let namespace = stage.names().elsewhere();
     stage.cluster.grant(&namespace, Of::Queue);
     stage.repository.write(AUDIO, &audio(&namespace));
+    (stage, namespace)
+}
+
+/// Adds an experiment to that queue.
+fn add_to_audio(stage: &Stage, name: &str, run: &str) {
+    stage.add(name, 8, run, &[]);
+    stage.edit(name, "queue: vision", "queue: audio");
+}
+
+/// The other queue's namespace has all its rights.
+async fn what_one_queue_lacks_stops_no_other_one(on: On) {
+    let (mut stage, namespace) = with_audio(on).await;
     stage.cluster.deny(&Right {
         verb: "*",
         group: "",
         resource: "services",
         within: Some(Some(namespace.clone())),
     });
-    stage.add("deaf", 8, "20ms", &[]);
-    stage.edit("deaf", "queue: vision", "queue: audio");
+    add_to_audio(&stage, "deaf", "20ms");
     stage.add("fine", 16, "20ms", &[]);
     stage.start();
     stage.state("fine", "Completed").await;
@@ -188,16 +199,8 @@ async fn what_one_queue_lacks_stops_no_other_one(on: On) {
 /// A queue goes away, and in the end the right to see its namespace: nobody waits for what is certain
 /// to be empty.
 async fn a_namespace_that_was_left_needs_no_right(on: On) {
-    let mut stage = Stage::build(Setting {
-        daemon: false,
-        ..Setting::usual(on)
-    })
-    .await;
-    let namespace = stage.names().elsewhere();
-    stage.cluster.grant(&namespace, Of::Queue);
-    stage.repository.write(AUDIO, &audio(&namespace));
-    stage.add("deaf", 8, "10m", &[]);
-    stage.edit("deaf", "queue: vision", "queue: audio");
+    let (mut stage, namespace) = with_audio(on).await;
+    add_to_audio(&stage, "deaf", "10m");
     stage.start();
     stage
         .until("it runs", |scene| {
@@ -228,8 +231,7 @@ async fn a_namespace_that_was_left_needs_no_right(on: On) {
     // The queue comes back there.
     stage.cluster.allow_all();
     stage.repository.write(AUDIO, &audio(&namespace));
-    stage.add("late", 8, "20ms", &[]);
-    stage.edit("late", "queue: vision", "queue: audio");
+    add_to_audio(&stage, "late", "20ms");
     stage
         .until("it completes", |scene| {
             scene.status.unit("experiment audio.late")["status"]["state"] == "Completed"

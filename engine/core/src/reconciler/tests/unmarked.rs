@@ -8,7 +8,7 @@ use super::{GANG, World, gang, running, runs_on, succeeded};
 use crate::desired::fixture::{CLUSTER, QUEUE, blob, experiment};
 use crate::ids::{ObjectKey, ObjectKind};
 use crate::observed::marks;
-use crate::reconciler::{WatchKey, What};
+use crate::reconciler::What;
 
 /// What somebody does to the marks of a pod.
 type Unmark = fn(&mut Json);
@@ -191,11 +191,7 @@ fn a_pod_that_lost_its_run_is_left_alone_until_all_is_seen() {
         "labels",
         marks::RUN,
     );
-    world.begin();
-    world.list(|watch| !matches!(watch, WatchKey::Ours(_, namespace) if **namespace == *"audio"));
-    for _ in 0..60 {
-        world.turn();
-    }
+    world.begin_without("audio");
     assert_eq!(world.done, [] as [&str; 0]);
     world.settle();
     assert_eq!(world.done, [format!("mark {pod}")]);
