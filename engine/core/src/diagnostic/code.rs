@@ -55,6 +55,7 @@ codes! {
     ReservedNamespace = "B0410", "a queue cannot use this namespace";
     Ambiguous = "B0411", "two values would have one name";
     Directive = "B0412", "`$patch` would take away what Berth needs";
+    ShellWord = "B0413", "a shell does not read a hyperparameter as one word";
     Refused = "B0501", "the repository holds something that Berth does not read";
     EmptyRepository = "B0502", "the repository holds no documents";
     NoCluster = "B0503", "the repository does not say what cluster it is for";

@@ -103,6 +103,9 @@ const fn explanation(code: Code) -> &'static str {
         Code::Directive => {
             "`$patch: delete` or `replace` in a layer takes lower layers away, and `null` does too. The task's container and the list that holds it stay; take away single fields or items of it. `$patch` knows `delete`, `replace` and `merge`, nothing else."
         }
+        Code::ShellWord => {
+            "An entrypoint of one line is read by `/bin/sh`, after the values of `$(hp.PATH)` were put into it as they are. A value with a space, a quote, a `$` or the like becomes several words, or another text, or a command. Write the entrypoint as a list, whose items no shell reads, or let the shell take the variable, `\"$BERTH_HP_name\"`. If the value is meant to be several words, nothing needs to be done."
+        }
         Code::Refused => {
             "Symlinks and submodules are not followed, names must be UTF-8, folders nest at most so deep, and content that Git lacks cannot be read. The help says what to do about each. Of a path that cannot hold a document it is a warning."
         }

@@ -220,7 +220,8 @@ pub enum ExperimentState {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Environment {
-    /// By name; names that begin with `BERTH_` or `PET_` are Berth's own.
+    /// By name; names that begin with `BERTH_` or `PET_` are Berth's own. A value may name other
+    /// variables as `$(NAME)`, whatever the order of the two; `$$(NAME)` is the text itself.
     #[serde(default)]
     pub variables: BTreeMap<String, Variable>,
 }

@@ -27,7 +27,7 @@ fn find<'a>(path: &str, get: &dyn Fn(&str) -> Option<&'a Json>) -> Option<&'a Js
 }
 
 /// The argument with every `$(hp.PATH)` replaced by its value: text as it is, anything else as
-/// JSON. A `$(` within a value stays what it is: Kubernetes does not expand it. References to
+/// JSON. A `$` within a value stays what it is: Kubernetes expands nothing there. References to
 /// nothing and escaped ones (`$$(hp.x)`) are left alone.
 pub fn substitute(argument: &str, values: &BTreeMap<String, Json>) -> String {
     parts(argument)
@@ -36,7 +36,7 @@ pub fn substitute(argument: &str, values: &BTreeMap<String, Json>) -> String {
             Part::Text(text) | Part::Open(text) => text.to_owned(),
             Part::Reference(path) => lookup(values, path).map_or_else(
                 || format!("$(hp.{path})"),
-                |value| text_of(value).replace("$(", "$$("),
+                |value| verbatim(&text_of(value)),
             ),
         })
         .collect()
@@ -104,7 +104,7 @@ fn flatten(name: &str, value: &Json, into: &mut BTreeMap<String, String>) {
             }
         }
         _ if names_a_variable(name) => {
-            into.insert(name.to_owned(), text_of(value).replace("$(", "$$("));
+            into.insert(name.to_owned(), verbatim(&text_of(value)));
         }
         _ => {}
     }
@@ -115,7 +115,13 @@ fn names_a_variable(name: &str) -> bool {
         .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
-fn text_of(value: &Json) -> String {
+/// A text in which Kubernetes, which reads `$$` as `$` and replaces `$(NAME)`, changes nothing.
+pub fn verbatim(text: &str) -> String {
+    text.replace('$', "$$")
+}
+
+/// A value as an argument or a variable: text as it is, anything else as JSON.
+pub fn text_of(value: &Json) -> String {
     match value {
         Json::String(text) => text.clone(),
         other => other.to_string(),
@@ -172,7 +178,7 @@ mod tests {
 
     fn values() -> BTreeMap<String, Json> {
         serde_json::from_value(json!({
-            "lr": 0.1, "name": "big $(X)", "model": {"depth": 50, "a.b": {"c": true}}, "list": [1, "x"], "bad key": 1
+            "lr": 0.1, "name": "big $(X)", "price": "5$$", "model": {"depth": 50, "a.b": {"c": true}}, "list": [1, "x"], "bad key": 1
         }))
         .unwrap()
     }
@@ -185,6 +191,7 @@ mod tests {
             ("$(hp.model.a.b.c)", "true"),
             ("$(hp.list)", "[1,\"x\"]"),
             ("$(hp.name)", "big $$(X)"),
+            ("$(hp.price)(X) $(hp.price)", "5$$$$(X) 5$$$$"),
             ("$(hp.none) $(HOME) $(hp.lr", "$(hp.none) $(HOME) $(hp.lr"),
             ("$$(hp.lr) $$$(hp.lr)", "$$(hp.lr) $$0.1"),
             ("\u{e4}$(hp.lr)\u{e4}", "\u{e4}0.1\u{e4}"),
@@ -216,7 +223,8 @@ mod tests {
                 "BERTH_HP_lr=0.1",
                 "BERTH_HP_model_a.b_c=true",
                 "BERTH_HP_model_depth=50",
-                "BERTH_HP_name=big $$(X)"
+                "BERTH_HP_name=big $$(X)",
+                "BERTH_HP_price=5$$$$"
             ]
         );
     }

@@ -7,6 +7,7 @@ mod exec;
 mod memory;
 mod named;
 mod program;
+mod shell;
 mod size;
 mod whole;
 
@@ -23,6 +24,7 @@ pub(in crate::kinds) fn alone(document: &Experiment) -> Vec<Diagnostic> {
         .pod()
         .map_or_else(Vec::new, |layer| pod::check(layer, "spec.pod"));
     findings.extend(program::entrypoint(document));
+    findings.extend(shell::line(document));
     findings.extend(exec::check(document));
     findings.extend(program::hyperparameters(document));
     findings.extend(annotations::hyperparameters(document));

@@ -46,7 +46,12 @@ pub fn engine(subject: &Subject, role: &PodRole) -> Node {
     let rest = who(subject, role)
         .into_iter()
         .chain(rendezvous(subject, role))
-        .map(|(name, value)| map([("name", text(name)), ("value", text(value))]));
+        .map(|(name, value)| {
+            map([
+                ("name", text(name)),
+                ("value", text(hyperparameters::verbatim(&value))),
+            ])
+        });
     list(values.chain(rest))
 }
 

@@ -4,6 +4,7 @@ mod build;
 mod environment;
 mod image;
 mod layers;
+mod order;
 mod pod;
 mod rank;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::build::{at, field_mut, items_mut, list, map, set, take, text};
 use super::layers::{self, pod_shape};
-use super::{HPARAMS_FOLDER, HPARAMS_NAME, PodRole, Subject, environment, image, rank};
+use super::{HPARAMS_FOLDER, HPARAMS_NAME, PodRole, Subject, environment, image, order, rank};
 use crate::kinds::experiment::{Entrypoint, Experiment, hyperparameters, size};
 use crate::object::{Node, Place, Value, merge};
 use crate::observed::marks::{FINALIZER, HYPERPARAMETERS, TASK};
@@ -34,6 +34,7 @@ pub fn pod(subject: &Subject, role: &PodRole) -> Node {
         if role.pods > 1 {
             not_spread(spec);
         }
+        order_variables(spec);
         sidecars_beside_the_task(spec);
         image::rewrite_all(spec, &subject.scope.cluster.spec.registry_rewrites);
     }
@@ -85,6 +86,21 @@ fn not_spread(spec: &mut Node) {
         }]);
         set(spec, SPREAD, Node::engine(&none));
     }
+}
+
+fn order_variables(spec: &mut Node) {
+    let containers = field_mut(spec, "containers").map(items_mut);
+    let task = containers.into_iter().flatten().find(|it| is_task(it));
+    if let Some(Value::List(variables)) = task
+        .and_then(|task| field_mut(task, "env"))
+        .map(|env| &mut env.value)
+    {
+        order::by_use(variables);
+    }
+}
+
+fn is_task(container: &Node) -> bool {
+    container.get("name").and_then(Node::as_str) == Some(TASK)
 }
 
 /// What the program reads as its file of hyperparameters, so that a pod needs no other object.
@@ -194,14 +210,14 @@ fn sidecars_beside_the_task(spec: &mut Node) {
     };
     let others: Vec<Node> = items_mut(containers)
         .iter()
-        .filter(|container| container.get("name").and_then(Node::as_str) != Some(TASK))
+        .filter(|container| !is_task(container))
         .cloned()
         .collect();
     if others.is_empty() {
         return;
     }
     if let Value::List(items) = &mut containers.value {
-        items.retain(|container| container.get("name").and_then(Node::as_str) == Some(TASK));
+        items.retain(is_task);
     }
     let mut init = take(spec, "initContainers").unwrap_or_else(|| list([]));
     if let Value::List(items) = &mut init.value {

@@ -271,6 +271,31 @@ fn layers_go_over_each_other() {
 }
 
 #[test]
+fn variables_come_after_what_they_name() {
+    let variables = json!({"DATA": "$(ROOT)/$(BERTH_HP_set)", "LOG": "$(OUT)/$(BERTH_RANK).log",
+        "OUT": "$(BERTH_CHECKPOINT_URI)/$$(DATA)", "ROOT": {"valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}});
+    let mut repository = changed(&json!({"environment": {"variables": variables},
+        "hyperparameters": {"set": "$(LOG)"}}));
+    repository.defaults = json!({"gpu": {"spec": {
+        "containers": [{"name": "task", "env": [{"name": "BASE", "value": "$(DATA)/base"}]}]}}});
+    let pod = pod(&repository, &role(1, 1, 0));
+    let env = pod["spec"]["containers"][0]["env"].as_array().unwrap();
+    let at = |name: &str| env.iter().position(|it| it["name"] == name).unwrap();
+    for (first, then) in [
+        ("ROOT", "DATA"),
+        ("BERTH_HP_set", "DATA"),
+        ("DATA", "BASE"),
+        ("BERTH_RANK", "LOG"),
+        ("OUT", "LOG"),
+        ("BERTH_CHECKPOINT_URI", "OUT"),
+    ] {
+        assert!(at(first) < at(then), "{first} and {then} in {env:?}");
+    }
+    assert_eq!(env[at("BERTH_HP_set")]["value"], "$$(LOG)");
+    assert_eq!(env[at("DATA")]["value"], "$(ROOT)/$(BERTH_HP_set)");
+}
+
+#[test]
 fn every_field_is_explained() {
     let repository = changed(&json!({"environment": {"variables": {"A": "document"}}}));
     let (document, scope) = (repository.document(), repository.scope());
