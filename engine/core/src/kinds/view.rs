@@ -16,7 +16,10 @@ pub enum NodeState {
     /// It was deleted or tainted out-of-service after the pod was bound: nothing of it runs any
     /// more.
     Gone,
-    /// It does not answer, or nodes cannot be read: something may still run there.
+    /// It is there, but does not answer, or says that it is not ready: something may still run
+    /// there.
+    Silent,
+    /// Nodes cannot be read, or are being read: something may run there.
     Unknown,
 }
 

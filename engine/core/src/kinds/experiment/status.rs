@@ -2,7 +2,7 @@
 
 use super::ExperimentState;
 use super::lifecycle::LivePod;
-use crate::kinds::View;
+use crate::kinds::{NodeState, View};
 use crate::ledger::{Attempt, Run, RunState, UnitStatus};
 use crate::observed::PodPhase;
 
@@ -68,12 +68,23 @@ fn ended(run: &Run, newest: bool) -> Option<String> {
 fn of_attempt(attempt: &Attempt, pods: &[LivePod], view: &View) -> (&'static str, Option<String>) {
     let up = |live: &&LivePod| !matches!(live.pod.phase, PodPhase::Pending);
     if pods.iter().filter(up).count() >= attempt.pods as usize {
-        return ("Running", None);
+        return ("Running", pods.iter().find_map(|live| silent(live, view)));
     }
-    let trouble = pods
-        .iter()
-        .find_map(|live| (view.refused)(&live.fact.key).or_else(|| words(live)));
+    let trouble = pods.iter().find_map(|live| {
+        let refused = (view.refused)(&live.fact.key);
+        refused
+            .or_else(|| words(live))
+            .or_else(|| silent(live, view))
+    });
     ("Starting", trouble)
+}
+
+/// That nobody knows how a pod does.
+fn silent(live: &LivePod, view: &View) -> Option<String> {
+    let (node, state) = live.place(view)?;
+    let silent = live.pod.end.is_none() && state == NodeState::Silent;
+    let rank = live.role.rank;
+    silent.then(|| format!("rank {rank}: its node {node} does not answer or is not ready"))
 }
 
 /// Why a pod does not run yet, in the words of the kubelet or the scheduler.

@@ -25,8 +25,12 @@ fn still_there(live: &LivePod, view: &View, on_lost_node: OnLostNode) -> Option<
     let name = &live.fact.key.name;
     match live.place(view) {
         Some((_, NodeState::Gone)) => None,
-        Some((_, NodeState::Unknown)) if on_lost_node == OnLostNode::Overlap => None,
-        Some((node, NodeState::Unknown)) => Some(format!(
+        Some((_, NodeState::Silent | NodeState::Unknown))
+            if on_lost_node == OnLostNode::Overlap =>
+        {
+            None
+        }
+        Some((node, NodeState::Silent | NodeState::Unknown)) => Some(format!(
             "the pod {name} may still run on the node {node}, which does not answer; \
              delete or taint the node out-of-service, or set onLostNode: overlap"
         )),

@@ -196,7 +196,7 @@ fn lost(live: &LivePod, view: &View) -> Option<String> {
     let name = &live.fact.key.name;
     match live.place(view) {
         Some((node, NodeState::Gone)) => Some(format!("the node {node} of pod {name} is gone")),
-        Some((node, NodeState::Unknown)) if live.fact.deleting.is_some() => {
+        Some((node, NodeState::Silent | NodeState::Unknown)) if live.fact.deleting.is_some() => {
             Some(format!("the node {node} of pod {name} does not answer"))
         }
         _ if live.fact.deleting.is_some() => Some(format!("somebody deleted the pod {name}")),
@@ -218,7 +218,7 @@ fn only_going(attempt: &Attempt, pods: &[LivePod], view: &View) -> bool {
         .any(|(live, (_, node))| match node {
             NodeState::Live => false,
             NodeState::Gone => true,
-            NodeState::Unknown => live.fact.deleting.is_some(),
+            NodeState::Silent | NodeState::Unknown => live.fact.deleting.is_some(),
         });
     !settled && !dead
 }

@@ -109,8 +109,10 @@ fn what_the_server_refuses_is_said_in_its_words() {
 fn a_lost_node_is_waited_for() {
     for (rules, state, starts) in [
         (json!({}), NodeState::Unknown, false),
+        (json!({}), NodeState::Silent, false),
         (json!({}), NodeState::Gone, true),
         (json!({"onLostNode": "overlap"}), NodeState::Unknown, true),
+        (json!({"onLostNode": "overlap"}), NodeState::Silent, true),
     ] {
         let mut world = World::gang(&rules);
         world.settle().run().settle();
@@ -141,9 +143,20 @@ fn a_lost_node_is_waited_for() {
 fn a_pod_that_does_not_answer_but_stays_is_left_alone() {
     let mut world = World::gang(&json!({}));
     world.settle().run().settle();
+    // What is not read, as while the nodes are listed anew, is no news to tell.
     world.nodes.insert("node-1".into(), NodeState::Unknown);
+    world.settle();
+    assert_eq!(world.status(), ("Running".into(), String::new()));
+    world.nodes.insert("node-1".into(), NodeState::Silent);
     world.wait(100).settle();
     assert!(world.attempt().end.is_none());
+    let silent = "rank 1: its node node-1 does not answer or is not ready";
+    assert_eq!(world.status(), ("Running".into(), silent.into()));
+    world.nodes.insert("node-1".into(), NodeState::Live);
+    world.settle();
+    assert_eq!(world.status(), ("Running".into(), String::new()));
+    world.nodes.insert("node-1".into(), NodeState::Silent);
+    world.settle();
     world.nodes.insert("node-1".into(), NodeState::Gone);
     world.settle();
     assert!(

@@ -36,6 +36,7 @@ fn act() -> impl Strategy<Value = Act> {
     let nodes = prop_oneof![
         Just(NodeState::Live),
         Just(NodeState::Gone),
+        Just(NodeState::Silent),
         Just(NodeState::Unknown)
     ];
     prop_oneof![
