@@ -83,10 +83,7 @@ impl Reconciler {
         for one in touched {
             match one {
                 Touched::Unit(unit) => {
-                    // Only its pods tell of it yet: its document may be one that is hidden.
-                    if self.book.progress.hidden && !self.units.contains_key(&unit) {
-                        self.book.progress.unproven.insert(unit.clone());
-                    }
+                    self.doubt_newcomer(&unit);
                     self.units.entry(unit.clone()).or_default();
                     self.dirty.insert(unit);
                 }

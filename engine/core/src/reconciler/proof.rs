@@ -8,7 +8,8 @@ use crate::observed::Fact;
 
 impl Reconciler {
     /// After a reanchor the runs of all documents are unproven, until each was looked at: also of
-    /// those that are not valid now. Of those in a file that cannot be parsed not even the names are
+    /// those that are not valid now, and of those that come until that is pushed, as a document may come
+    /// back that was finished before. Of those in a file that cannot be parsed not even the names are
     /// known, and of those that wait for a faulty Cluster nothing is told: whatever comes up until that
     /// is mended is unproven too.
     pub(super) fn doubt(&mut self) {
@@ -16,7 +17,7 @@ impl Reconciler {
             return;
         };
         let all = self.book.doubts == Doubts::Raised;
-        if !all && !self.book.progress.hidden {
+        if self.book.doubts == Doubts::None && !self.book.progress.hidden {
             return;
         }
         let known = |id: &UnitId| self.units.get(id).is_some_and(|unit| unit.known.is_some());
@@ -30,6 +31,17 @@ impl Reconciler {
         }
         self.book.progress.hidden = desired.hides_documents();
         self.book.general = true;
+    }
+
+    /// A unit is heard of by its objects. If the ledger knows nothing of it, `berth reanchor` may have
+    /// lost what it knew: its document may be hidden, or have come back since.
+    pub(super) fn doubt_newcomer(&mut self, unit: &UnitId) {
+        let progress = &self.book.progress;
+        let doubts = self.book.doubts != Doubts::None || !progress.unproven.is_empty();
+        let known = self.units.get(unit).and_then(|state| state.known.as_ref());
+        if (doubts || progress.hidden) && known.is_none() && unit.kind.has_queue() {
+            self.book.progress.unproven.insert(unit.clone());
+        }
     }
 
     /// The entry of a unit whose open runs need a proof since `berth reanchor`, with those marked

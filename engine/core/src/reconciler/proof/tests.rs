@@ -46,6 +46,7 @@ fn run(number: u8, ranks: Vec<RankRecord>) -> Run {
         pods: 2,
         slots: 8,
         namespace: None,
+        commit: None,
         began: Timestamp::default(),
         placed: None,
         started: None,
@@ -205,13 +206,13 @@ fn runs_of(world: &World, experiment: &str) -> Vec<RunState> {
 fn what_may_have_stood_in_a_file_that_could_not_be_parsed_is_doubted_too() {
     let first = experiment("a", SMALL);
     let mut world = reanchoring(&[("a.yaml", &first), ("b.yaml", "spec: [torn")]);
-    world.listed();
-    world.step();
+    world.settle();
     // It is mended.
     for (path, name) in [("b.yaml", "hidden"), ("c.yaml", "new")] {
         world.put(path, &experiment(name, SMALL));
         world.commit();
-        world.step();
+        world.wait(Duration::from_secs(30));
+        world.rest();
     }
     let unknown = RunState::Unknown;
     assert_eq!(runs_of(&world, "a"), [unknown]);
@@ -314,4 +315,30 @@ fn what_a_document_asks_for_once_it_is_mended_is_doubted_too() {
     // All is told now: what comes next is new.
     says(&mut world, "  run: 3\n");
     assert_eq!(makes(&world.step()).len(), 1);
+}
+
+/// The state branch may go back to what it said before, while the reanchor is under way.
+#[test]
+fn a_document_that_comes_back_meanwhile_is_doubted_too() {
+    for (with_document, with_pod) in [(true, true), (true, false), (false, true)] {
+        let mut world = reanchoring(&[]);
+        if with_document {
+            world.put("a.yaml", &experiment("a", SMALL));
+            world.commit();
+        }
+        let (key, mut pod) = running_pod();
+        pod["metadata"]["deletionTimestamp"] = "1970-01-12T13:46:41Z".into();
+        if with_pod {
+            world.objects.insert(key, pod);
+        }
+        world.settle();
+        let mut states = runs_of(&world, "a");
+        states.dedup();
+        assert_eq!(states, [RunState::Unknown], "{with_document}");
+        // What comes once that is pushed is new.
+        world.later();
+        world.put("b.yaml", &experiment("b", SMALL));
+        world.commit();
+        assert_eq!(makes(&world.step()).len(), 1, "{with_document}");
+    }
 }
