@@ -67,6 +67,31 @@ async fn metrics(stage: &Stage) -> String {
     answer
 }
 
+/// A commit that changes what its run is not made of (here how often it may fail) begins no new run.
+async fn the_commit_of_a_later_attempt_is_its_own(on: On) {
+    let mut stage = Stage::usual(on).await;
+    let first = stage.add("bert", 8, "10m", &[]);
+    stage.state("bert", "Running").await;
+    let before = stage.scene.running("bert")[0].name.clone();
+    let second = stage.edit("bert", "maxRestarts: 2", "maxRestarts: 3");
+    stage
+        .until("the change is in force", |scene| {
+            let summary = scene.status.files.get("summary.yaml");
+            summary.is_some_and(|text| text.contains(&second))
+        })
+        .await;
+    stage.cluster.delete(&stage.pod_path(&before));
+    stage.interrupted_once("bert").await;
+    let after = stage.scene.running("bert")[0].clone();
+    let said = &after.object["metadata"]["annotations"]["berth.dev/commit"];
+    assert_eq!(said, &second);
+    for (pod, commit) in [(&before, &first), (&after.name, &second)] {
+        let why = reads(&stage, &["why", pod]).await;
+        why.must(0, &[pod, &commit[..8]]);
+    }
+    stage.check();
+}
+
 async fn what_runs_and_where_it_comes_from_is_told(on: On) {
     let mut stage = Stage::build(Setting {
         daemon: false,
@@ -429,6 +454,7 @@ async fn explain_takes_items_by_key_and_by_number() {
 
 on_both! {
     a_hold_is_told_and_kept,
+    the_commit_of_a_later_attempt_is_its_own,
     the_run_and_the_pods_that_there_are_are_shown,
     uninstalled_it_lets_go_of_all_and_lists_what_stays,
     what_a_commit_may_not_take_away_is_shown,

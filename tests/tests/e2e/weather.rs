@@ -1,5 +1,7 @@
 //! Bad weather: what clusters, people and Git do to a run.
 
+use std::collections::BTreeMap;
+
 use berth_tests::e2e::{CREATE_PODS, On, Scene, Setting, Stage, command};
 use serde_json::{Value, json};
 
@@ -151,14 +153,15 @@ async fn a_pod_changed_by_hand_is_reported_and_left_alone(on: On) {
     assert!(made.starts_with(Setting::MIRROR.1), "{made}");
     containers[0]["image"] = "registry.example.com/other:1".into();
     let edit = json!({
-        "metadata": {"labels": {"team": "audio"}, "annotations": {
-            "cni.example.com/ip": "10.0.0.1", "berth.dev/hyperparameters": "{}"}},
+        "metadata": {"labels": {"team": "audio", "app.kubernetes.io/part-of": "audio"}, "annotations": {
+            "berth.dev/digest": null, "cni.example.com/ip": "10.0.0.1", "berth.dev/hyperparameters": "{}"}},
         "spec": {"containers": containers},
     });
     let edited = stage.cluster.patch(&path, &edit);
     let fields = [
         "metadata.annotations[berth.dev/hyperparameters]",
         "metadata.labels.team",
+        "metadata.labels[app.kubernetes.io/part-of]",
         "spec.containers[name=task].image",
     ];
     stage
@@ -185,6 +188,9 @@ async fn a_pod_changed_by_hand_is_reported_and_left_alone(on: On) {
     let mut paths: Vec<&str> = of.iter().filter_map(|it| it["path"].as_str()).collect();
     paths.sort_unstable();
     assert_eq!(paths, fields, "{found}");
+    // What it was made with is known, though the pod did not say it any more; it had no team.
+    let known = |it: &Value| it["desired"].is_string() || it["path"] == "metadata.labels.team";
+    assert!(of.iter().all(known), "{found}");
     assert_eq!(stage.scene.running("bert").len(), 1, "{}", stage.describe());
     assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
     stage.check();
@@ -257,8 +263,9 @@ async fn marks_taken_off_by_hand_come_back_and_nothing_runs_twice(on: On) {
     let name = stage.scene.running("bert")[0].name.clone();
     let queue = stage.names().queue();
     let made = stage.cluster.object("pods", &queue, &name).unwrap()["metadata"].clone();
-    let marks = ["id", "unit", "commit"].map(|name| format!("berth.dev/{name}"));
-    let off = json!({"annotations": {&marks[0]: null, &marks[1]: null, &marks[2]: null}});
+    let marks = ["id", "unit", "commit", "digest"].map(|name| format!("berth.dev/{name}"));
+    let off = marks.each_ref().map(|name| (name.clone(), Value::Null));
+    let off = json!({"annotations": BTreeMap::from(off)});
     for change in [
         json!({"labels": {"berth.dev/instance": null}}),
         off,

@@ -107,12 +107,14 @@ pub struct Missing {
     pub uid: Uid,
     /// The kind's own labels by which it is known.
     pub labels: Vec<(&'static str, String)>,
-    /// It is seen as what it is, and lacks only the commit that it was made for, or its finalizer.
+    /// It is seen as what it is, and lacks only what it says of its making, or its finalizer.
     pub seen: bool,
     /// It lacks its finalizer, and nobody asked it to go.
     pub bare: bool,
     /// The commit to put on it, if it lacks one.
     pub commit: Option<CommitId>,
+    /// The digest of what it was rendered from to put on it, if it lacks one and that is known.
+    pub digest: Option<Digest>,
 }
 
 /// What a unit should have now.

@@ -151,6 +151,9 @@ pub struct Attempt {
     /// Where the ledger does not say it, the pods tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<Name>,
+    /// The commit that its pods were made for, if it is not that of its run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<CommitId>,
     /// When it was let go.
     pub began: Timestamp,
     /// When all its pods were seen on nodes, by Berth's clock.

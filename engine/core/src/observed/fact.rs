@@ -144,7 +144,7 @@ impl PodFact {
     }
 }
 
-const BASELINE: &str = "v1-";
+const BASELINE: &str = "v2-";
 
 /// A taint that keeps pods away (`NoSchedule`, `NoExecute`).
 #[derive(Debug, Clone, PartialEq, Eq)]

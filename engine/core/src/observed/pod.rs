@@ -174,13 +174,17 @@ fn kept(map: &Value, keep: impl Fn(&str) -> bool) -> BTreeMap<&str, &Value> {
     entries.map(|(key, value)| (key.as_str(), value)).collect()
 }
 
-/// Whether a label or annotation is of a domain that Kubernetes keeps for itself.
+/// Whether a label or annotation is of a domain that Kubernetes keeps for itself. Those that it
+/// recommends to all
+/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/>) are not.
 pub fn is_of_system(key: &str) -> bool {
     let domain = key.split_once('/').map_or("", |(domain, _)| domain);
-    ["kubernetes.io", "k8s.io"].iter().any(|own| {
-        let before = domain.strip_suffix(own);
-        before.is_some_and(|it| it.is_empty() || it.ends_with('.'))
-    })
+    let system = domain != "app.kubernetes.io";
+    system
+        && ["kubernetes.io", "k8s.io"].iter().any(|own| {
+            let before = domain.strip_suffix(own);
+            before.is_some_and(|it| it.is_empty() || it.ends_with('.'))
+        })
 }
 
 /// Whether an annotation is one that Berth alone writes.

@@ -45,7 +45,11 @@ impl Reconciler {
 
     fn mark(&mut self, id: &UnitId, missing: Missing) -> Option<Effect> {
         let Missing {
-            key, uid, commit, ..
+            key,
+            uid,
+            commit,
+            digest,
+            ..
         } = missing;
         let instance = &self.identity.as_ref()?.instance;
         let [mut labels, mut annotations] = stamp::marks_of(instance, id, &key);
@@ -53,6 +57,8 @@ impl Reconciler {
         labels.extend(own.map(|(name, value)| (name.to_owned(), value)));
         let commit = commit.map(|commit| (marks::COMMIT.to_owned(), commit.to_string()));
         annotations.extend(commit);
+        let digest = digest.map(|digest| (marks::DIGEST.to_owned(), digest.to_string()));
+        annotations.extend(digest);
         let why = if missing.bare {
             format!("{key} may run, and nothing keeps its end: it gets its finalizer")
         } else {

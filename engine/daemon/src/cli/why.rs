@@ -121,8 +121,9 @@ fn answer(pod: &str, found: &Found<'_>, repository: &Repository) -> Answer {
         .ranks
         .iter()
         .find(|record| record.rank == found.rank);
+    let commit = found.attempt.commit.unwrap_or(found.run.commit);
     // The commit may be gone from the repository: then only its id is known.
-    let info = repository.info(found.run.commit).ok();
+    let info = repository.info(commit).ok();
     let applied = &found.ledger.applied;
     Answer {
         pod: pod.to_owned(),
@@ -136,7 +137,7 @@ fn answer(pod: &str, found: &Found<'_>, repository: &Repository) -> Answer {
         began: found.attempt.began.to_string(),
         node: record.and_then(|record| record.node.clone()),
         end: found.attempt.end.as_ref().map(|end| end.reason.clone()),
-        commit: found.run.commit.to_string(),
+        commit: commit.to_string(),
         author: info
             .as_ref()
             .map(|info| format!("{} <{}>", info.author_name, info.author_email)),

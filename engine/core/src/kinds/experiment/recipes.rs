@@ -11,6 +11,7 @@ use super::render::{PodRole, Subject};
 use crate::desired::Scope;
 use crate::ids::{Digest, DigestWriter, Name, ObjectKey};
 use crate::kinds::{Recipe, Upkeep};
+use crate::ledger::{Attempt, Run};
 use crate::object::{Node, digest, leaves};
 use crate::observed::Fact;
 
@@ -70,16 +71,8 @@ impl Kitchen {
 
     /// The digest of a pod's desired form: of what it is rendered from.
     pub fn pod_digest(&self, rank: u32) -> Digest {
-        let mut writer = DigestWriter::new("pod/v2");
-        writer.field(self.identity.as_bytes());
-        for number in [self.trial, self.attempt, rank, self.pods, self.slots] {
-            writer.field(&number.to_le_bytes());
-        }
-        for (name, digest) in &*self.layers {
-            writer.field(name.as_bytes());
-            writer.field(digest.as_bytes());
-        }
-        writer.finish()
+        let numbers = [self.trial, self.attempt, rank, self.pods, self.slots];
+        rendered_from(self.identity, numbers, &self.layers)
     }
 
     /// A pod that is to be made once, after these are there.
@@ -115,6 +108,28 @@ impl Kitchen {
             })
         })
     }
+}
+
+/// The digest that a pod of an attempt was made with; `None` if it is not known what the attempt was
+/// rendered from.
+pub fn recorded_digest(run: &Run, trial: u32, attempt: &Attempt, rank: u32) -> Option<Digest> {
+    let numbers = [trial, attempt.number, rank, attempt.pods, attempt.slots];
+    let known = !attempt.layers.is_empty();
+    known.then(|| rendered_from(run.identity, numbers, &attempt.layers))
+}
+
+/// `numbers` are trial, attempt, rank, pods of the attempt and slots of each.
+fn rendered_from(identity: Digest, numbers: [u32; 5], layers: &BTreeMap<String, String>) -> Digest {
+    let mut writer = DigestWriter::new("pod/v2");
+    writer.field(identity.as_bytes());
+    for number in numbers {
+        writer.field(&number.to_le_bytes());
+    }
+    for (name, digest) in layers {
+        writer.field(name.as_bytes());
+        writer.field(digest.as_bytes());
+    }
+    writer.finish()
 }
 
 fn converged(

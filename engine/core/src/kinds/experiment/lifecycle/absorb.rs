@@ -36,7 +36,8 @@ pub fn absorb(
         let commit = live.fact.commit.unwrap_or(ledger.applied.commit);
         let run = run_of(ledger, live, commit);
         let size = size(live);
-        let attempt = attempt_of(trial_of(run, live.role.trial), live, size);
+        let commit = run.commit;
+        let attempt = attempt_of(trial_of(run, live.role.trial), live, commit, size);
         if let FoundSize::AtLeast(_) = size {
             attempt.pods = attempt.pods.max(live.role.rank.saturating_add(1));
         }
@@ -132,7 +133,12 @@ fn trial_of(run: &mut Run, number: u32) -> &mut Trial {
     &mut run.trials[index]
 }
 
-fn attempt_of<'a>(trial: &'a mut Trial, live: &LivePod, size: FoundSize) -> &'a mut Attempt {
+fn attempt_of<'a>(
+    trial: &'a mut Trial,
+    live: &LivePod,
+    commit: CommitId,
+    size: FoundSize,
+) -> &'a mut Attempt {
     let number = live.role.attempt;
     let found = trial.attempts.iter().position(|it| it.number == number);
     let index = found.unwrap_or_else(|| {
@@ -148,6 +154,7 @@ fn attempt_of<'a>(trial: &'a mut Trial, live: &LivePod, size: FoundSize) -> &'a 
                 pods: size.pods,
                 slots: size.slots,
                 namespace: None,
+                commit: live.fact.commit.filter(|own| *own != commit),
                 // The pods come oldest first.
                 began: live.fact.created,
                 placed: None,

@@ -3,12 +3,13 @@
 use super::LivePod;
 use crate::ids::{Name, ObjectKey, Uid};
 use crate::kinds::experiment::names::TrialName;
+use crate::kinds::experiment::recipes::recorded_digest;
 use crate::kinds::{Missing, View};
 use crate::ledger::{Attempt, RankRecord, Run, UnitLedger};
 use crate::observed::marks;
 
-/// Pods of which the ledger knows no end, and that do not carry the marks by which they are found, or
-/// the finalizer that keeps their end: somebody took those off or changed them, and the pods may run;
+/// Pods of which the ledger knows no end, and that do not carry the marks by which they are found, what
+/// they say of their making, or the finalizer that keeps their end: somebody took those off or changed them, and the pods may run;
 /// or they are gone.
 pub fn missing(ledger: &UnitLedger, experiment: &Name, pods: &[LivePod]) -> Vec<Missing> {
     let mut found = Vec::new();
@@ -17,10 +18,10 @@ pub fn missing(ledger: &UnitLedger, experiment: &Name, pods: &[LivePod]) -> Vec<
         let place = Place::new(experiment, &short, trial.number, attempt);
         let alive = attempt.ranks.iter().filter(|record| record.may_live());
         found.extend(alive.filter_map(|record| place.unseen(record, pods)));
-        let bare = pods
-            .iter()
-            .filter(|live| live.fact.commit.is_none() || is_bare(live));
-        found.extend(bare.filter_map(|live| place.bare(run, attempt, live)));
+        found.extend(
+            pods.iter()
+                .filter_map(|live| place.bare(run, attempt, live)),
+        );
     }
     found
 }
@@ -111,21 +112,31 @@ impl<'a> Place<'a> {
             seen: false,
             bare: false,
             commit: None,
+            digest: None,
         })
     }
 
-    /// A pod that does not say for which commit it was made, which only the run tells, or that nothing
-    /// keeps once it has ended.
+    /// A pod that does not say for which commit or from what it was made, which only the ledger tells,
+    /// or that nothing keeps once it has ended.
     fn bare(&self, run: &Run, attempt: &Attempt, live: &LivePod) -> Option<Missing> {
+        let fact = live.fact;
+        if fact.commit.is_some() && fact.digest.is_some() && !is_bare(live) {
+            return None;
+        }
         let record = live.record(attempt)?;
         self.seen(record, std::slice::from_ref(live))?;
-        Some(Missing {
-            key: live.fact.key.clone(),
-            uid: live.fact.uid.clone(),
+        let commit = attempt.commit.unwrap_or(run.commit);
+        let digest = recorded_digest(run, self.trial, attempt, record.rank);
+        let digest = digest.filter(|_| fact.digest.is_none());
+        let lacks = fact.commit.is_none() || digest.is_some() || is_bare(live);
+        lacks.then(|| Missing {
+            key: fact.key.clone(),
+            uid: fact.uid.clone(),
             labels: self.labels(record.rank),
             seen: true,
             bare: is_bare(live),
-            commit: live.fact.commit.is_none().then_some(run.commit),
+            commit: fact.commit.is_none().then_some(commit),
+            digest,
         })
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::shared::open_attempts;
 use super::{Machine, TRIAL, suspended};
+use crate::ids::CommitId;
 use crate::kinds::experiment::lifecycle::{backoff, blocked, used_up};
 use crate::kinds::experiment::render::checkpoints;
 use crate::kinds::experiment::split::Split;
@@ -118,6 +119,7 @@ impl Machine<'_> {
             pods: split.pods,
             slots: split.slots,
             namespace: Some(self.unit.scope.namespace().clone()),
+            commit: self.commit_of_attempt(),
             began: self.now,
             placed: None,
             started: None,
@@ -125,6 +127,13 @@ impl Machine<'_> {
             end: None,
             ranks: Vec::new(),
         })
+    }
+
+    /// The commit of an attempt that begins now, if it is not that of the run.
+    fn commit_of_attempt(&self) -> Option<CommitId> {
+        let own = self.unit.applied.commit;
+        let run = self.current().map(|run| run.commit);
+        (run != Some(own)).then_some(own)
     }
 
     /// `maxRestarts` may have been lowered since the last failure.

@@ -114,8 +114,8 @@ impl Machine<'_> {
     }
 }
 
-/// A pod that runs, and whether somebody changed it since it was made. If it was rendered from the
-/// layers of today, its body says what it was.
+/// A pod that runs, and whether somebody changed it since it was made. If its attempt was rendered
+/// from the layers of today, its body says what it was.
 fn keep_as_made(live: &LivePod, attempt: &Attempt, kitchen: &Kitchen) -> Recipe {
     let record = live.record(attempt);
     let baseline = record.and_then(|record| record.baseline.as_deref());
@@ -125,7 +125,7 @@ fn keep_as_made(live: &LivePod, attempt: &Attempt, kitchen: &Kitchen) -> Recipe 
         return recipe;
     }
     let rendered = kitchen.pod(live.role.rank, Vec::new());
-    let body = if rendered.digest == recipe.digest {
+    let body = if attempt.layers == *kitchen.layers {
         rendered.body
     } else {
         recipe.body
