@@ -191,6 +191,31 @@ async fn a_pod_changed_by_hand_is_reported_and_left_alone(on: On) {
     // What it was made with is known, though the pod did not say it any more; it had no team.
     let known = |it: &Value| it["desired"].is_string() || it["path"] == "metadata.labels.team";
     assert!(of.iter().all(known), "{found}");
+    // New labels in Git are nobody's change of the pod; what it was made with is not known any more.
+    let labels = "  name: bert\n  labels: {cost: high}\n";
+    stage.edit("bert", "  name: bert\n", labels);
+    stage
+        .until("bert is outdated by its labels", |scene| {
+            scene.status.outdated("bert") == ["labels"]
+        })
+        .await;
+    let (_, found) = drift(&stage, &[]).await;
+    let image = "registry.example.com/other:1 instead of what is not known any more";
+    assert!(found.contains(image) && !found.contains("cost"), "{found}");
+    // Somebody puts it back.
+    let annotation = "berth.dev/hyperparameters";
+    let edit = json!({
+        "metadata": {"labels": {"team": null, "app.kubernetes.io/part-of": "vision"},
+            "annotations": {annotation: pod["metadata"]["annotations"][annotation]}},
+        "spec": {"containers": pod["spec"]["containers"]},
+    });
+    stage.cluster.patch(&path, &edit);
+    stage
+        .until("nothing drifts", |scene| {
+            !scene.status.files.contains_key("drift.md")
+        })
+        .await;
+    assert_eq!(drift(&stage, &[]).await, (Some(0), "no drift\n".to_owned()));
     assert_eq!(stage.scene.running("bert").len(), 1, "{}", stage.describe());
     assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
     stage.check();

@@ -40,7 +40,9 @@ pub(super) fn changes(live: &Value, body: &Value) -> Vec<FieldDrift> {
     single.retain(|(path, here, _)| {
         is_changeable(path) && (here.is_none() || owner(live, path).is_some())
     });
-    single.into_iter().map(|one| report(live, one)).collect()
+    let forgotten = body.is_null();
+    let reports = single.into_iter().map(|one| report(live, one));
+    reports.map(|it| FieldDrift { forgotten, ..it }).collect()
 }
 
 /// The leaves of something that the body does not have: each has its own owner.
@@ -86,6 +88,7 @@ fn report(live: &Value, (path, here, desired): Found<'_>) -> FieldDrift {
         path: text(&path),
         live: here.map(shown),
         desired: desired.map(shown),
+        forgotten: false,
         manager: owner.as_ref().map(|(manager, _)| manager.clone()),
         when: owner.and_then(|(_, when)| when),
     }
@@ -266,10 +269,14 @@ mod tests {
         let told = |body: &serde_json::Value| -> Vec<String> {
             let told_of = |it: berth_core::reconciler::FieldDrift| {
                 let text = |part: Option<String>| part.unwrap_or_else(|| "-".into());
+                let before = if it.forgotten {
+                    "?".to_owned()
+                } else {
+                    text(it.desired)
+                };
                 format!(
-                    "{} {} -> {} by {}",
+                    "{} {before} -> {} by {}",
                     it.path,
-                    text(it.desired),
                     text(it.live),
                     text(it.manager)
                 )
@@ -292,10 +299,10 @@ mod tests {
         assert_eq!(
             told(&serde_json::Value::Null),
             [
-                "metadata.labels.extra - -> 1 by kubectl-edit",
-                "metadata.labels.team - -> audio by kubectl-edit",
-                "spec.containers[name=task].image - -> train:2 by kubectl-edit",
-                "spec.tolerations[0].operator - -> Exists by kubectl-edit",
+                "metadata.labels.extra ? -> 1 by kubectl-edit",
+                "metadata.labels.team ? -> audio by kubectl-edit",
+                "spec.containers[name=task].image ? -> train:2 by kubectl-edit",
+                "spec.tolerations[0].operator ? -> Exists by kubectl-edit",
             ]
         );
     }

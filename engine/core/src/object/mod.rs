@@ -1,7 +1,6 @@
 //! Untyped objects: values that know where they came from, their layers, digests and comparison.
 
 mod canonical;
-mod compare;
 mod explain;
 mod leaves;
 mod list;
@@ -9,8 +8,6 @@ mod merge;
 mod node;
 
 pub use canonical::{digest, write as write_canonical};
-pub use compare::compare;
-pub(crate) use compare::shown;
 pub use explain::{Explained, Layer, explain};
 pub use leaves::{Leaf, Step, covers, leaves, list_leaves, path_text};
 pub(crate) use list::twins;

@@ -1,19 +1,18 @@
 //! What became of effects.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::evaluate::sentence;
 use super::flight::{Aim, Flight};
 use super::retry;
 use super::state::Reconciler;
-use super::{DriftEntry, EffectId, FieldDrift, Outcome, ServerWords, What};
+use super::{EffectId, FieldDrift, Outcome, ServerWords, What};
 use crate::ids::{Digest, ObjectKey, Timestamp, Uid, UnitId};
 use crate::observed::{Fact, Ownership};
 
 /// Events for people that may wait; more are dropped.
 const TELLS: usize = 64;
-/// Drift entries that are kept: their files have to stay readable.
-const DRIFTS: usize = 1000;
 /// Times are cut to milliseconds: `now` may be so much later than it says.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -67,7 +66,9 @@ impl Reconciler {
                     self.in_sync.insert(key.clone(), version);
                     self.fine(unit, key);
                     let known = self.drift.get(key).map(|entry| &entry.fields);
-                    if !fields.is_empty() && known != Some(&fields) {
+                    if fields.is_empty() {
+                        self.drift_over(key);
+                    } else if known != Some(&fields) {
                         self.report_drift(now, unit, key, fields);
                     }
                 }
@@ -78,6 +79,7 @@ impl Reconciler {
             Aim::Apply { uid } => match outcome {
                 Outcome::Done(Some(fact)) => {
                     self.counters.applied += 1;
+                    self.drift_corrected(key);
                     self.in_sync.insert(key.clone(), fact.version);
                     self.learn(*fact);
                     self.fine(unit, key);
@@ -193,58 +195,22 @@ impl Reconciler {
         self.report_drift(now, unit, key, fields);
     }
 
-    pub(super) fn report_drift(
-        &mut self,
-        now: Timestamp,
-        unit: &UnitId,
-        key: &ObjectKey,
-        fields: Vec<FieldDrift>,
-    ) {
-        self.counters.drifted += 1;
-        let times = self.drift.get(key).map_or(1, |entry| entry.times + 1);
-        let entry = DriftEntry {
-            times,
-            held: self.observed.get(key).is_some_and(|fact| fact.hold),
-            ..DriftEntry::new(unit.clone(), key, now, fields)
-        };
-        self.drift.insert(key.clone(), entry);
-        self.bound_drift();
-        self.book.drift = true;
-    }
-
-    /// Where something changes every object that there ever is, the newest of what is there is told.
-    fn bound_drift(&mut self) {
-        while self.drift.len() > DRIFTS {
-            let age = |(key, entry): (&ObjectKey, &DriftEntry)| {
-                (self.observed.get(key).is_some(), entry.found, key.clone())
-            };
-            let Some((_, _, oldest)) = self.drift.iter().map(age).min() else {
-                return;
-            };
-            self.drift.remove(&oldest);
-        }
-    }
-
     /// More than five corrections a minute: somebody keeps changing it back.
     pub(super) fn fight(&mut self, unit: &UnitId, key: &ObjectKey, now: Timestamp) {
         if let Some(entry) = self.drift.get_mut(key) {
             entry.fight = true;
             self.book.drift = true;
         }
-        let managers: Vec<&str> = self
-            .drift
-            .get(key)
-            .into_iter()
-            .flat_map(|entry| {
-                entry
-                    .fields
-                    .iter()
-                    .filter_map(|field| field.manager.as_deref())
-            })
-            .collect();
-        let who = managers.first().copied().unwrap_or("somebody").to_owned();
+        let fields = self.drift.get(key).map_or(&[][..], |entry| &entry.fields);
+        let managers = fields.iter().filter_map(|field| field.manager.as_deref());
+        let managers: BTreeSet<&str> = managers.collect();
+        let named: Vec<String> = managers.iter().map(|name| format!("`{name}`")).collect();
+        let who = match &*named {
+            [] => "somebody".to_owned(),
+            named => named.join(" and "),
+        };
         let words = format!(
-            "{key} is changed back again and again by `{who}`: Berth waits before it corrects it once more"
+            "{key} is changed back again and again by {who}: Berth waits before it corrects it once more"
         );
         self.wait_a_minute(now, unit, key, words);
     }

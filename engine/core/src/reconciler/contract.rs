@@ -226,8 +226,11 @@ pub struct FieldDrift {
     pub path: String,
     /// What is live, cut for people; `None` if absent.
     pub live: Option<String>,
-    /// What Berth would set.
+    /// What Berth would set; `None` if nothing.
     pub desired: Option<String>,
+    /// What it was made with is not known any more, as it was made from layers of another day.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub forgotten: bool,
     /// The manager that changed it, if managedFields tell.
     pub manager: Option<String>,
     /// When, if managedFields tell.

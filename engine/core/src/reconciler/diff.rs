@@ -54,6 +54,7 @@ impl Reconciler {
                 out.extend(self.keep(id, recipe, now));
             }
         }
+        self.forget_drift_of_gone(id, recipes);
         self.find_again(id, now, room.saturating_sub(out.len() - first), out);
         let left = room.saturating_sub(out.len() - first);
         let held = self.remove_unwanted(id, recipes, now, left, out);
@@ -122,7 +123,14 @@ impl Reconciler {
     /// What somebody changed on a pod is reported, and never corrected.
     fn inspect(&mut self, id: &UnitId, recipe: &Recipe) -> Option<Effect> {
         let key = &recipe.key;
-        let version = self.observed.get(key)?.version;
+        let fact = self.observed.get(key)?;
+        let (version, lives) = (
+            fact.version,
+            fact.pod.as_ref().is_none_or(|pod| pod.end.is_none()),
+        );
+        if !recipe.suspect && lives {
+            self.drift_over(key);
+        }
         if !recipe.suspect || self.in_sync.get(key) == Some(&version) {
             return None;
         }
@@ -145,9 +153,13 @@ impl Reconciler {
         let live = fact.leaves.as_ref();
         let same = fact.digest == Some(recipe.digest)
             && live.is_none_or(|live| covers(live, &recipe.leaves));
+        if same {
+            self.drift_over(key);
+        }
         if same || self.in_sync.get(key) == Some(&version) {
             return None;
         }
+        let fact = self.observed.get(key)?;
         let body = self.body_of(id, recipe, Some(fact), None)?;
         let what = What::Apply {
             key: key.clone(),

@@ -187,10 +187,16 @@ impl Reconciler {
         put(FORMAT_FILE.into(), format!("{FORMAT}\n"));
         put(APPLIED.into(), progress_text(&self.book.progress)?);
         put(SUMMARY.into(), report::summary(self)?);
-        // What was found before a restart stays until something new is found.
+        // What was found before a restart stays until all was looked at.
         if !self.drift.is_empty() {
             put(DRIFT_MD.into(), report::drift_markdown(self.drift.values()));
             put(DRIFT_JSON.into(), report::drift_json(self.drift.values()));
+        }
+        if self.tells_old_drift() {
+            for path in [DRIFT_MD, DRIFT_JSON] {
+                batch.files.insert(path.into(), None);
+                files.insert(path.into(), None);
+            }
         }
         batch.units = units;
         Ok((batch, files))

@@ -274,6 +274,7 @@ impl World {
                     path: "data".into(),
                     live: Some("other".into()),
                     desired: None,
+                    forgotten: false,
                     manager: None,
                     when: None,
                 };

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use crate::reconciler::DriftEntry;
+use crate::reconciler::{DriftEntry, FieldDrift};
 
 /// Drift for people.
 pub fn drift_markdown<'a>(entries: impl Iterator<Item = &'a DriftEntry>) -> String {
-    let mut text =
-        String::from("# Drift\n\nDifferences that Berth did not make, as they were found last.\n");
+    let mut text = String::from(
+        "# Drift\n\nDifferences that Berth did not make: those that there are, and those that it put right.\n",
+    );
     for entry in entries {
         let remark = entry.remark();
         let _ = write!(
@@ -24,7 +25,7 @@ pub fn drift_markdown<'a>(entries: impl Iterator<Item = &'a DriftEntry>) -> Stri
                 "| {} | {} | {} | {} | {} |",
                 cell(&field.path),
                 cell(field.live.as_deref().unwrap_or("")),
-                cell(field.desired.as_deref().unwrap_or("")),
+                cell(desired(field).unwrap_or("")),
                 cell(field.manager.as_deref().unwrap_or("")),
                 cell(field.when.as_deref().unwrap_or(""))
             );
@@ -40,21 +41,25 @@ pub fn drift_text<'a>(entries: impl Iterator<Item = &'a DriftEntry>) -> String {
         let remark = entry.remark();
         let _ = writeln!(text, "{} of {}{remark}", entry.object, entry.unit);
         for field in &entry.fields {
-            let value = |it: &Option<String>| it.clone().unwrap_or_else(|| "nothing".to_owned());
             let who = field.manager.as_ref().map(|who| format!(", by {who}"));
             let when = field.when.as_ref().map(|when| format!(" at {when}"));
             let _ = writeln!(
                 text,
                 "  {}: {} instead of {}{}{}",
                 field.path,
-                value(&field.live),
-                value(&field.desired),
+                field.live.as_deref().unwrap_or("nothing"),
+                desired(field).unwrap_or("nothing"),
                 who.unwrap_or_default(),
                 when.unwrap_or_default()
             );
         }
     }
     text
+}
+
+fn desired(field: &FieldDrift) -> Option<&str> {
+    let forgotten = field.forgotten.then_some("what is not known any more");
+    field.desired.as_deref().or(forgotten)
 }
 
 /// Drift for programs: a list of entries.

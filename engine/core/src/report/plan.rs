@@ -10,6 +10,7 @@ use super::runs::{self, Earlier, RunChange};
 use crate::desired::Desired;
 use crate::ids::{ObjectKey, Timestamp, UnitId};
 use crate::kinds::cluster::ClusterState;
+use crate::kinds::experiment::render;
 use crate::observed::marks::hold_words;
 use crate::reconciler::{Effect, Reconciler, What};
 
@@ -263,6 +264,7 @@ fn outdated_words(layer: &str, units: &[UnitId]) -> String {
     };
     match layer {
         "unknown" => format!("{who} on with what it was started with, which is not known any more"),
+        render::LABELS => format!("{who} on with earlier labels until the next attempt"),
         layer => format!("{who} on with an earlier {layer} until the next attempt"),
     }
 }

@@ -12,8 +12,11 @@ use crate::kinds::experiment::{ExperimentState, FieldChange, changes, identity};
 use crate::kinds::queue::QueueState;
 use crate::kinds::{Document, Experiment};
 use crate::ledger::{Applied, Run, RunState, UnitLedger};
-use crate::object::{Place, shown};
+use crate::object::Place;
 use crate::reconciler::Reconciler;
+
+/// Longest value that a report shows, in characters.
+const SHOWN: usize = 120;
 
 /// What becomes of the runs of one experiment, as its document says something else than before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -277,6 +280,14 @@ impl Told<'_> {
         }
         place
     }
+}
+
+/// A value as a report shows it: no longer than [`SHOWN`].
+fn shown(text: &str) -> String {
+    if text.chars().count() <= SHOWN {
+        return text.to_owned();
+    }
+    text.chars().take(SHOWN).chain(['\u{2026}']).collect()
 }
 
 #[cfg(test)]

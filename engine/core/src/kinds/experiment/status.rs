@@ -97,8 +97,10 @@ fn words(live: &LivePod) -> Option<String> {
     Some(format!("rank {}: {why}", live.role.rank))
 }
 
-/// What the server says of the objects that it refused to make.
+/// What the server says of the objects that it refused to make or to change. What runs, does.
 pub fn refused(words: String, status: &mut UnitStatus) {
-    status.state = "Refused".into();
+    if status.state != "Running" {
+        status.state = "Refused".into();
+    }
     status.message = Some(words);
 }

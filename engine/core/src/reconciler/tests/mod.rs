@@ -1,6 +1,7 @@
 //! What a reconciler does on a cluster that does what it is told: what is held, and what an upgrade
 //! changes.
 
+mod drift;
 mod guard;
 mod leave;
 mod spill;
@@ -232,24 +233,4 @@ fn a_rewrite_that_is_allowed_early_covers_what_is_seen_late() {
 fn succeeded() -> Json {
     let ended = json!({"exitCode": 0, "reason": "Completed", "finishedAt": "1970-01-12T13:50:00Z"});
     json!({"phase": "Succeeded", "containerStatuses": [{"name": "task", "state": {"terminated": ended}}]})
-}
-
-#[test]
-fn of_much_drift_the_newest_of_what_is_there_is_kept() {
-    let mut world = running();
-    let pod = world.of(ObjectKind::Pod).remove(0);
-    let unit: UnitId = "Experiment/vision/a".parse().unwrap();
-    let gone = |number: usize| ObjectKey::new(ObjectKind::Pod, "vision", &format!("a-{number}"));
-    let now = world.now;
-    let mut found = |key: &ObjectKey| {
-        let fields = Vec::new();
-        world.reconciler.report_drift(now, &unit, key, fields);
-    };
-    found(&pod);
-    for number in 0..1100 {
-        found(&gone(number));
-    }
-    let told: Vec<&str> = world.reconciler.drift().map(|it| &*it.object).collect();
-    assert_eq!(told.len(), 1000);
-    assert!(told.contains(&&*pod.to_string()));
 }

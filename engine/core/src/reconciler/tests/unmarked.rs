@@ -29,7 +29,7 @@ const UNMARKS: [(&str, Unmark); 7] = [
     }),
 ];
 
-fn drop_one(meta: &mut Json, field: &str, name: &str) {
+pub(super) fn drop_one(meta: &mut Json, field: &str, name: &str) {
     meta[field].as_object_mut().unwrap().remove(name).unwrap();
 }
 

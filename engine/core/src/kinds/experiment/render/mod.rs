@@ -17,7 +17,7 @@ use serde_json::{Value as Json, json};
 pub use environment::checkpoints;
 pub use image::rewrite as rewrite_image;
 pub use layers::{
-    digests as layer_digests, fields as merged_fields, merged as merged_layers,
+    LABELS, digests as layer_digests, fields as merged_fields, merged as merged_layers,
     nodes as layer_nodes, pod_shape, sources as layer_sources,
 };
 pub use pod::own_volumes;

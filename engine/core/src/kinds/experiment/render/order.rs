@@ -18,7 +18,7 @@ pub fn by_use(variables: &mut Vec<Node>) {
 
 /// The variables by their places in the list, each once, what is named before what names it.
 fn sequence(variables: &[Node]) -> Vec<usize> {
-    let named: BTreeMap<&str, usize> = variables
+    let places: BTreeMap<&str, usize> = variables
         .iter()
         .enumerate()
         .filter_map(|(at, variable)| Some((text(variable, "name")?, at)))
@@ -43,9 +43,9 @@ fn sequence(variables: &[Node]) -> Vec<usize> {
         }
         stack.push(Step::Place(at));
         let value = variables.get(at).and_then(|it| text(it, "value"));
-        let names = references(value.unwrap_or_default());
-        let named = names.iter().filter_map(|name| named.get(name));
-        stack.extend(named.rev().map(|at| Step::Visit(*at)));
+        let uses = references(value.unwrap_or_default());
+        let uses = uses.iter().filter_map(|name| places.get(name));
+        stack.extend(uses.rev().map(|at| Step::Visit(*at)));
     }
     sequence
 }
@@ -120,7 +120,8 @@ mod tests {
             let mut values = vec![String::new(); 12];
             for (a, b) in edges {
                 if a != b {
-                    values[a.max(b)] += &format!("$({})", name(a.min(b)));
+                    let reference = format!("$({})", name(a.min(b)));
+                    values[a.max(b)].push_str(&reference);
                 }
             }
             let mut list: Vec<(String, String)> = (0..12).map(|at| (name(at), values[at].clone())).collect();

@@ -362,6 +362,17 @@ fn digests_name_the_layer_that_changed() {
         }),
         [] as [&str; 0]
     );
+    let mut labelled = before.document();
+    labelled.source =
+        crate::object::Node::engine(&json!({"metadata": {"labels": {"team": "audio"}}}));
+    let labels = layer_digests(&labelled, &before.scope());
+    let old = digests(&before);
+    let differs =
+        |(name, digest): (&String, &String)| (old.get(name) != Some(digest)).then(|| name.clone());
+    assert_eq!(
+        labels.iter().filter_map(differs).collect::<Vec<_>>(),
+        ["labels"]
+    );
     let pod = json!({"pod": {"spec": {"nodeSelector": {"a": "b"}}}});
     assert_eq!(outdated(&changed(&pod)), ["Experiment"]);
     let queue = with(&before.queue, &pod);

@@ -8,6 +8,7 @@ use crate::desired::Unit;
 use crate::kinds::experiment::lifecycle::{
     End, FoundSize, LivePod, absorb, close, stopped, verdict,
 };
+use crate::kinds::experiment::render::LABELS;
 use crate::kinds::experiment::split::Split;
 use crate::kinds::experiment::{Experiment, ExperimentState, Rollout, size};
 use crate::kinds::queue::QueueState;
@@ -85,11 +86,10 @@ impl Machine<'_> {
         }
         let differs =
             |(name, digest): &(&String, &String)| attempt.layers.get(*name) != Some(*digest);
-        self.layers
-            .iter()
-            .filter(differs)
-            .map(|(name, _)| name.clone())
-            .collect()
+        let gone = attempt.layers.keys();
+        let gone = gone.filter(|name| !self.layers.contains_key(*name));
+        let differ = self.layers.iter().filter(differs);
+        differ.map(|(name, _)| name).chain(gone).cloned().collect()
     }
 
     pub(super) fn stop_others(&mut self) {
@@ -117,7 +117,8 @@ impl Machine<'_> {
         let outdated = self.outdated();
         let replaces = self.document.spec.rollout == Rollout::ReplaceAttempt
             && self.queue_state() != QueueState::Drain
-            && !outdated.is_empty();
+            // New labels are not worth a restart.
+            && outdated.iter().any(|layer| layer != LABELS);
         replaces.then_some(Stop::Outdated(outdated))
     }
 
