@@ -10,10 +10,10 @@ use berth_cluster::watch::Watches;
 use berth_core::desired::{Desired, Unit};
 use berth_core::ids::{Name, ResourceVersion, Timestamp, Uid};
 use berth_core::kinds::experiment::render::{PodRole, Subject};
-use berth_core::kinds::experiment::{identity, size};
+use berth_core::kinds::experiment::{believed, identity, size};
 use berth_core::kinds::{Document, Experiment};
 use berth_core::ledger::Ledger;
-use berth_core::observed::NodeFact;
+use berth_core::observed::{Fact, NodeFact};
 use berth_core::reconciler::{
     Anchor, Identity, Input, Options, Reconciler, Role, WatchEvent, WatchKey,
 };
@@ -89,10 +89,12 @@ pub async fn live(
     Ok(reconciler)
 }
 
-/// A reconciler that takes the cluster for empty and large enough for every experiment.
+/// A reconciler that looks at no cluster: what the ledger knows to live is taken for there, and nothing
+/// else, and the nodes for large enough for every experiment.
 pub fn offline(desired: Desired, past: Past) -> Result<Reconciler, CommandError> {
     let now = Clock::start().now();
     let nodes = nodes(&desired);
+    let living = living(&past.ledger);
     let start = Start {
         version: String::new(),
         cluster_uid: past
@@ -118,6 +120,8 @@ pub fn offline(desired: Desired, past: Past) -> Result<Reconciler, CommandError>
                 .cloned()
                 .for_each(|node| tell(WatchEvent::Node(node, ResourceVersion(1))));
         }
+        let seen = living.iter().filter(|fact| is_seen_by(fact, &key));
+        seen.for_each(|fact| tell(WatchEvent::Object(Box::new(fact.clone()))));
         tell(WatchEvent::Complete(ResourceVersion(1)));
     }
     Ok(reconciler)
@@ -193,8 +197,33 @@ fn imagined(ledger: &Ledger, cluster: &Name, uid: &str, offline: bool) -> Option
     })
 }
 
-/// For every pod a node that it fits on: with room, and with the labels that it selects by.
+/// What the ledger knows to live.
+fn living(ledger: &Ledger) -> Vec<Fact> {
+    let units = ledger.units.iter();
+    units
+        .flat_map(|(id, known)| believed(id, &known.ledger, BUSY))
+        .collect()
+}
+
+fn is_seen_by(fact: &Fact, watch: &WatchKey) -> bool {
+    matches!(watch, WatchKey::Ours(kind, namespace) if (*kind, namespace) == (fact.key.kind, &fact.key.namespace))
+}
+
+/// Where what lives is imagined: it has no room left.
+const BUSY: &str = "imagined";
+
+/// For every pod a node that it fits on: with room, and with the labels that it selects by; and one
+/// for what lives.
 fn nodes(desired: &Desired) -> Vec<NodeFact> {
+    let busy = NodeFact {
+        name: BUSY.into(),
+        ready: true,
+        schedulable: false,
+        out_of_service: false,
+        taints: Vec::new(),
+        labels: Vec::new(),
+        allocatable: Vec::new(),
+    };
     let all = desired.units().flat_map(|unit| match &unit.document {
         Document::Experiment(document) => homes(unit, document),
         _ => Vec::new(),
@@ -203,7 +232,7 @@ fn nodes(desired: &Desired) -> Vec<NodeFact> {
         name: format!("imagined-{number}").into(),
         ..node
     });
-    numbered.collect()
+    numbered.chain([busy]).collect()
 }
 
 fn homes(unit: &Unit, document: &Experiment) -> Vec<NodeFact> {

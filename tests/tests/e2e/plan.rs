@@ -4,7 +4,15 @@ use berth_tests::e2e::documents::{DEFAULTS, DEFAULTS_END, TOLERATION, path};
 use berth_tests::e2e::{On, Stage};
 use serde_json::Value;
 
-use super::commands::looks;
+use super::commands::{Said, looks, reads};
+
+/// The plan; without the cluster it is the same, by what the branch knows to run.
+async fn plans(stage: &Stage) -> Said {
+    let live = looks(stage, &["plan"]).await;
+    let offline = reads(stage, &["plan", "--offline", "--ref", "main"]).await;
+    assert_eq!(offline.out, live.out);
+    live
+}
 
 async fn a_plan_takes_an_invalid_cluster_as_the_daemon_does(on: On) {
     let mut stage = Stage::usual(on).await;
@@ -56,7 +64,7 @@ async fn a_plan_tells_what_becomes_of_runs_and_for_which_line(on: On) {
         .replace(DEFAULTS, DEFAULTS_END, &toleration);
     stage.repository.commit("Remove one and add a toleration");
 
-    let plan = looks(&stage, &["plan"]).await;
+    let plan = plans(&stage).await;
     let [changed, paused, canceled, removed, _] = &first;
     let queue = stage.names().queue();
     plan.must(0, &[
@@ -99,7 +107,7 @@ async fn a_plan_tells_what_becomes_of_runs_and_for_which_line(on: On) {
     stage.edit("paused", "state: paused", "state: active");
     stage.edit("canceled", "state: canceled", "state: active");
     stage.add("removed", 4, "10m", &[]);
-    let plan = looks(&stage, &["plan"]).await;
+    let plan = plans(&stage).await;
     plan.must(0, &[
         &format!("Experiment/vision/changed: the run {changed} replaces the run {second}, which stops; it was there before, and goes on where it was"),
         &format!("Experiment/vision/paused: the run {paused} goes on"),
@@ -125,7 +133,34 @@ async fn a_plan_tells_what_becomes_of_runs_and_for_which_line(on: On) {
     stage.check();
 }
 
+async fn without_the_cluster_what_the_branch_knows_to_run_is_there(on: On) {
+    let mut stage = Stage::usual(on).await;
+    stage.add("gang", 16, "10m", &[]);
+    stage.state("gang", "Running").await;
+    let nothing = "0 to create, 0 to change, 0 to delete";
+    for command in [&["plan", "--exit-code"][..], &["check"]] {
+        let offline = [command, &["--offline", "--ref", "main"]].concat();
+        reads(&stage, &offline).await.must(0, &[nothing]);
+    }
+    stage.stop().await;
+    stage.edit("gang", "state: active", "state: paused");
+    let run = run(&stage, "gang");
+    let queue = stage.names().queue();
+    plans(&stage).await.must(
+        0,
+        &[
+            &format!("- Pod {queue}/gang-{run}-1-1-1: paused"),
+            &format!("- Service {queue}/gang-{run}-1-1: paused"),
+            "0 to create, 0 to change, 3 to delete",
+        ],
+    );
+    let exit_code = ["plan", "--exit-code", "--offline", "--ref", "main"];
+    reads(&stage, &exit_code).await.must(1, &["3 to delete"]);
+    stage.check();
+}
+
 on_both! {
     a_plan_takes_an_invalid_cluster_as_the_daemon_does,
     a_plan_tells_what_becomes_of_runs_and_for_which_line,
+    without_the_cluster_what_the_branch_knows_to_run_is_there,
 }

@@ -27,7 +27,7 @@ use crate::{cli, output};
 Examples:
   berth plan                                  # the present folder, the current kubeconfig
   berth plan --repo . --ref main --exit-code  # exit code 1 if anything would change
-  berth plan --offline -o markdown            # against an empty cluster, for a pull request")]
+  berth plan --offline -o markdown            # by the status branch alone, for a pull request")]
 pub struct Args {
     #[command(flatten)]
     documents: PastArgs,
@@ -46,7 +46,8 @@ pub struct Args {
 pub struct TargetArgs {
     #[command(flatten)]
     live: LiveArgs,
-    /// Ask no API server: the cluster is taken for empty and large enough
+    /// Ask no API server: what the status branch knows to run is taken for there, nothing else for in
+    /// the way, and the nodes for large enough
     #[arg(long)]
     offline: bool,
 }
