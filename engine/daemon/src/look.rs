@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use berth_cluster::client::Client;
 use berth_cluster::start::{self, Start, StartError};
+use berth_cluster::strangers::strangers;
 use berth_cluster::watch::Watches;
 use berth_core::desired::{Desired, Unit};
-use berth_core::ids::{Name, ResourceVersion, Timestamp, Uid};
+use berth_core::ids::{Name, ObjectKey, ResourceVersion, Timestamp, Uid};
 use berth_core::kinds::experiment::render::{PodRole, Subject};
 use berth_core::kinds::experiment::{believed, identity, size};
 use berth_core::kinds::{Document, Experiment};
@@ -17,6 +18,7 @@ use berth_core::observed::{Fact, NodeFact};
 use berth_core::reconciler::{
     Anchor, Identity, Input, Options, Reconciler, Role, WatchEvent, WatchKey,
 };
+use berth_core::report::Draft;
 
 use crate::error::CommandError;
 use crate::run::clock::Clock;
@@ -87,6 +89,27 @@ pub async fn live(
             .hint("see the API server's load, or plan without it with --offline"));
     }
     Ok(reconciler)
+}
+
+/// Looks who has the names of what would be made: as no watch shows what is not ours, the server alone
+/// knows.
+pub async fn for_names(
+    reconciler: &mut Reconciler,
+    draft: &mut Draft,
+    client: &Client,
+) -> Result<(), CommandError> {
+    let instance = reconciler.identity().map(|it| it.instance.clone());
+    let instance = instance.unwrap_or_default();
+    let names: BTreeSet<ObjectKey> = draft.made().cloned().collect();
+    let places = names.iter().map(|key| (key.kind, &key.namespace));
+    for (kind, namespace) in places.collect::<BTreeSet<_>>() {
+        let found = strangers(client, kind, namespace, &instance).await;
+        let found = found.map_err(|error| not_read(&error))?;
+        for fact in found.into_iter().filter(|it| names.contains(&it.key)) {
+            draft.is_taken(reconciler, fact);
+        }
+    }
+    Ok(())
 }
 
 /// A reconciler that looks at no cluster: what the ledger knows to live is taken for there, and nothing

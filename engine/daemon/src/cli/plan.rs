@@ -7,7 +7,8 @@ use berth_core::desired::Desired;
 use berth_core::diagnostic::{Diagnostic, Severity};
 use berth_core::ids::UnitId;
 use berth_core::ledger::Applied;
-use berth_core::report::{Plan, unusable_maxima};
+use berth_core::reconciler::Reconciler;
+use berth_core::report::{Draft, Plan, unusable_maxima};
 
 use super::cluster::LiveArgs;
 use super::documents::{Documents, PastArgs};
@@ -78,7 +79,7 @@ pub fn plan(
         *documents = args.read()?;
         documents.load_with_past(cluster.as_ref())
     };
-    let mut reconciler = reconciler(read, again, target)?;
+    let (reconciler, draft) = drafted(read, again, target)?;
     if !target.offline
         && let Some(desired) = reconciler.desired()
     {
@@ -92,25 +93,29 @@ pub fn plan(
         let file: &BTreeMap<_, _> = file.or_insert_with(|| documents.earlier(applied));
         file.get(id).cloned()
     };
-    let plan = Plan::of(&mut reconciler, Clock::start().now(), &earlier);
     match reconciler.halted() {
         Some(_) => Err(look::halted(&reconciler)),
-        None => Ok((plan, valid)),
+        None => Ok((draft.plan(&reconciler, &earlier), valid)),
     }
 }
 
-fn reconciler(
+fn drafted(
     read: (Desired, Past),
     again: impl FnOnce() -> Result<(Desired, Past), CommandError>,
     target: &TargetArgs,
-) -> Result<berth_core::reconciler::Reconciler, CommandError> {
+) -> Result<(Reconciler, Draft), CommandError> {
     if target.offline {
-        return look::offline(read.0, read.1);
+        let mut reconciler = look::offline(read.0, read.1)?;
+        let draft = Draft::of(&mut reconciler, Clock::start().now());
+        return Ok((reconciler, draft));
     }
     cli::runtime()?.block_on(async {
         let client = target.live.connect().await;
         let client = client.map_err(|error| error.hint("--offline plans without a cluster"))?;
-        look::live(read, again, &client).await
+        let mut reconciler = look::live(read, again, &client).await?;
+        let mut draft = Draft::of(&mut reconciler, Clock::start().now());
+        look::for_names(&mut reconciler, &mut draft, &client).await?;
+        Ok((reconciler, draft))
     })
 }
 
