@@ -16,7 +16,7 @@ use berth_core::kinds::{Document, Experiment};
 use berth_core::ledger::Ledger;
 use berth_core::observed::{Fact, NodeFact};
 use berth_core::reconciler::{
-    Anchor, Identity, Input, Options, Reconciler, Role, WatchEvent, WatchKey,
+    Anchor, HaltReason, Identity, Input, Options, Reconciler, Role, WatchEvent, WatchKey,
 };
 use berth_core::report::Draft;
 
@@ -150,14 +150,16 @@ pub fn offline(desired: Desired, past: Past) -> Result<Reconciler, CommandError>
     Ok(reconciler)
 }
 
-/// Why nothing would be written.
+/// Why nothing would be written: a finding if a commit mends it, else what is outside has failed.
 pub fn halted(reconciler: &Reconciler) -> CommandError {
-    let words = reconciler
-        .halted()
-        .map_or("who we are in the cluster is not settled", |halt| {
-            &halt.sentence
-        });
-    CommandError::findings(format!("every write is stopped: {words}"))
+    let Some(halt) = reconciler.halted() else {
+        return CommandError::environment("who we are in the cluster is not settled");
+    };
+    let words = format!("every write is stopped: {}", halt.sentence);
+    match halt.reason {
+        HaltReason::Documents => CommandError::findings(words),
+        HaltReason::Identity | HaltReason::Ledger => CommandError::environment(words),
+    }
 }
 
 fn informed(desired: Desired, past: Past, start: Start, now: Timestamp) -> Reconciler {

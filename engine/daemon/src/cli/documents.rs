@@ -200,6 +200,9 @@ impl Documents {
             .load(&self.commit, cluster, listed, refused, &blobs, forms);
         self.blobs = blobs;
         loaded.map_err(|findings| {
+            if let Some(error) = unnamed(cluster, &findings) {
+                return error;
+            }
             let sources = self.validate().sources;
             output::complain_of(&self.resolve(&findings, &sources));
             no_cluster(&findings, &sources)
@@ -224,6 +227,16 @@ impl Documents {
         })
     }
 
+    /// The error that they hold no such cluster; `None` if they do, or if it may stand in what cannot be
+    /// read.
+    pub fn lack(&mut self, cluster: &Name) -> Option<CommandError> {
+        let (listed, refused) = (&self.files.listed, &self.files.refused);
+        let (blobs, forms) = (&self.blobs, Arc::default());
+        let (loader, named) = (&mut self.loader, Some(cluster));
+        let desired = loader.load(&self.commit, named, listed, refused, blobs, &forms);
+        unnamed(named, &desired.err()?)
+    }
+
     /// What the status branch says of a cluster; nothing for a plain folder, unless another
     /// repository is named for it.
     pub fn past(&self, cluster: &Name) -> Result<Past, CommandError> {
@@ -246,6 +259,22 @@ impl Documents {
     pub fn resolve(&self, findings: &[Diagnostic], sources: &SourceTable) -> Vec<Finding> {
         source::resolve(findings, sources, &self.blobs)
     }
+}
+
+/// The error of a name that no Cluster document has. What cannot be read may be that document: then it
+/// is no fault of the name.
+fn unnamed(cluster: Option<&Name>, findings: &[Diagnostic]) -> Option<CommandError> {
+    cluster?;
+    let is_it = |finding: &&Diagnostic| finding.code == Code::NoCluster;
+    let finding = findings.iter().find(is_it)?;
+    let errors = findings
+        .iter()
+        .filter(|it| it.severity == Severity::Error && !is_it(it));
+    let mut errors = errors.map(|it| it.unit.is_some());
+    let error = CommandError::usage(finding.cause.clone());
+    errors
+        .all(|is_read| is_read)
+        .then(|| error.hint(finding.help.clone().unwrap_or_default()))
 }
 
 /// Why documents make no cluster to work on, when all findings were told.

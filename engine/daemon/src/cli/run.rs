@@ -50,6 +50,13 @@ pub struct Args {
     log_format: LogFormat,
 }
 
+impl Args {
+    /// The state repository.
+    pub fn repository(&self) -> &RepositoryArgs {
+        &self.repository
+    }
+}
+
 /// Runs until the process is asked to end.
 pub fn run(args: &Args) -> CommandResult {
     logging::start(args.log_format, LevelFilter::INFO);

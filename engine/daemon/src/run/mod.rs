@@ -124,7 +124,8 @@ async fn turn(
     let status = open_status(&settings, &writes)?;
     let (told, mut snapshots) = mpsc::channel(4);
     let following = follow(&settings, reads, told, missing.clone(), metrics.clone())?;
-    let Some(first) = first(&mut snapshots, &mut pings, stop).await else {
+    let once = settings.reanchor;
+    let Some(first) = first(&mut snapshots, &mut pings, stop, once).await? else {
         return Ok(());
     };
     let namespace = first.cluster().spec.namespace.clone();
@@ -224,20 +225,25 @@ fn follow(
     follower.start().map_err(git_failed)
 }
 
-/// The first snapshot: until then there is nothing to do, and no namespace for the Lease.
+/// The first snapshot: until then there is nothing to do, and no namespace for the Lease. One that is
+/// to end by itself does not wait for a commit that mends it.
 async fn first(
     snapshots: &mut mpsc::Receiver<Read>,
     pings: &mut mpsc::Receiver<Ping>,
     stop: &CancellationToken,
-) -> Option<Arc<Desired>> {
+    once: bool,
+) -> Result<Option<Arc<Desired>>, CommandError> {
     loop {
         tokio::select! {
-            () = stop.cancelled() => return None,
+            () = stop.cancelled() => return Ok(None),
             read = snapshots.recv() => match read {
-                Some(Ok(first)) => return Some(first),
+                Some(Ok(first)) => return Ok(Some(first)),
                 // The log has said why.
+                Some(Err(_)) if once => return Err(CommandError::findings(
+                    "the newest commit makes no snapshot to work by, and none is in force",
+                ).hint("mend what is said above")),
                 Some(Err(_)) => {}
-                None => return None,
+                None => return Ok(None),
             },
             Some(ping) = pings.recv() => drop(ping.send(())),
         }
