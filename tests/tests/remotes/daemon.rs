@@ -254,6 +254,66 @@ async fn nothing_is_lost_while_git_is_away(on: On) {
     );
 }
 
+/// What the daemon that was started last answers to a GET.
+async fn get(stage: &Stage, path: &str) -> String {
+    let log = stage.daemon.as_ref().unwrap().log();
+    let mut lines = log
+        .iter()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    let address = lines.find_map(|line: Value| Some(line["address"].as_str()?.to_owned()));
+    let path = path.to_owned();
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut stream = std::net::TcpStream::connect(address.unwrap()).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    asked.await.unwrap()
+}
+
+/// A remote that cannot be reached is waited for, with and without a mirror of before; what waits says
+/// so, and ends when it is asked to.
+async fn a_daemon_that_is_not_told_its_cluster_waits_for_the_remote(on: On) {
+    let mut harbour = Harbour::new(on, Transport::Https).await;
+    let mut flags = harbour.flags();
+    flags.cluster.clear();
+    let listen = ["--http-listen", "127.0.0.1:0"];
+    flags.more.extend(listen.map(str::to_owned));
+    for number in 1..=2 {
+        harbour.weather(Weather::ResetAfter(0));
+        harbour.stage.start_with(&flags);
+        let stage = &mut harbour.stage;
+        let words = [
+            "the repository cannot be read",
+            "RemoteUnreachable",
+            "the name of the cluster",
+        ];
+        stage.said(&words).await;
+        let live = get(stage, "/livez").await;
+        assert!(live.starts_with("HTTP/1.1 200"), "{live}");
+        let ready = get(stage, "/readyz").await;
+        let waits = "waits for the name of the cluster, as --cluster is not given (Remote";
+        assert!(
+            ready.starts_with("HTTP/1.1 503") && ready.contains(waits),
+            "{ready}"
+        );
+        harbour.weather(Weather::Fair);
+        let (stage, name) = (&mut harbour.stage, format!("run-{number}"));
+        stage.said(&["\"ready\""]).await;
+        stage.add(&name, 1, "20ms", &[]);
+        stage.state(&name, "Completed").await;
+        stage.stop().await;
+    }
+    harbour.weather(Weather::HangAfter(0));
+    harbour.stage.start_with(&flags);
+    harbour.stage.said(&["serves /metrics"]).await;
+    harbour.stage.stop().await;
+    harbour.weather(Weather::Fair);
+    harbour.check();
+}
+
 async fn sigterm_ends_a_daemon_whose_git_hangs(on: On) {
     for transport in Transport::ALL {
         let mut harbour = Harbour::started(on, transport).await;
@@ -337,6 +397,7 @@ async fn another_writer_is_noticed_and_read(on: On) {
 }
 
 on_both! {
+    a_daemon_that_is_not_told_its_cluster_waits_for_the_remote,
     nothing_is_lost_while_a_hook_refuses_the_status,
     nothing_is_lost_while_git_is_away,
     sigterm_ends_a_daemon_whose_git_hangs,

@@ -11,7 +11,7 @@ use berth_core::kinds::Document;
 use berth_core::ledger::{Applied, Forms};
 use berth_core::object::SourceId;
 use berth_core::reconciler::CommitFacts;
-use berth_git::{Limits, Repository, Source, StatusBranch};
+use berth_git::{GitError, Limits, Repository, Source, StatusBranch};
 
 use super::branch::StatusArgs;
 use super::repository::{AccessArgs, RepositoryArgs, git_failed};
@@ -122,11 +122,15 @@ impl Documents {
     pub fn of_repository(args: &RepositoryArgs) -> Result<Self, CommandError> {
         let source = args.source()?;
         let mirror = args.access.mirror(&source);
-        let repository = Repository::open(source.clone(), &mirror).map_err(git_failed)?;
+        let repository = Repository::open(source, &mirror).map_err(git_failed)?;
+        Self::fetched(repository, mirror).map_err(git_failed)
+    }
+
+    /// As the newest commit of a repository with this mirror has them.
+    pub fn fetched(repository: Repository, mirror: PathBuf) -> Result<Self, GitError> {
+        let source = repository.source().clone();
         let mut reader = Reader::new(repository);
-        let Some(commit) = reader.next().map_err(git_failed)? else {
-            return Err(CommandError::environment("the repository holds no commit"));
-        };
+        let commit = reader.next()?.ok_or(GitError::Empty)?;
         let files = Files::of_listing(&commit.listing);
         let loader = Loader::new();
         let blobs = reader.blobs(loader.missing(&files.listed, &Forms::default()));

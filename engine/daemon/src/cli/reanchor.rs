@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> CommandResult {
     };
     // A daemon would wait for the document.
     let mut documents = Documents::of_repository(args.run.repository())?;
-    if let Some(error) = documents.lack(&settings.cluster) {
+    if let Some(error) = settings.cluster.as_ref().and_then(|it| documents.lack(it)) {
         return Err(error);
     }
     let runtime = super::runtime()?;
