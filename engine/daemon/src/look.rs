@@ -13,7 +13,7 @@ use berth_core::ids::{Name, ObjectKey, ResourceVersion, Timestamp, Uid};
 use berth_core::kinds::experiment::render::{PodRole, Subject};
 use berth_core::kinds::experiment::{believed, identity, size};
 use berth_core::kinds::{Document, Experiment};
-use berth_core::ledger::Ledger;
+use berth_core::ledger::{Forms, Ledger};
 use berth_core::observed::{Fact, NodeFact};
 use berth_core::reconciler::{
     Anchor, HaltReason, Identity, Input, Options, Reconciler, Role, WatchEvent, WatchKey,
@@ -34,7 +34,18 @@ pub struct Past {
     pub contains: Box<dyn Fn(berth_core::ids::CommitId) -> bool>,
 }
 
+/// What a daemon kept in the cluster while it could not push.
+pub type Spill = BTreeMap<String, String>;
+
 impl Past {
+    /// Where the last forms of documents stand, by the branch and by what the spill knows beyond it.
+    pub fn forms(&self, spill: &Spill) -> Forms {
+        let mut ledger = self.ledger.clone();
+        // One that cannot be read stops every write later, and is told then.
+        let _ = ledger.merge_spill(spill);
+        ledger.forms()
+    }
+
     /// Whether the branch is the one that the anchor tells of, as far as the anchor says.
     fn is_of(&self, anchor: Option<&Anchor>) -> bool {
         anchor.is_none_or(|anchor| anchor.is_in(&self.contains))
@@ -51,10 +62,11 @@ impl Default for Past {
 }
 
 /// A reconciler that knows the documents, the ledger and the whole cluster, and may write. `again`
-/// reads documents and ledger once more, for when a daemon has pushed since.
+/// reads documents and ledger once more, for when a daemon has pushed since, or knows more than it could
+/// push.
 pub async fn live(
     (desired, past): (Desired, Past),
-    again: impl FnOnce() -> Result<(Desired, Past), CommandError>,
+    again: impl FnOnce(&Spill) -> Result<(Desired, Past), CommandError>,
     client: &Client,
 ) -> Result<Reconciler, CommandError> {
     let namespace = desired.cluster().spec.namespace.clone();
@@ -62,10 +74,12 @@ pub async fn live(
     let start = start::start(client, namespace.as_str(), &cluster).await;
     let start = start.map_err(|error| not_read(&error))?;
     // The anchor is written after the push: a branch that is read now contains what it names.
-    let (desired, past) = if past.is_of(start.anchor.as_ref()) {
+    let spill = start.spill.as_ref().map(|kept| kept.data.clone());
+    let spill = spill.unwrap_or_default();
+    let (desired, past) = if spill.is_empty() && past.is_of(start.anchor.as_ref()) {
         (desired, past)
     } else {
-        again()?
+        again(&spill)?
     };
     let clock = Clock::start();
     let mut reconciler = informed(desired, past, start, clock.now());

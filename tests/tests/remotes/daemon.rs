@@ -177,13 +177,16 @@ async fn refused(on: On, transport: Transport) {
     let mut harbour = Harbour::started(on, transport).await;
     let stage = &mut harbour.stage;
     stage.add("ends", 1, "15s", &[]);
+    stage.add("turned", 1, "10m", &[]);
     stage.state("ends", "Running").await;
+    stage.state("turned", "Running").await;
     let hook = stage.repository.root().join(".git/hooks/pre-receive");
     std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
     std::fs::write(&hook, HOOK).unwrap();
     std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
     let tip = stage.repository.tip(BRANCH);
     stage.add("during", 1, "20ms", &[("exit", "attempt=1:1;0")]);
+    stage.edit("turned", "learningRate: 0.1", "learningRate: 0.2");
     stage
         .said(&[
             "not pushed",
@@ -202,7 +205,14 @@ async fn refused(on: On, transport: Transport) {
     // Whoever takes a pod away now does not take its outcome away.
     let pod = stage.scene.of("ends")[0].name.clone();
     stage.cluster.delete(&stage.pod_path(&pod));
-    let kept = |stage: &Stage| stage.scene.of("ends")[0].gone && spill(stage).is_some();
+    let turned = |spill: &Value| spill["data"].to_string().contains("vision.turned");
+    let kept = |stage: &Stage| {
+        let runs_anew =
+            stage.scene.running("turned").len() == 1 && stage.scene.runs("turned").len() == 2;
+        stage.scene.of("ends")[0].gone
+            && runs_anew
+            && spill(stage).is_some_and(|spill| turned(&spill))
+    };
     stage
         .wait("the outcomes are kept in the cluster", |stage| {
             // What is seen of the cluster is no older than what was seen of the pods.
@@ -216,11 +226,22 @@ async fn refused(on: On, transport: Transport) {
         })
         .await;
     assert_eq!(stage.repository.tip(BRANCH), tip, "a status was pushed");
-    // Whoever comes next finds it there.
+    // Whoever comes next finds it there: that a run was replaced, by a form that is not valid any more.
+    stage.edit("turned", "  resources", "  resuorces");
+    stage.said(&["Change turned:   resuorces"]).await;
     stage.kill().await;
+    for (command, words) in [
+        ("plan", "0 to create, 0 to change, 0 to delete"),
+        ("drift", "no drift"),
+    ] {
+        let said = beside(stage, command).await;
+        assert!(said.contains(words), "{said}");
+        assert!(!said.contains(" waits: "), "{said}");
+    }
     harbour.start();
     let stage = &mut harbour.stage;
     stage.said(&["not pushed", "PushRefused"]).await;
+    stage.edit("turned", "  resuorces", "  resources");
     std::fs::remove_file(&hook).unwrap();
     for name in ["ends", "during"] {
         stage.state(name, "Completed").await;
@@ -228,7 +249,11 @@ async fn refused(on: On, transport: Transport) {
     stage
         .wait("the cluster keeps nothing any more", |stage| {
             let held = |pod: &Pod| pod.object["metadata"]["finalizers"].is_array();
-            let free = !stage.scene.pods.iter().any(|pod| !pod.gone && held(pod));
+            let free = !stage
+                .scene
+                .pods
+                .iter()
+                .any(|pod| !pod.gone && pod.phase != "Running" && held(pod));
             (free && spill(stage).is_none()).then_some(())
         })
         .await;
@@ -237,8 +262,23 @@ async fn refused(on: On, transport: Transport) {
     assert_eq!(status.attempts("during"), [(1, "failed"), (2, "completed")]);
     assert_eq!(stage.scene.of("ends").len(), 1, "{}", stage.describe());
     assert_eq!(stage.scene.of("during").len(), 2, "{}", stage.describe());
+    stage.state("turned", "Running").await;
+    assert_eq!(stage.scene.of("turned").len(), 2, "{}", stage.describe());
     stage.stop().await;
     harbour.check();
+}
+
+/// What a command that looks at repository and cluster says.
+async fn beside(stage: &Stage, command: &str) -> String {
+    let mut looks = berth_tests::e2e::command();
+    let root = stage.repository.root();
+    looks.args([command, "--ref", "main", "--cluster", "lab"]);
+    looks.arg("--repo").arg(root).arg("--kubeconfig");
+    looks.arg(stage.flags().kubeconfig);
+    let output = tokio::process::Command::from(looks).output().await;
+    let output = output.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    text(output.stdout) + &text(output.stderr)
 }
 
 /// Side by side, as each waits a minute for Git.

@@ -16,7 +16,7 @@ use berth_git::{GitError, Limits, Repository, Source, StatusBranch};
 use super::branch::StatusArgs;
 use super::repository::{AccessArgs, RepositoryArgs, git_failed};
 use crate::error::{CommandError, ErrorKind};
-use crate::look::Past;
+use crate::look::{Past, Spill};
 use crate::output::{self, Finding};
 use crate::run::status;
 use crate::source::reader::Reader;
@@ -157,10 +157,12 @@ impl Documents {
         self.load_after(cluster, &Arc::default())
     }
 
-    /// As the daemon takes them: what is invalid keeps the form that the status branch names.
+    /// As the daemon takes them: what is invalid keeps the form that the status branch names, or the
+    /// spill, where that is newer.
     pub fn load_with_past(
         &mut self,
         cluster: Option<&Name>,
+        spill: &Spill,
     ) -> Result<(Desired, Past), CommandError> {
         let name = match cluster {
             Some(name) => Some(name.clone()),
@@ -174,7 +176,7 @@ impl Documents {
             Some(name) => self.past(name)?,
             None => Past::default(),
         };
-        let desired = self.load_after(name.as_ref(), &Arc::new(past.ledger.forms()))?;
+        let desired = self.load_after(name.as_ref(), &Arc::new(past.forms(spill)))?;
         Ok((desired, past))
     }
 

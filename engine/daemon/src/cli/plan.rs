@@ -13,7 +13,7 @@ use berth_core::report::{Draft, Plan, unusable_maxima};
 use super::cluster::LiveArgs;
 use super::documents::{Documents, PastArgs};
 use crate::error::{CommandError, CommandResult, Exit};
-use crate::look::{self, Past};
+use crate::look::{self, Past, Spill};
 use crate::output::Format;
 use crate::run::clock::Clock;
 use crate::{cli, output};
@@ -70,14 +70,14 @@ pub fn plan(
     target: &TargetArgs,
 ) -> Result<(Plan, bool), CommandError> {
     let cluster = target.live.name()?;
-    let read = documents.load_with_past(cluster.as_ref())?;
+    let read = documents.load_with_past(cluster.as_ref(), &Spill::new())?;
     let findings = documents.resolve(read.0.findings(), read.0.sources());
     output::complain_of(&findings);
     let is_error = |finding: &Diagnostic| finding.severity == Severity::Error;
     let valid = !read.0.findings().iter().any(is_error);
-    let again = || {
+    let again = |spill: &Spill| {
         *documents = args.read()?;
-        documents.load_with_past(cluster.as_ref())
+        documents.load_with_past(cluster.as_ref(), spill)
     };
     let (reconciler, draft) = drafted(read, again, target)?;
     if !target.offline
@@ -101,7 +101,7 @@ pub fn plan(
 
 fn drafted(
     read: (Desired, Past),
-    again: impl FnOnce() -> Result<(Desired, Past), CommandError>,
+    again: impl FnOnce(&Spill) -> Result<(Desired, Past), CommandError>,
     target: &TargetArgs,
 ) -> Result<(Reconciler, Draft), CommandError> {
     if target.offline {
