@@ -7,5 +7,6 @@ pub mod client;
 pub mod lease;
 pub mod rbac;
 pub mod start;
+pub mod strangers;
 pub mod watch;
 pub mod wire;

@@ -187,7 +187,7 @@ fn read_anchor(kept: &Kept) -> Result<Anchor, StartError> {
 }
 
 /// The answer to a request about `what`.
-async fn asked(
+pub(crate) async fn asked(
     client: &Client,
     what: &str,
     request: Result<Request<Vec<u8>>, NotACall>,
@@ -208,7 +208,7 @@ fn unreadable(what: &str, cause: &str) -> StartError {
     }
 }
 
-fn refused(client: &Client, what: &str, reply: &Reply) -> StartError {
+pub(crate) fn refused(client: &Client, what: &str, reply: &Reply) -> StartError {
     let server = client.server().to_owned();
     let said = words(&reply.answer()).message;
     StartError::Connect(match reply.status {

@@ -6,17 +6,19 @@ use std::time::Duration;
 
 use berth_cluster::client::Client;
 use berth_cluster::start::{self, Start, StartError};
+use berth_cluster::strangers::strangers;
 use berth_cluster::watch::Watches;
 use berth_core::desired::{Desired, Unit};
-use berth_core::ids::{Name, ResourceVersion, Timestamp, Uid};
+use berth_core::ids::{Name, ObjectKey, ResourceVersion, Timestamp, Uid};
 use berth_core::kinds::experiment::render::{PodRole, Subject};
-use berth_core::kinds::experiment::{identity, size};
+use berth_core::kinds::experiment::{believed, identity, size};
 use berth_core::kinds::{Document, Experiment};
-use berth_core::ledger::Ledger;
-use berth_core::observed::NodeFact;
+use berth_core::ledger::{Forms, Ledger};
+use berth_core::observed::{Fact, NodeFact};
 use berth_core::reconciler::{
-    Anchor, Identity, Input, Options, Reconciler, Role, WatchEvent, WatchKey,
+    Anchor, HaltReason, Identity, Input, Options, Reconciler, Role, WatchEvent, WatchKey,
 };
+use berth_core::report::Draft;
 
 use crate::error::CommandError;
 use crate::run::clock::Clock;
@@ -32,7 +34,18 @@ pub struct Past {
     pub contains: Box<dyn Fn(berth_core::ids::CommitId) -> bool>,
 }
 
+/// What a daemon kept in the cluster while it could not push.
+pub type Spill = BTreeMap<String, String>;
+
 impl Past {
+    /// Where the last forms of documents stand, by the branch and by what the spill knows beyond it.
+    pub fn forms(&self, spill: &Spill) -> Forms {
+        let mut ledger = self.ledger.clone();
+        // One that cannot be read stops every write later, and is told then.
+        let _ = ledger.merge_spill(spill);
+        ledger.forms()
+    }
+
     /// Whether the branch is the one that the anchor tells of, as far as the anchor says.
     fn is_of(&self, anchor: Option<&Anchor>) -> bool {
         anchor.is_none_or(|anchor| anchor.is_in(&self.contains))
@@ -49,10 +62,11 @@ impl Default for Past {
 }
 
 /// A reconciler that knows the documents, the ledger and the whole cluster, and may write. `again`
-/// reads documents and ledger once more, for when a daemon has pushed since.
+/// reads documents and ledger once more, for when a daemon has pushed since, or knows more than it could
+/// push.
 pub async fn live(
     (desired, past): (Desired, Past),
-    again: impl FnOnce() -> Result<(Desired, Past), CommandError>,
+    again: impl FnOnce(&Spill) -> Result<(Desired, Past), CommandError>,
     client: &Client,
 ) -> Result<Reconciler, CommandError> {
     let namespace = desired.cluster().spec.namespace.clone();
@@ -60,10 +74,12 @@ pub async fn live(
     let start = start::start(client, namespace.as_str(), &cluster).await;
     let start = start.map_err(|error| not_read(&error))?;
     // The anchor is written after the push: a branch that is read now contains what it names.
-    let (desired, past) = if past.is_of(start.anchor.as_ref()) {
+    let spill = start.spill.as_ref().map(|kept| kept.data.clone());
+    let spill = spill.unwrap_or_default();
+    let (desired, past) = if spill.is_empty() && past.is_of(start.anchor.as_ref()) {
         (desired, past)
     } else {
-        again()?
+        again(&spill)?
     };
     let clock = Clock::start();
     let mut reconciler = informed(desired, past, start, clock.now());
@@ -89,10 +105,33 @@ pub async fn live(
     Ok(reconciler)
 }
 
-/// A reconciler that takes the cluster for empty and large enough for every experiment.
+/// Looks who has the names of what would be made: as no watch shows what is not ours, the server alone
+/// knows.
+pub async fn for_names(
+    reconciler: &mut Reconciler,
+    draft: &mut Draft,
+    client: &Client,
+) -> Result<(), CommandError> {
+    let instance = reconciler.identity().map(|it| it.instance.clone());
+    let instance = instance.unwrap_or_default();
+    let names: BTreeSet<ObjectKey> = draft.made().cloned().collect();
+    let places = names.iter().map(|key| (key.kind, &key.namespace));
+    for (kind, namespace) in places.collect::<BTreeSet<_>>() {
+        let found = strangers(client, kind, namespace, &instance).await;
+        let found = found.map_err(|error| not_read(&error))?;
+        for fact in found.into_iter().filter(|it| names.contains(&it.key)) {
+            draft.is_taken(reconciler, fact);
+        }
+    }
+    Ok(())
+}
+
+/// A reconciler that looks at no cluster: what the ledger knows to live is taken for there, and nothing
+/// else, and the nodes for large enough for every experiment.
 pub fn offline(desired: Desired, past: Past) -> Result<Reconciler, CommandError> {
     let now = Clock::start().now();
     let nodes = nodes(&desired);
+    let living = living(&past.ledger);
     let start = Start {
         version: String::new(),
         cluster_uid: past
@@ -118,19 +157,23 @@ pub fn offline(desired: Desired, past: Past) -> Result<Reconciler, CommandError>
                 .cloned()
                 .for_each(|node| tell(WatchEvent::Node(node, ResourceVersion(1))));
         }
+        let seen = living.iter().filter(|fact| is_seen_by(fact, &key));
+        seen.for_each(|fact| tell(WatchEvent::Object(Box::new(fact.clone()))));
         tell(WatchEvent::Complete(ResourceVersion(1)));
     }
     Ok(reconciler)
 }
 
-/// Why nothing would be written.
+/// Why nothing would be written: a finding if a commit mends it, else what is outside has failed.
 pub fn halted(reconciler: &Reconciler) -> CommandError {
-    let words = reconciler
-        .halted()
-        .map_or("who we are in the cluster is not settled", |halt| {
-            &halt.sentence
-        });
-    CommandError::findings(format!("every write is stopped: {words}"))
+    let Some(halt) = reconciler.halted() else {
+        return CommandError::environment("who we are in the cluster is not settled");
+    };
+    let words = format!("every write is stopped: {}", halt.sentence);
+    match halt.reason {
+        HaltReason::Documents => CommandError::findings(words),
+        HaltReason::Identity | HaltReason::Ledger => CommandError::environment(words),
+    }
 }
 
 fn informed(desired: Desired, past: Past, start: Start, now: Timestamp) -> Reconciler {
@@ -193,8 +236,33 @@ fn imagined(ledger: &Ledger, cluster: &Name, uid: &str, offline: bool) -> Option
     })
 }
 
-/// For every pod a node that it fits on: with room, and with the labels that it selects by.
+/// What the ledger knows to live.
+fn living(ledger: &Ledger) -> Vec<Fact> {
+    let units = ledger.units.iter();
+    units
+        .flat_map(|(id, known)| believed(id, &known.ledger, BUSY))
+        .collect()
+}
+
+fn is_seen_by(fact: &Fact, watch: &WatchKey) -> bool {
+    matches!(watch, WatchKey::Ours(kind, namespace) if (*kind, namespace) == (fact.key.kind, &fact.key.namespace))
+}
+
+/// Where what lives is imagined: it has no room left.
+const BUSY: &str = "imagined";
+
+/// For every pod a node that it fits on: with room, and with the labels that it selects by; and one
+/// for what lives.
 fn nodes(desired: &Desired) -> Vec<NodeFact> {
+    let busy = NodeFact {
+        name: BUSY.into(),
+        ready: true,
+        schedulable: false,
+        out_of_service: false,
+        taints: Vec::new(),
+        labels: Vec::new(),
+        allocatable: Vec::new(),
+    };
     let all = desired.units().flat_map(|unit| match &unit.document {
         Document::Experiment(document) => homes(unit, document),
         _ => Vec::new(),
@@ -203,7 +271,7 @@ fn nodes(desired: &Desired) -> Vec<NodeFact> {
         name: format!("imagined-{number}").into(),
         ..node
     });
-    numbered.collect()
+    numbered.chain([busy]).collect()
 }
 
 fn homes(unit: &Unit, document: &Experiment) -> Vec<NodeFact> {

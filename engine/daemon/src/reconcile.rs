@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::CommandError;
 use crate::http::Ping;
+use crate::look::halted;
 use crate::run::Patience;
 use crate::run::carry::Carrier;
 use crate::source::follow::{Following, Read};
@@ -141,8 +142,8 @@ impl Loop {
         if !self.once {
             return Ok(());
         }
-        if let Some(halt) = self.reconciler.halted() {
-            return Err(CommandError::environment(halt.sentence.clone()));
+        if self.reconciler.halted().is_some() {
+            return Err(halted(&self.reconciler));
         }
         self.patience.hear(self.standing.borrow().rival.as_ref())
     }

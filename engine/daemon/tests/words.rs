@@ -186,9 +186,48 @@ fn the_only_cluster_is_meant_and_of_several_none() {
     let (code, out, err) = berth(at, &["render", "hello"], &[("BERTH_CLUSTER", "lab")]);
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("kind: Pod"), "{out}");
-    let (code, _, err) = berth(at, &["plan", "--offline", "--cluster", "la"], &[]);
-    assert_eq!(code, Some(1), "{err}");
-    assert!(err.contains("did you mean --cluster lab?"), "{err}");
+}
+
+#[test]
+fn a_cluster_that_no_document_describes_is_no_finding() {
+    let root = example(&[]);
+    let at = root.path();
+    commit(at);
+    let commands = [
+        &["plan", "--offline"][..],
+        &["plan"],
+        &["check", "--offline"],
+        &["drift"],
+        &["uninstall"],
+        &["status"],
+        &["why", "pod"],
+        &["explain", "hello"],
+        &["render", "hello"],
+        &["compact", "--repo", "."],
+        &["reanchor", "--repo", ".", "--yes"],
+    ];
+    let named = |command: &[&str]| berth(at, &[command, &["--cluster", "la"]].concat(), &[]);
+    for command in commands {
+        let (code, _, err) = named(command);
+        assert_eq!(code, Some(2), "{command:?}: {err}");
+        let words = "error: the repository holds no `Cluster` document `la`\n\
+            help: did you mean --cluster lab?\n";
+        assert_eq!(err, words, "{command:?}");
+    }
+    // Who knows what stands in a file that cannot be read.
+    fs::write(at.join("clusters/la.yaml"), "kind: [").unwrap();
+    commit(at);
+    for command in [&["plan", "--offline"][..], &["drift"], &["uninstall"]] {
+        let (code, _, err) = named(command);
+        assert_eq!(code, Some(1), "{command:?}: {err}");
+        assert!(err.contains("--> clusters/la.yaml:"), "{command:?}: {err}");
+    }
+    let (code, _, err) = named(&["status"]);
+    assert_eq!(code, Some(3), "{err}");
+    assert!(
+        err.contains("there is no branch `berth/status/la`"),
+        "{err}"
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub struct Flags {
     pub repository: String,
     /// `--ref`.
     pub reference: String,
-    /// `--cluster`.
+    /// `--cluster`; none if it is empty.
     pub cluster: String,
     /// `--kubeconfig`.
     pub kubeconfig: PathBuf,
@@ -51,11 +51,14 @@ impl Daemon {
         command
             .args(["run", "--repo", &flags.repository])
             .arg(format!("--ref={}", flags.reference))
-            .args(["--cluster", &flags.cluster, "--identity", &flags.identity])
+            .args(["--identity", &flags.identity])
             .args(["--log-format", "json"])
             .args(&flags.more)
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        if !flags.cluster.is_empty() {
+            command.args(["--cluster", &flags.cluster]);
+        }
         match &flags.pod {
             Some(variables) => command.envs(variables.iter().cloned()),
             None => command.arg("--kubeconfig").arg(&flags.kubeconfig),

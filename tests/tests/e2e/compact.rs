@@ -141,7 +141,7 @@ async fn a_forged_root_is_taken_for_what_it_is(on: On) {
     };
     put(&forged);
     let refused = compact(&stage, true, None).await;
-    assert_eq!(refused.status.code(), Some(1), "{}", words(&refused));
+    assert_eq!(refused.status.code(), Some(3), "{}", words(&refused));
     assert!(words(&refused).contains("rewritten or rolled back"));
     stage.start();
     stage.said(&["not ready", "rewritten or rolled back"]).await;

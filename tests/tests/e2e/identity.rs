@@ -4,6 +4,8 @@ use berth_tests::e2e::documents::path;
 use berth_tests::e2e::{BRANCH, Daemon, Flags, Of, On, Setting, Stage};
 use serde_json::{Value, json};
 
+use super::commands::{looks, reads};
+
 /// A stage with one finished experiment and one that runs; the daemon is stopped.
 async fn stopped(on: On) -> Stage {
     let mut stage = Stage::usual(on).await;
@@ -43,9 +45,21 @@ async fn halts_until_put_back(stage: &mut Stage, words: &[&str]) {
     stage.check();
 }
 
+/// What looks beside the daemon stops where it would, with the same words: what is outside has failed,
+/// or a commit mends it.
+async fn looks_say(stage: &Stage, code: i32, words: &str) {
+    for command in ["plan", "check", "drift", "uninstall"] {
+        let all = ["every write is stopped: ", words];
+        looks(stage, &[command]).await.must(code, &all);
+    }
+}
+
 async fn a_deleted_status_branch_stops_every_write(on: On) {
     let mut stage = stopped(on).await;
     stage.repository.git(&["branch", "-D", BRANCH]);
+    looks_say(&stage, 3, "status branch is gone").await;
+    let status = reads(&stage, &["status"]).await;
+    status.must(3, &["there is no branch `berth/status/lab`"]);
     halts_until_put_back(&mut stage, &["status branch is gone"]).await;
 }
 
@@ -53,6 +67,7 @@ async fn a_status_branch_that_was_rolled_back_stops_every_write(on: On) {
     let mut stage = stopped(on).await;
     let earlier = stage.repository.log(BRANCH)[1].0.clone();
     move_branch(&stage, &earlier);
+    looks_say(&stage, 3, "rewritten or rolled back").await;
     halts_until_put_back(&mut stage, &["rewritten or rolled back"]).await;
 }
 
@@ -98,6 +113,15 @@ async fn a_kubeconfig_of_another_cluster_stops_every_write(on: On) {
     stage.add("next", 1, "20ms", &[]);
     stage.said(&["Add next"]).await;
     stage.stop().await;
+    let there = other.kubeconfig().display().to_string();
+    for command in ["plan", "check", "drift", "uninstall"] {
+        let asked = [command, "--ref", "main", "--kubeconfig", &*there];
+        let words = [
+            "every write is stopped: ",
+            "check that the kubeconfig names the right cluster",
+        ];
+        reads(&stage, &asked).await.must(3, &words);
+    }
     assert!(other.objects("pods", &stage.names().queue()).is_empty());
     let kept = other.objects("configmaps", &stage.names().own());
     let name = |object: &Value| object["metadata"]["name"].as_str().unwrap().to_owned();
@@ -421,6 +445,7 @@ async fn another_namespace_of_its_own_stops_every_write_until_the_anchor_is_move
     stage.repository.commit("Move Berth once more");
     stage.start();
     let copy = format!("copy the ConfigMap to `{new}`");
+    looks_say(&stage, 1, &copy).await;
     stage.said(&["not ready", &copy]).await;
     let anchor = stage.cluster.object("configmaps", &old, "berth-lab");
     let copy = json!({

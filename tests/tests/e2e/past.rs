@@ -36,7 +36,7 @@ async fn a_status_branch_of_another_repository_is_named(on: On) {
         looks(&stage, &with).await.must(0, &[words]);
         // Without it the first help is no command that gives the ledger up.
         let without = looks(&stage, &[command]).await;
-        without.must(1, &["the status branch is gone", "--status-remote"]);
+        without.must(3, &["the status branch is gone", "--status-remote"]);
     }
     let status = reads(&stage, &[&["status"], &there[..]].concat()).await;
     status.must(0, &["Experiment/vision/bert"]);

@@ -2,9 +2,18 @@
 
 use berth_tests::e2e::documents::{DEFAULTS, DEFAULTS_END, TOLERATION, path};
 use berth_tests::e2e::{On, Stage};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::commands::looks;
+use super::commands::{Said, looks, reads};
+
+/// The plan; without the cluster it is the same, by what the branch knows to run.
+async fn plans(stage: &Stage) -> Said {
+    let live = looks(stage, &["plan"]).await;
+    let offline = reads(stage, &["plan", "--offline", "--ref", "main"]).await;
+    live.must(0, &[]);
+    assert_eq!(offline.out, live.out);
+    live
+}
 
 async fn a_plan_takes_an_invalid_cluster_as_the_daemon_does(on: On) {
     let mut stage = Stage::usual(on).await;
@@ -56,7 +65,7 @@ async fn a_plan_tells_what_becomes_of_runs_and_for_which_line(on: On) {
         .replace(DEFAULTS, DEFAULTS_END, &toleration);
     stage.repository.commit("Remove one and add a toleration");
 
-    let plan = looks(&stage, &["plan"]).await;
+    let plan = plans(&stage).await;
     let [changed, paused, canceled, removed, _] = &first;
     let queue = stage.names().queue();
     plan.must(0, &[
@@ -99,7 +108,7 @@ async fn a_plan_tells_what_becomes_of_runs_and_for_which_line(on: On) {
     stage.edit("paused", "state: paused", "state: active");
     stage.edit("canceled", "state: canceled", "state: active");
     stage.add("removed", 4, "10m", &[]);
-    let plan = looks(&stage, &["plan"]).await;
+    let plan = plans(&stage).await;
     plan.must(0, &[
         &format!("Experiment/vision/changed: the run {changed} replaces the run {second}, which stops; it was there before, and goes on where it was"),
         &format!("Experiment/vision/paused: the run {paused} goes on"),
@@ -125,7 +134,104 @@ async fn a_plan_tells_what_becomes_of_runs_and_for_which_line(on: On) {
     stage.check();
 }
 
+async fn without_the_cluster_what_the_branch_knows_to_run_is_there(on: On) {
+    let mut stage = Stage::usual(on).await;
+    stage.add("gang", 16, "10m", &[]);
+    stage.state("gang", "Running").await;
+    let nothing = "0 to create, 0 to change, 0 to delete";
+    for command in [&["plan", "--exit-code"][..], &["check"]] {
+        let offline = [command, &["--offline", "--ref", "main"]].concat();
+        reads(&stage, &offline).await.must(0, &[nothing]);
+    }
+    stage.stop().await;
+    stage.edit("gang", "state: active", "state: paused");
+    let run = run(&stage, "gang");
+    let queue = stage.names().queue();
+    plans(&stage).await.must(
+        0,
+        &[
+            &format!("- Pod {queue}/gang-{run}-1-1-1: paused"),
+            &format!("- Service {queue}/gang-{run}-1-1: paused"),
+            "0 to create, 0 to change, 3 to delete",
+        ],
+    );
+    let exit_code = ["plan", "--exit-code", "--offline", "--ref", "main"];
+    reads(&stage, &exit_code).await.must(1, &["3 to delete"]);
+    stage.check();
+}
+
+/// Somebody else has the names of the next attempts: no watch of Berth's shows it.
+async fn a_name_that_is_taken_is_told_and_nothing_is_promised(on: On) {
+    let mut stage = Stage::usual(on).await;
+    let (pause, go_on) = (
+        ("state: active", "state: paused"),
+        ("state: paused", "state: active"),
+    );
+    for name in ["gang", "pair"] {
+        stage.add(name, 16, "10m", &[]);
+        stage.state(name, "Running").await;
+        stage.edit(name, pause.0, pause.1);
+        stage.state(name, "Paused").await;
+    }
+    stage.stop().await;
+    let (gang, pair) = (run(&stage, "gang"), run(&stage, "pair"));
+    let (service, pod) = (format!("gang-{gang}-1-2"), format!("pair-{pair}-1-2-0"));
+    let theirs = json!({"metadata": {"name": service}, "spec": {"clusterIP": "None"}});
+    stage.cluster.post(&stage.names().path("services"), &theirs);
+    let container = json!({"name": "task", "image": "registry.example.com/train:1"});
+    let theirs = json!({
+        "metadata": {"name": pod},
+        "spec": {
+            "schedulerName": "nobody", "serviceAccountName": "default", "containers": [container],
+        },
+    });
+    stage.cluster.post(&stage.names().path("pods"), &theirs);
+    for name in ["gang", "pair"] {
+        stage.edit(name, go_on.0, go_on.1);
+    }
+
+    let queue = stage.names().queue();
+    let words = |object: &str| {
+        format!(
+            "{object} exists and is not Berth's (it does not carry Berth's instance label): delete \
+             or rename it"
+        )
+    };
+    let of_gang = words(&format!("Service {queue}/{service}"));
+    let of_pair = words(&format!("Pod {queue}/{pod}"));
+    let plan = looks(&stage, &["plan"]).await;
+    plan.must(
+        0,
+        &[
+            &format!("+ Pod {queue}/pair-{pair}-1-2-1: attempt 2"),
+            &format!("+ Service {queue}/pair-{pair}-1-2: attempt 2"),
+            &format!("  Experiment/vision/gang would be refused: {of_gang}\n"),
+            &format!("  Experiment/vision/pair would be refused: {of_pair}\n"),
+            "2 to create, 0 to change, 0 to delete",
+        ],
+    );
+    let json = looks(&stage, &["plan", "-o", "json"]).await;
+    let json: Value = serde_json::from_str(&json.out).unwrap();
+    let refused =
+        json!({"Experiment/vision/gang": [&of_gang], "Experiment/vision/pair": [&of_pair]});
+    assert_eq!(json["refused"], refused);
+
+    // So it comes; what goes out of the way is waited for no longer.
+    stage.start();
+    stage.message("gang", &[&of_gang]).await;
+    stage.message("pair", &[&of_pair]).await;
+    stage.state("pair", "Refused").await;
+    assert_eq!(stage.scene.attempt("gang", 2).len(), 0);
+    assert_eq!(stage.scene.attempt("pair", 2).len(), 1);
+    let services = stage.names().path(&format!("services/{service}"));
+    stage.cluster.delete(&services);
+    stage.state("gang", "Running").await;
+    stage.check();
+}
+
 on_both! {
+    a_name_that_is_taken_is_told_and_nothing_is_promised,
     a_plan_takes_an_invalid_cluster_as_the_daemon_does,
     a_plan_tells_what_becomes_of_runs_and_for_which_line,
+    without_the_cluster_what_the_branch_knows_to_run_is_there,
 }

@@ -5,6 +5,8 @@ use std::process::Output;
 use berth_tests::e2e::{BRANCH, Flags, On, Stage, command};
 use serde_json::json;
 
+use super::commands::berth;
+
 /// `berth reanchor`, as a person runs it beside whatever runs.
 async fn reanchor(stage: &Stage, more: &[&str]) -> Output {
     let flags = stage.flags();
@@ -153,6 +155,12 @@ async fn a_cluster_that_is_renamed_runs_nothing_once_more(on: On) {
     stage.state("long", "Running").await;
     stage.stop().await;
     rename(&stage, "lab", "other");
+    let kubeconfig = stage.flags().kubeconfig.display().to_string();
+    let root = stage.repository.root().display().to_string();
+    let other = ["--repo", &root, "--cluster", "other", "--kubeconfig"];
+    let plan = [&["plan"], &other[..], &[&*kubeconfig]].concat();
+    let words = "as `lab`: under another name";
+    berth(plan).await.must(1, &[words]);
     let renamed = Flags {
         cluster: "other".to_owned(),
         ..stage.flags()

@@ -177,13 +177,16 @@ async fn refused(on: On, transport: Transport) {
     let mut harbour = Harbour::started(on, transport).await;
     let stage = &mut harbour.stage;
     stage.add("ends", 1, "15s", &[]);
+    stage.add("turned", 1, "10m", &[]);
     stage.state("ends", "Running").await;
+    stage.state("turned", "Running").await;
     let hook = stage.repository.root().join(".git/hooks/pre-receive");
     std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
     std::fs::write(&hook, HOOK).unwrap();
     std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
     let tip = stage.repository.tip(BRANCH);
     stage.add("during", 1, "20ms", &[("exit", "attempt=1:1;0")]);
+    stage.edit("turned", "learningRate: 0.1", "learningRate: 0.2");
     stage
         .said(&[
             "not pushed",
@@ -202,7 +205,14 @@ async fn refused(on: On, transport: Transport) {
     // Whoever takes a pod away now does not take its outcome away.
     let pod = stage.scene.of("ends")[0].name.clone();
     stage.cluster.delete(&stage.pod_path(&pod));
-    let kept = |stage: &Stage| stage.scene.of("ends")[0].gone && spill(stage).is_some();
+    let turned = |spill: &Value| spill["data"].to_string().contains("vision.turned");
+    let kept = |stage: &Stage| {
+        let runs_anew =
+            stage.scene.running("turned").len() == 1 && stage.scene.runs("turned").len() == 2;
+        stage.scene.of("ends")[0].gone
+            && runs_anew
+            && spill(stage).is_some_and(|spill| turned(&spill))
+    };
     stage
         .wait("the outcomes are kept in the cluster", |stage| {
             // What is seen of the cluster is no older than what was seen of the pods.
@@ -216,11 +226,22 @@ async fn refused(on: On, transport: Transport) {
         })
         .await;
     assert_eq!(stage.repository.tip(BRANCH), tip, "a status was pushed");
-    // Whoever comes next finds it there.
+    // Whoever comes next finds it there: that a run was replaced, by a form that is not valid any more.
+    stage.edit("turned", "  resources", "  resuorces");
+    stage.said(&["Change turned:   resuorces"]).await;
     stage.kill().await;
+    for (command, words) in [
+        ("plan", "0 to create, 0 to change, 0 to delete"),
+        ("drift", "no drift"),
+    ] {
+        let said = beside(stage, command).await;
+        assert!(said.contains(words), "{said}");
+        assert!(!said.contains(" waits: "), "{said}");
+    }
     harbour.start();
     let stage = &mut harbour.stage;
     stage.said(&["not pushed", "PushRefused"]).await;
+    stage.edit("turned", "  resuorces", "  resources");
     std::fs::remove_file(&hook).unwrap();
     for name in ["ends", "during"] {
         stage.state(name, "Completed").await;
@@ -228,7 +249,11 @@ async fn refused(on: On, transport: Transport) {
     stage
         .wait("the cluster keeps nothing any more", |stage| {
             let held = |pod: &Pod| pod.object["metadata"]["finalizers"].is_array();
-            let free = !stage.scene.pods.iter().any(|pod| !pod.gone && held(pod));
+            let free = !stage
+                .scene
+                .pods
+                .iter()
+                .any(|pod| !pod.gone && pod.phase != "Running" && held(pod));
             (free && spill(stage).is_none()).then_some(())
         })
         .await;
@@ -237,8 +262,23 @@ async fn refused(on: On, transport: Transport) {
     assert_eq!(status.attempts("during"), [(1, "failed"), (2, "completed")]);
     assert_eq!(stage.scene.of("ends").len(), 1, "{}", stage.describe());
     assert_eq!(stage.scene.of("during").len(), 2, "{}", stage.describe());
+    stage.state("turned", "Running").await;
+    assert_eq!(stage.scene.of("turned").len(), 2, "{}", stage.describe());
     stage.stop().await;
     harbour.check();
+}
+
+/// What a command that looks at repository and cluster says.
+async fn beside(stage: &Stage, command: &str) -> String {
+    let mut looks = berth_tests::e2e::command();
+    let root = stage.repository.root();
+    looks.args([command, "--ref", "main", "--cluster", "lab"]);
+    looks.arg("--repo").arg(root).arg("--kubeconfig");
+    looks.arg(stage.flags().kubeconfig);
+    let output = tokio::process::Command::from(looks).output().await;
+    let output = output.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    text(output.stdout) + &text(output.stderr)
 }
 
 /// Side by side, as each waits a minute for Git.
@@ -252,6 +292,66 @@ async fn nothing_is_lost_while_git_is_away(on: On) {
         story(on, Transport::Ssh, Weather::HangAfter(0)),
         story(on, Transport::Https, Weather::ResetAfter(0)),
     );
+}
+
+/// What the daemon that was started last answers to a GET.
+async fn get(stage: &Stage, path: &str) -> String {
+    let log = stage.daemon.as_ref().unwrap().log();
+    let mut lines = log
+        .iter()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    let address = lines.find_map(|line: Value| Some(line["address"].as_str()?.to_owned()));
+    let path = path.to_owned();
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut stream = std::net::TcpStream::connect(address.unwrap()).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    asked.await.unwrap()
+}
+
+/// A remote that cannot be reached is waited for, with and without a mirror of before; what waits says
+/// so, and ends when it is asked to.
+async fn a_daemon_that_is_not_told_its_cluster_waits_for_the_remote(on: On) {
+    let mut harbour = Harbour::new(on, Transport::Https).await;
+    let mut flags = harbour.flags();
+    flags.cluster.clear();
+    let listen = ["--http-listen", "127.0.0.1:0"];
+    flags.more.extend(listen.map(str::to_owned));
+    for number in 1..=2 {
+        harbour.weather(Weather::ResetAfter(0));
+        harbour.stage.start_with(&flags);
+        let stage = &mut harbour.stage;
+        let words = [
+            "the repository cannot be read",
+            "RemoteUnreachable",
+            "the name of the cluster",
+        ];
+        stage.said(&words).await;
+        let live = get(stage, "/livez").await;
+        assert!(live.starts_with("HTTP/1.1 200"), "{live}");
+        let ready = get(stage, "/readyz").await;
+        let waits = "waits for the name of the cluster, as --cluster is not given (Remote";
+        assert!(
+            ready.starts_with("HTTP/1.1 503") && ready.contains(waits),
+            "{ready}"
+        );
+        harbour.weather(Weather::Fair);
+        let (stage, name) = (&mut harbour.stage, format!("run-{number}"));
+        stage.said(&["\"ready\""]).await;
+        stage.add(&name, 1, "20ms", &[]);
+        stage.state(&name, "Completed").await;
+        stage.stop().await;
+    }
+    harbour.weather(Weather::HangAfter(0));
+    harbour.stage.start_with(&flags);
+    harbour.stage.said(&["serves /metrics"]).await;
+    harbour.stage.stop().await;
+    harbour.weather(Weather::Fair);
+    harbour.check();
 }
 
 async fn sigterm_ends_a_daemon_whose_git_hangs(on: On) {
@@ -337,6 +437,7 @@ async fn another_writer_is_noticed_and_read(on: On) {
 }
 
 on_both! {
+    a_daemon_that_is_not_told_its_cluster_waits_for_the_remote,
     nothing_is_lost_while_a_hook_refuses_the_status,
     nothing_is_lost_while_git_is_away,
     sigterm_ends_a_daemon_whose_git_hangs,

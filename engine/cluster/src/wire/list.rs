@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use berth_core::ids::ResourceVersion;
+use berth_core::ids::{ObjectKind, ResourceVersion};
 use berth_core::observed::marks::INSTANCE;
 use berth_core::reconciler::WatchKey;
 use http::Request;
+use http::header::{ACCEPT, HeaderValue};
 
 use super::NotACall;
 use super::request::read;
@@ -17,6 +18,9 @@ pub const WATCH_LASTS: Duration = Duration::from_secs(290);
 
 /// Objects in one page of a list.
 const PAGE: u32 = 500;
+
+/// A list of nothing but the metadata of objects.
+const METADATA: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
 
 /// Where a watch begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +62,27 @@ pub fn list_request(
         Some(token) => url.with("continue", token),
         None => url,
     })
+}
+
+/// The request of one page of the metadata of all objects of a kind in a namespace that do not carry
+/// our label.
+pub fn strangers_request(
+    kind: ObjectKind,
+    namespace: &str,
+    instance: &str,
+    following: Option<&str>,
+) -> Result<Request<Vec<u8>>, NotACall> {
+    let url = Url::collection(kind, namespace)
+        .with("labelSelector", &format!("{INSTANCE}!={instance}"))
+        .with("limit", &PAGE.to_string());
+    let url = match following {
+        Some(token) => url.with("continue", token),
+        None => url,
+    };
+    let mut request = read(url)?;
+    let media = HeaderValue::from_static(METADATA);
+    request.headers_mut().insert(ACCEPT, media);
+    Ok(request)
 }
 
 fn selected(key: &WatchKey, instance: &str) -> Url {

@@ -25,7 +25,7 @@ mod tests;
 pub use call::{Call, Next};
 pub use caller::{Answer, Caller};
 pub use elector::{Elector, LASTS, MARGIN, Rival, UNKNOWN};
-pub use list::{WATCH_LASTS, WatchFrom, list_request, watch_request};
+pub use list::{WATCH_LASTS, WatchFrom, list_request, strangers_request, watch_request};
 pub use redact::redact;
 pub use request::{NotACall, config_map_request, config_maps_request, object_request, request};
 pub use status::{Status, pause, words};

@@ -138,6 +138,11 @@ impl PodFact {
         format!("{BASELINE}{:016x}", self.changeable)
     }
 
+    /// What could be changed when that was written; `None` if another version of the hash wrote it.
+    pub fn changeable_of(baseline: &str) -> Option<u64> {
+        u64::from_str_radix(baseline.strip_prefix(BASELINE)?, 16).ok()
+    }
+
     /// Whether the pod differs from what it was when that was written; false if it cannot be told.
     pub fn differs(&self, baseline: &str) -> bool {
         baseline.starts_with(BASELINE) && baseline != self.baseline()

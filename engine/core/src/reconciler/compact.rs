@@ -37,7 +37,9 @@ impl Compaction {
             others: Vec::new(),
             fresh_instance: String::new(),
         };
-        let identity = settle(&place, ledger.identity.as_ref(), false, None)?.identity;
+        let identity = settle(&place, ledger.identity.as_ref(), false, None)
+            .map_err(|halt| halt.sentence)?
+            .identity;
         match (identity, place.anchor, ledger.tip) {
             (Some(identity), Some(anchor), Some(base)) => Ok(Self {
                 cluster: cluster.clone(),

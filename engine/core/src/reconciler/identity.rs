@@ -12,10 +12,27 @@ use crate::ledger::{Ledger, LedgerError};
 /// Why every write stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Halt {
-    /// A stable word: `identity`, `ledger`, `namespace`.
-    pub reason: &'static str,
+    /// What it is about.
+    pub reason: HaltReason,
     /// What is wrong, and what to do.
     pub sentence: String,
+}
+
+/// What stops every write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HaltReason {
+    /// Branch, anchor and cluster do not know each other.
+    Identity,
+    /// The ledger cannot be read or written.
+    Ledger,
+    /// The Cluster's document: it has another name, or another namespace, than it had. A commit mends it.
+    Documents,
+}
+
+impl Halt {
+    fn new(reason: HaltReason, sentence: String) -> Self {
+        Self { reason, sentence }
+    }
 }
 
 /// What `Input::Identity` says.
@@ -162,7 +179,9 @@ impl Reconciler {
         });
         let (branch, ledger) = match merged {
             Ok(both) => both,
-            Err(error) => return self.stop("ledger", error.to_string()),
+            Err(error) => {
+                return self.stop(Halt::new(HaltReason::Ledger, error.to_string()));
+            }
         };
         let left = self.left(ledger.progress.home.as_ref());
         match settle(
@@ -192,7 +211,7 @@ impl Reconciler {
                 }
                 self.take_ledger(&branch, ledger, &data, version, now);
             }
-            Err(sentence) => self.stop("identity", sentence),
+            Err(halt) => self.stop(halt),
         }
     }
 
@@ -202,7 +221,7 @@ impl Reconciler {
         let (anchor, spill) = (self.anchor_name(), self.spill_name());
         let home = self.home.get_or_insert_with(|| namespace.clone());
         self.moved = (home != namespace).then(|| Halt {
-            reason: "namespace",
+            reason: HaltReason::Documents,
             sentence: format!(
                 "the Cluster's namespace was `{home}` and is `{namespace}` now, and the anchor stands in `{home}`: \
                  put `namespace: {home}` back; or, to move, stop every daemon, copy the ConfigMaps `{anchor}` and \
@@ -224,8 +243,8 @@ impl Reconciler {
         })
     }
 
-    fn stop(&mut self, reason: &'static str, sentence: String) {
-        self.halt = Some(Halt { reason, sentence });
+    fn stop(&mut self, halt: Halt) {
+        self.halt = Some(halt);
         self.doubt_forms();
     }
 
@@ -285,7 +304,8 @@ pub(super) fn settle(
     ledger: Option<&Identity>,
     reanchor: bool,
     left: Option<String>,
-) -> Result<Settled, String> {
+) -> Result<Settled, Halt> {
+    let mut reason = HaltReason::Identity;
     let known = |identity: &Identity| Settled {
         identity: Some(identity.clone()),
         unproven: false,
@@ -295,7 +315,7 @@ pub(super) fn settle(
             if reanchor {
                 return Ok(Settled { identity: None, unproven: false });
             }
-            return Err(renamed(&place.others));
+            return Err(Halt::new(HaltReason::Documents, renamed(&place.others)));
         }
         (None, None) => return Ok(Settled { identity: None, unproven: false }),
         // The anchor was made and its commit was not pushed any more: the first start goes on.
@@ -303,7 +323,11 @@ pub(super) fn settle(
             return Ok(known(&anchor.identity));
         }
         (None, Some(_)) => "the cluster was worked on before, and the status branch is gone: is it kept in another repository (--status-remote)? If not, push it again from any clone".to_owned(),
-        (Some(_), None) => left.unwrap_or_else(|| "the status branch belongs to a cluster with an anchor, and this cluster has none: check that the kubeconfig names the right cluster".to_owned()),
+        (Some(_), None) if left.is_some() => {
+            reason = HaltReason::Documents;
+            left.unwrap_or_default()
+        }
+        (Some(_), None) => "the status branch belongs to a cluster with an anchor, and this cluster has none: check that the kubeconfig names the right cluster".to_owned(),
         (Some(ledger), Some(anchor)) if *ledger != anchor.identity => format!(
             "the status branch belongs to instance {} and this cluster to instance {}: check that the kubeconfig and the repository name the same cluster",
             ledger.instance, anchor.identity.instance
@@ -316,7 +340,7 @@ pub(super) fn settle(
         (Some(ledger), Some(_)) => return Ok(known(ledger)),
     };
     if !reanchor {
-        return Err(format!("{wrong}; {REANCHOR}"));
+        return Err(Halt::new(reason, format!("{wrong}; {REANCHOR}")));
     }
     // The objects of the cluster carry the anchor's instance id.
     let old = place
@@ -382,7 +406,9 @@ mod tests {
             others: vec![Name::new("lab").unwrap()],
             ..place(None, false, true)
         };
-        let words = settle(&place, None, false, None).err().unwrap();
+        let halt = settle(&place, None, false, None).err().unwrap();
+        assert_eq!(halt.reason, HaltReason::Documents, "a commit mends it");
+        let words = halt.sentence;
         assert!(words.contains("as `lab`: under another name"), "{words}");
         let forced = settle(&place, None, true, None).map(|settled| settled.identity);
         assert_eq!(forced, Ok(None), "all begins anew");
@@ -425,7 +451,9 @@ mod tests {
             let place = place(anchor.cloned(), pushed, in_branch);
             match (settle(&place, ledger, false, None), halt) {
                 (Ok(settled), None) => assert!(!settled.unproven),
-                (Err(words), Some(part)) => {
+                (Err(found), Some(part)) => {
+                    assert_eq!(found.reason, HaltReason::Identity);
+                    let words = found.sentence;
                     assert!(
                         words.contains(part) && words.contains("berth reanchor"),
                         "{words}"

@@ -49,6 +49,6 @@ pub use anchor::{InvalidAnchor, anchor_name, spill_name};
 pub use compact::Compaction;
 pub use contract::*;
 pub use drift::DriftEntry;
-pub use identity::Halt;
+pub use identity::{Halt, HaltReason};
 pub use options::{Counters, Input, Options};
 pub use state::Reconciler;

@@ -51,7 +51,7 @@ impl Reconciler {
             Ok(both) => both,
             Err(error) => {
                 self.halt = Some(super::Halt {
-                    reason: "ledger",
+                    reason: super::HaltReason::Ledger,
                     sentence: error.to_string(),
                 });
                 return None;

@@ -232,6 +232,22 @@ impl Reconciler {
             .map(|(id, state)| (id, &*state.on_hold))
     }
 
+    /// Units with objects that were refused, or whose names somebody else has, and a sentence on each.
+    pub fn refused(&self) -> impl Iterator<Item = (&UnitId, impl Iterator<Item = &str>)> {
+        let units = self.units.iter();
+        units
+            .filter(|(_, state)| !state.trouble.is_empty())
+            .map(|(id, state)| (id, state.trouble.values().map(String::as_str)))
+    }
+
+    /// Whether this object of a unit is made after one of those.
+    pub fn waits_for_refused(&self, unit: &UnitId, key: &ObjectKey) -> bool {
+        self.units.get(unit).is_some_and(|state| {
+            let mut own = state.want.objects.iter().filter(|it| it.key == *key);
+            own.any(|recipe| recipe.after.iter().any(|it| state.trouble.contains_key(it)))
+        })
+    }
+
     /// Drift that was found, by object.
     pub fn drift(&self) -> impl Iterator<Item = &DriftEntry> {
         self.drift.values()

@@ -8,6 +8,6 @@ mod summary;
 
 pub use drift::{drift_json, drift_markdown, drift_text};
 pub use maximum::unusable_maxima;
-pub use plan::{Action, Change, Plan};
+pub use plan::{Action, Change, Draft, Plan};
 pub use runs::{ChangedField, Earlier, RunChange};
 pub use summary::summary;

@@ -11,8 +11,10 @@ use crate::desired::Desired;
 use crate::ids::{ObjectKey, Timestamp, UnitId};
 use crate::kinds::cluster::ClusterState;
 use crate::kinds::experiment::render;
+use crate::ledger::UnitLedger;
+use crate::observed::Fact;
 use crate::observed::marks::hold_words;
-use crate::reconciler::{Effect, Reconciler, What};
+use crate::reconciler::{Effect, Input, Outcome, Reconciler, What};
 
 /// What would happen to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -41,6 +43,71 @@ pub struct Change {
     pub place: Option<String>,
 }
 
+/// What a reconciler gives in one step, before it is told: a name that it wants may be taken by what no
+/// watch shows. Nothing is carried out.
+pub struct Draft {
+    /// The changed units, as the ledger had them.
+    before: BTreeMap<UnitId, UnitLedger>,
+    effects: Vec<Effect>,
+    now: Timestamp,
+}
+
+impl Draft {
+    /// Steps this reconciler once, which must have been fed with everything (snapshot, identity,
+    /// ledger, spill, complete watches, the role of a leader) and with room for all calls
+    /// (`Options::in_flight`).
+    pub fn of(reconciler: &mut Reconciler, now: Timestamp) -> Self {
+        Self {
+            before: runs::changed(reconciler),
+            effects: reconciler.step(now),
+            now,
+        }
+    }
+
+    /// The objects that would be made.
+    pub fn made(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.effects.iter().filter_map(made)
+    }
+
+    /// The server would not make it: this has its name.
+    pub fn is_taken(&mut self, reconciler: &mut Reconciler, by: Fact) {
+        let at = self.effects.iter().position(|it| made(it) == Some(&by.key));
+        if let Some(at) = at {
+            let effect = self.effects.swap_remove(at);
+            reconciler.input(
+                self.now,
+                Input::Done(effect.id, Outcome::Exists(Box::new(by))),
+            );
+        }
+    }
+
+    /// What it says. `earlier` reads the forms that the ledger names.
+    pub fn plan(&self, reconciler: &Reconciler, earlier: Earlier) -> Plan {
+        Plan::new(reconciler, &self.before, &self.effects, earlier)
+    }
+}
+
+fn made(effect: &Effect) -> Option<&ObjectKey> {
+    match &effect.what {
+        What::Create { key, .. } => Some(key),
+        _ => None,
+    }
+}
+
+/// Whether it is made after something that cannot be made.
+fn waits(reconciler: &Reconciler, effect: &Effect) -> bool {
+    let unit = effect.unit.as_ref();
+    unit.zip(made(effect))
+        .is_some_and(|(unit, key)| reconciler.waits_for_refused(unit, key))
+}
+
+fn refused(reconciler: &Reconciler) -> BTreeMap<UnitId, Vec<String>> {
+    let refused = reconciler.refused();
+    refused
+        .map(|(unit, words)| (unit.clone(), words.map(str::to_owned).collect()))
+        .collect()
+}
+
 /// The changes that would be made now, and what would wait.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Plan {
@@ -52,6 +119,9 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// Units that wait or are held, and for what.
     pub waiting: BTreeMap<UnitId, String>,
+    /// Objects of these units that cannot be made or changed, as somebody else has their names: which,
+    /// whose they are, and what to do.
+    pub refused: BTreeMap<UnitId, Vec<String>>,
     /// Objects of these units that an annotation keeps from all work.
     pub on_hold: BTreeMap<UnitId, Vec<String>>,
     /// What changed and takes effect only at the next attempt of these experiments, which run on as
@@ -60,19 +130,24 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Steps this reconciler once, which must have been fed with everything (snapshot, identity,
-    /// ledger, spill, complete watches, the role of a leader) and with room for all calls
-    /// (`Options::in_flight`), and says what it gives. Nothing is carried out. `earlier` reads the
-    /// forms that the ledger names.
+    /// What a [`Draft`] says, if no name is taken by what no watch shows.
     pub fn of(reconciler: &mut Reconciler, now: Timestamp, earlier: Earlier) -> Self {
-        let before = runs::changed(reconciler);
-        let effects = reconciler.step(now);
+        Draft::of(reconciler, now).plan(reconciler, earlier)
+    }
+
+    fn new(
+        reconciler: &Reconciler,
+        before: &BTreeMap<UnitId, UnitLedger>,
+        effects: &[Effect],
+        earlier: Earlier,
+    ) -> Self {
         let mut changes: Vec<Change> = effects
             .iter()
+            .filter(|effect| !waits(reconciler, effect))
             .filter_map(|effect| change(reconciler, effect))
             .collect();
         let desired = reconciler.desired();
-        let mut runs = desired.map_or(Vec::new(), |it| runs::run_changes(it, &before, earlier));
+        let mut runs = desired.map_or(Vec::new(), |it| runs::run_changes(it, before, earlier));
         for run in &mut runs {
             let status = reconciler.unit_status(&run.unit);
             if status.is_some_and(|status| status.state == "Held") {
@@ -95,6 +170,7 @@ impl Plan {
             suspended: desired.and_then(suspended),
             runs,
             waiting,
+            refused: refused(reconciler),
             on_hold: on_hold(reconciler),
             outdated: outdated(reconciler, &changes),
             changes,
@@ -170,11 +246,17 @@ impl Plan {
         });
         let waiting = self.waiting.iter();
         let waiting = waiting.map(|(unit, words)| format!("{unit} waits: {words}"));
+        let refused = self.refused.iter();
+        let refused = refused.flat_map(|(unit, all)| {
+            all.iter()
+                .map(move |words| format!("{unit} would be refused: {words}"))
+        });
         let on_hold = self.on_hold.values().flatten();
         let on_hold = on_hold.map(hold_words);
         let outdated = self.outdated.iter();
         let outdated = outdated.map(|(layer, units)| outdated_words(layer, units));
-        suspended.chain(waiting).chain(on_hold).chain(outdated)
+        let all = suspended.chain(waiting).chain(refused);
+        all.chain(on_hold).chain(outdated)
     }
 
     fn count(&self) -> String {

@@ -64,10 +64,15 @@ impl BranchArgs {
         StatusBranch::open(&source, &access.mirror(&source), cluster.as_str()).map_err(git_failed)
     }
 
-    /// What the branch holds; that there is none is an error that says what to do.
+    /// What the branch holds; that there is none is an error that says what to do, and that no Cluster
+    /// has this name one of its own.
     pub fn files(&self, cluster: &Name) -> Result<StatusFiles, CommandError> {
         let read = self.open(cluster)?.load().map_err(git_failed)?;
         read.ok_or_else(|| {
+            let documents = Documents::of_repository(&self.repository);
+            if let Some(error) = documents.ok().and_then(|mut it| it.lack(cluster)) {
+                return error;
+            }
             CommandError::environment(format!("there is no branch `berth/status/{cluster}`"))
                 .hint("it begins when `berth run` works on the cluster; is it kept in another repository (--status-remote)?")
         })

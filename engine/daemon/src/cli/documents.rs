@@ -11,12 +11,12 @@ use berth_core::kinds::Document;
 use berth_core::ledger::{Applied, Forms};
 use berth_core::object::SourceId;
 use berth_core::reconciler::CommitFacts;
-use berth_git::{Limits, Repository, Source, StatusBranch};
+use berth_git::{GitError, Limits, Repository, Source, StatusBranch};
 
 use super::branch::StatusArgs;
 use super::repository::{AccessArgs, RepositoryArgs, git_failed};
 use crate::error::{CommandError, ErrorKind};
-use crate::look::Past;
+use crate::look::{Past, Spill};
 use crate::output::{self, Finding};
 use crate::run::status;
 use crate::source::reader::Reader;
@@ -122,11 +122,15 @@ impl Documents {
     pub fn of_repository(args: &RepositoryArgs) -> Result<Self, CommandError> {
         let source = args.source()?;
         let mirror = args.access.mirror(&source);
-        let repository = Repository::open(source.clone(), &mirror).map_err(git_failed)?;
+        let repository = Repository::open(source, &mirror).map_err(git_failed)?;
+        Self::fetched(repository, mirror).map_err(git_failed)
+    }
+
+    /// As the newest commit of a repository with this mirror has them.
+    pub fn fetched(repository: Repository, mirror: PathBuf) -> Result<Self, GitError> {
+        let source = repository.source().clone();
         let mut reader = Reader::new(repository);
-        let Some(commit) = reader.next().map_err(git_failed)? else {
-            return Err(CommandError::environment("the repository holds no commit"));
-        };
+        let commit = reader.next()?.ok_or(GitError::Empty)?;
         let files = Files::of_listing(&commit.listing);
         let loader = Loader::new();
         let blobs = reader.blobs(loader.missing(&files.listed, &Forms::default()));
@@ -153,10 +157,12 @@ impl Documents {
         self.load_after(cluster, &Arc::default())
     }
 
-    /// As the daemon takes them: what is invalid keeps the form that the status branch names.
+    /// As the daemon takes them: what is invalid keeps the form that the status branch names, or the
+    /// spill, where that is newer.
     pub fn load_with_past(
         &mut self,
         cluster: Option<&Name>,
+        spill: &Spill,
     ) -> Result<(Desired, Past), CommandError> {
         let name = match cluster {
             Some(name) => Some(name.clone()),
@@ -170,7 +176,7 @@ impl Documents {
             Some(name) => self.past(name)?,
             None => Past::default(),
         };
-        let desired = self.load_after(name.as_ref(), &Arc::new(past.ledger.forms()))?;
+        let desired = self.load_after(name.as_ref(), &Arc::new(past.forms(spill)))?;
         Ok((desired, past))
     }
 
@@ -200,6 +206,9 @@ impl Documents {
             .load(&self.commit, cluster, listed, refused, &blobs, forms);
         self.blobs = blobs;
         loaded.map_err(|findings| {
+            if let Some(error) = unnamed(cluster, &findings) {
+                return error;
+            }
             let sources = self.validate().sources;
             output::complain_of(&self.resolve(&findings, &sources));
             no_cluster(&findings, &sources)
@@ -224,6 +233,16 @@ impl Documents {
         })
     }
 
+    /// The error that they hold no such cluster; `None` if they do, or if it may stand in what cannot be
+    /// read.
+    pub fn lack(&mut self, cluster: &Name) -> Option<CommandError> {
+        let (listed, refused) = (&self.files.listed, &self.files.refused);
+        let (blobs, forms) = (&self.blobs, Arc::default());
+        let (loader, named) = (&mut self.loader, Some(cluster));
+        let desired = loader.load(&self.commit, named, listed, refused, blobs, &forms);
+        unnamed(named, &desired.err()?)
+    }
+
     /// What the status branch says of a cluster; nothing for a plain folder, unless another
     /// repository is named for it.
     pub fn past(&self, cluster: &Name) -> Result<Past, CommandError> {
@@ -246,6 +265,22 @@ impl Documents {
     pub fn resolve(&self, findings: &[Diagnostic], sources: &SourceTable) -> Vec<Finding> {
         source::resolve(findings, sources, &self.blobs)
     }
+}
+
+/// The error of a name that no Cluster document has. What cannot be read may be that document: then it
+/// is no fault of the name.
+fn unnamed(cluster: Option<&Name>, findings: &[Diagnostic]) -> Option<CommandError> {
+    cluster?;
+    let is_it = |finding: &&Diagnostic| finding.code == Code::NoCluster;
+    let finding = findings.iter().find(is_it)?;
+    let errors = findings
+        .iter()
+        .filter(|it| it.severity == Severity::Error && !is_it(it));
+    let mut errors = errors.map(|it| it.unit.is_some());
+    let error = CommandError::usage(finding.cause.clone());
+    errors
+        .all(|is_read| is_read)
+        .then(|| error.hint(finding.help.clone().unwrap_or_default()))
 }
 
 /// Why documents make no cluster to work on, when all findings were told.

@@ -8,7 +8,7 @@ use berth_core::report;
 use super::cluster::LiveArgs;
 use super::documents::PastArgs;
 use crate::error::{CommandError, CommandResult, Exit};
-use crate::look;
+use crate::look::{self, Spill};
 use crate::output::{self, Format};
 use crate::run::clock::Clock;
 
@@ -35,8 +35,11 @@ pub struct Args {
 pub fn run(args: &Args) -> CommandResult {
     let mut documents = args.documents.read()?;
     let cluster = args.live.name()?;
-    let read = documents.load_with_past(cluster.as_ref())?;
-    let again = || args.documents.read()?.load_with_past(cluster.as_ref());
+    let read = documents.load_with_past(cluster.as_ref(), &Spill::new())?;
+    let again = |spill: &Spill| {
+        let mut documents = args.documents.read()?;
+        documents.load_with_past(cluster.as_ref(), spill)
+    };
     let namespace = read.0.cluster().spec.namespace.to_string();
     let reconciler = super::runtime()?.block_on(async {
         let client = args.live.connect().await?;

@@ -25,6 +25,7 @@ mod uninstall;
 mod validate;
 mod why;
 
+pub use documents::Documents;
 pub use repository::git_failed;
 
 use std::process::ExitCode;

@@ -7,12 +7,13 @@ use berth_core::desired::Desired;
 use berth_core::diagnostic::{Diagnostic, Severity};
 use berth_core::ids::UnitId;
 use berth_core::ledger::Applied;
-use berth_core::report::{Plan, unusable_maxima};
+use berth_core::reconciler::Reconciler;
+use berth_core::report::{Draft, Plan, unusable_maxima};
 
 use super::cluster::LiveArgs;
 use super::documents::{Documents, PastArgs};
 use crate::error::{CommandError, CommandResult, Exit};
-use crate::look::{self, Past};
+use crate::look::{self, Past, Spill};
 use crate::output::Format;
 use crate::run::clock::Clock;
 use crate::{cli, output};
@@ -27,7 +28,7 @@ use crate::{cli, output};
 Examples:
   berth plan                                  # the present folder, the current kubeconfig
   berth plan --repo . --ref main --exit-code  # exit code 1 if anything would change
-  berth plan --offline -o markdown            # against an empty cluster, for a pull request")]
+  berth plan --offline -o markdown            # by the status branch alone, for a pull request")]
 pub struct Args {
     #[command(flatten)]
     documents: PastArgs,
@@ -46,7 +47,8 @@ pub struct Args {
 pub struct TargetArgs {
     #[command(flatten)]
     live: LiveArgs,
-    /// Ask no API server: the cluster is taken for empty and large enough
+    /// Ask no API server: what the status branch knows to run is taken for there, nothing else for in
+    /// the way, and the nodes for large enough
     #[arg(long)]
     offline: bool,
 }
@@ -68,16 +70,16 @@ pub fn plan(
     target: &TargetArgs,
 ) -> Result<(Plan, bool), CommandError> {
     let cluster = target.live.name()?;
-    let read = documents.load_with_past(cluster.as_ref())?;
+    let read = documents.load_with_past(cluster.as_ref(), &Spill::new())?;
     let findings = documents.resolve(read.0.findings(), read.0.sources());
     output::complain_of(&findings);
     let is_error = |finding: &Diagnostic| finding.severity == Severity::Error;
     let valid = !read.0.findings().iter().any(is_error);
-    let again = || {
+    let again = |spill: &Spill| {
         *documents = args.read()?;
-        documents.load_with_past(cluster.as_ref())
+        documents.load_with_past(cluster.as_ref(), spill)
     };
-    let mut reconciler = reconciler(read, again, target)?;
+    let (reconciler, draft) = drafted(read, again, target)?;
     if !target.offline
         && let Some(desired) = reconciler.desired()
     {
@@ -91,25 +93,29 @@ pub fn plan(
         let file: &BTreeMap<_, _> = file.or_insert_with(|| documents.earlier(applied));
         file.get(id).cloned()
     };
-    let plan = Plan::of(&mut reconciler, Clock::start().now(), &earlier);
     match reconciler.halted() {
         Some(_) => Err(look::halted(&reconciler)),
-        None => Ok((plan, valid)),
+        None => Ok((draft.plan(&reconciler, &earlier), valid)),
     }
 }
 
-fn reconciler(
+fn drafted(
     read: (Desired, Past),
-    again: impl FnOnce() -> Result<(Desired, Past), CommandError>,
+    again: impl FnOnce(&Spill) -> Result<(Desired, Past), CommandError>,
     target: &TargetArgs,
-) -> Result<berth_core::reconciler::Reconciler, CommandError> {
+) -> Result<(Reconciler, Draft), CommandError> {
     if target.offline {
-        return look::offline(read.0, read.1);
+        let mut reconciler = look::offline(read.0, read.1)?;
+        let draft = Draft::of(&mut reconciler, Clock::start().now());
+        return Ok((reconciler, draft));
     }
     cli::runtime()?.block_on(async {
         let client = target.live.connect().await;
         let client = client.map_err(|error| error.hint("--offline plans without a cluster"))?;
-        look::live(read, again, &client).await
+        let mut reconciler = look::live(read, again, &client).await?;
+        let mut draft = Draft::of(&mut reconciler, Clock::start().now());
+        look::for_names(&mut reconciler, &mut draft, &client).await?;
+        Ok((reconciler, draft))
     })
 }
 

@@ -3,6 +3,7 @@
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::LevelFilter;
 
+use super::documents::Documents;
 use super::run::Args as RunArgs;
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::logging::{self, LogFormat};
@@ -37,6 +38,11 @@ pub fn run(args: &Args) -> CommandResult {
         reanchor: true,
         ..super::run::settings(&args.run)?
     };
+    // A daemon would wait for the document.
+    let mut documents = Documents::of_repository(args.run.repository())?;
+    if let Some(error) = settings.cluster.as_ref().and_then(|it| documents.lack(it)) {
+        return Err(error);
+    }
     let runtime = super::runtime()?;
     runtime.block_on(async {
         let stop = CancellationToken::new();

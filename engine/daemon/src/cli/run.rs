@@ -7,9 +7,8 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::cluster::{ClusterArgs, NameArgs};
-use super::documents::Documents;
 use super::repository::RepositoryArgs;
-use crate::error::{CommandError, CommandResult, ErrorKind, Exit};
+use crate::error::{CommandError, CommandResult, Exit};
 use crate::logging::{self, LogFormat};
 use crate::run::{self, Settings};
 
@@ -50,6 +49,13 @@ pub struct Args {
     log_format: LogFormat,
 }
 
+impl Args {
+    /// The state repository.
+    pub fn repository(&self) -> &RepositoryArgs {
+        &self.repository
+    }
+}
+
 /// Runs until the process is asked to end.
 pub fn run(args: &Args) -> CommandResult {
     logging::start(args.log_format, LevelFilter::INFO);
@@ -86,20 +92,11 @@ pub fn settings(args: &Args) -> Result<Settings, CommandError> {
     let status = args.status_remote.as_deref().unwrap_or(location);
     let status = access.source(status, "HEAD")?;
     let (mirror, status_mirror) = (access.mirror(&source), access.mirror(&status));
-    let cluster = match args.name.name()? {
-        Some(name) => name,
-        None => Documents::of_repository(&args.repository)
-            .and_then(|mut documents| documents.only_cluster())
-            .map_err(|error| match error.kind {
-                ErrorKind::Usage => error,
-                _ => error.hint("a daemon that is told --cluster waits until it can be read"),
-            })?,
-    };
     Ok(Settings {
         repository: (source, mirror),
         status: (status, status_mirror),
         interval: Duration::from_secs(args.poll_seconds.into()),
-        cluster,
+        cluster: args.name.name()?,
         client: args.client.options(),
         identity: identity(args.identity.as_deref()),
         lifelines: access.lifelines(),

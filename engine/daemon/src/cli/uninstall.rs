@@ -14,9 +14,10 @@ use berth_core::reconciler::{
 use super::cluster::LiveArgs;
 use super::documents::PastArgs;
 use crate::error::{CommandError, CommandResult, Exit};
+use crate::look::{self, Spill};
+use crate::output;
 use crate::run::clock::Clock;
 use crate::run::{Lead, leadership};
-use crate::{look, output};
 
 /// Take Berth's finalizers off its pods, and say what stays
 ///
@@ -41,8 +42,11 @@ pub struct Args {
 pub fn run(args: &Args) -> CommandResult {
     let mut documents = args.documents.read()?;
     let cluster = args.live.name()?;
-    let read = documents.load_with_past(cluster.as_ref())?;
-    let again = || args.documents.read()?.load_with_past(cluster.as_ref());
+    let read = documents.load_with_past(cluster.as_ref(), &Spill::new())?;
+    let again = |spill: &Spill| {
+        let mut documents = args.documents.read()?;
+        documents.load_with_past(cluster.as_ref(), spill)
+    };
     let (name, namespace) = {
         let cluster = read.0.cluster();
         (cluster.name().clone(), cluster.spec.namespace.clone())

@@ -37,7 +37,7 @@ impl Compactor {
         let within = anchor.is_none_or(|anchor| is_in(&self.branch, anchor));
         let uid = &start.cluster_uid;
         Compaction::of(&self.cluster, uid, start.anchor, within, &ledger)
-            .map_err(CommandError::findings)
+            .map_err(CommandError::environment)
     }
 
     /// Puts the root commit in the place of the history; gives it.

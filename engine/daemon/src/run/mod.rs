@@ -5,6 +5,7 @@ pub mod clock;
 pub mod compact;
 pub mod crash;
 pub mod lifeline;
+pub mod name;
 pub mod status;
 
 use std::collections::BTreeSet;
@@ -27,6 +28,7 @@ use self::carry::Carrier;
 use self::clock::Clock;
 use self::crash::Crash;
 use self::lifeline::Lifeline;
+use self::name::Search;
 use self::status::StatusEdge;
 use crate::cli::git_failed;
 use crate::error::CommandError;
@@ -45,8 +47,8 @@ pub struct Settings {
     pub status: (Source, std::path::PathBuf),
     /// How often a remote is asked.
     pub interval: Duration,
-    /// The cluster document's name.
-    pub cluster: Name,
+    /// The cluster document's name; the only one of the repository if none is given.
+    pub cluster: Option<Name>,
     /// The API server.
     pub client: client::Options,
     /// Who this process is in the Lease; no other one ever has this name.
@@ -114,25 +116,38 @@ async fn turn(
     beside: &mut Beside,
 ) -> Result<(), CommandError> {
     let clock = Clock::start();
+    let mut search = Search {
+        pings: &mut pings,
+        missing: &missing,
+        metrics: &metrics,
+        stop,
+    };
+    let Some(cluster) = search.find(&settings).await? else {
+        return Ok(());
+    };
     let connected = tokio::select! {
         connected = Client::connect(&settings.client) => connected,
         () = stop.cancelled() => return Ok(()),
     };
     let client = connected.map_err(|error| not_connected(&error))?;
-    tracing::info!(server = client.server(), cluster = %settings.cluster, identity = settings.identity, "connected");
+    tracing::info!(server = client.server(), %cluster, identity = settings.identity, "connected");
     let (reads, writes) = (Stop::new(), Stop::new());
-    let status = open_status(&settings, &writes)?;
+    let status = open_status(&settings, &cluster, &writes)?;
     let (told, mut snapshots) = mpsc::channel(4);
-    let following = follow(&settings, reads, told, missing.clone(), metrics.clone())?;
-    let Some(first) = first(&mut snapshots, &mut pings, stop).await else {
+    let following = follow(
+        &settings,
+        &cluster,
+        reads,
+        told,
+        missing.clone(),
+        metrics.clone(),
+    )?;
+    let once = settings.reanchor;
+    let Some(first) = first(&mut snapshots, &mut pings, stop, once).await? else {
         return Ok(());
     };
     let namespace = first.cluster().spec.namespace.clone();
-    let elector = Elector::new(
-        settings.cluster.as_str(),
-        namespace.as_str(),
-        &settings.identity,
-    );
+    let elector = Elector::new(cluster.as_str(), namespace.as_str(), &settings.identity);
     let lifeline = Lifeline::start(settings.lifelines.clone(), &settings.identity);
     let lifeline = Arc::new(lifeline);
     let (says, standing) = watch::channel(Standing::unknown());
@@ -156,14 +171,14 @@ async fn turn(
             instance: String::new(),
             namespace: namespace.to_string(),
         },
-        cluster: settings.cluster.clone(),
+        cluster: cluster.clone(),
         status: StatusEdge::new(status, writes),
         clock,
         crash: Crash::from_env(),
         metrics,
     };
     let mut turning = Loop {
-        reconciler: Reconciler::new(options(&settings, seed)),
+        reconciler: Reconciler::new(options(&settings, cluster, seed)),
         carrier,
         snapshots,
         standing,
@@ -184,24 +199,29 @@ async fn turn(
     turning.run().await
 }
 
-fn options(settings: &Settings, seed: u64) -> reconciler::Options {
+fn options(settings: &Settings, cluster: Name, seed: u64) -> reconciler::Options {
     let local = settings.status.0.local_path().is_some();
     reconciler::Options {
         status_interval: local.then_some(LOCAL_STATUS),
         seed,
         reanchor: settings.reanchor,
-        ..reconciler::Options::new(settings.cluster.clone())
+        ..reconciler::Options::new(cluster)
     }
 }
 
-fn open_status(settings: &Settings, stop: &Stop) -> Result<StatusBranch, CommandError> {
+fn open_status(
+    settings: &Settings,
+    cluster: &Name,
+    stop: &Stop,
+) -> Result<StatusBranch, CommandError> {
     let (source, mirror) = &settings.status;
     let source = source.clone().with_stop(stop.clone());
-    StatusBranch::open(&source, mirror, settings.cluster.as_str()).map_err(git_failed)
+    StatusBranch::open(&source, mirror, cluster.as_str()).map_err(git_failed)
 }
 
 fn follow(
     settings: &Settings,
+    cluster: &Name,
     stop: Stop,
     snapshots: mpsc::Sender<Read>,
     missing: watch::Sender<Option<Missing>>,
@@ -212,8 +232,8 @@ fn follow(
     let repository = Repository::open(source, &mirror).map_err(git_failed)?;
     let follower = Follower {
         reader: Reader::new(repository),
-        status: open_status(settings, &stop)?,
-        cluster: settings.cluster.clone(),
+        status: open_status(settings, cluster, &stop)?,
+        cluster: cluster.clone(),
         interval: settings.interval,
         snapshots,
         missing,
@@ -224,20 +244,25 @@ fn follow(
     follower.start().map_err(git_failed)
 }
 
-/// The first snapshot: until then there is nothing to do, and no namespace for the Lease.
+/// The first snapshot: until then there is nothing to do, and no namespace for the Lease. One that is
+/// to end by itself does not wait for a commit that mends it.
 async fn first(
     snapshots: &mut mpsc::Receiver<Read>,
     pings: &mut mpsc::Receiver<Ping>,
     stop: &CancellationToken,
-) -> Option<Arc<Desired>> {
+    once: bool,
+) -> Result<Option<Arc<Desired>>, CommandError> {
     loop {
         tokio::select! {
-            () = stop.cancelled() => return None,
+            () = stop.cancelled() => return Ok(None),
             read = snapshots.recv() => match read {
-                Some(Ok(first)) => return Some(first),
+                Some(Ok(first)) => return Ok(Some(first)),
                 // The log has said why.
+                Some(Err(_)) if once => return Err(CommandError::findings(
+                    "the newest commit makes no snapshot to work by, and none is in force",
+                ).hint("mend what is said above")),
                 Some(Err(_)) => {}
-                None => return None,
+                None => return Ok(None),
             },
             Some(ping) = pings.recv() => drop(ping.send(())),
         }

@@ -24,7 +24,7 @@ use crate::source::authors::Authors;
 /// A local repository is looked at this often, beside the watch that sees a change at once.
 const LOCAL: Duration = Duration::from_mins(1);
 /// Pauses after failures end here.
-const LONGEST: Duration = Duration::from_mins(1);
+pub const LONGEST: Duration = Duration::from_mins(1);
 
 /// What the daemon waits for at first, in its own words.
 pub const FIRST: &str = "the first snapshot";
@@ -269,7 +269,7 @@ fn pause(woken: &Receiver<Wake>, usual: Duration, failures: u32) -> bool {
 
 /// One second after the first failure, twice as long after each further one, up to a bound: a remote
 /// that is back is seen soon.
-fn backoff(usual: Duration, failures: u32) -> Duration {
+pub fn backoff(usual: Duration, failures: u32) -> Duration {
     if failures == 0 {
         return usual;
     }
@@ -278,7 +278,7 @@ fn backoff(usual: Duration, failures: u32) -> Duration {
 }
 
 /// Between 3/4 and 5/4 of it, so that many daemons do not ask at once.
-fn spread(pause: Duration) -> Duration {
+pub fn spread(pause: Duration) -> Duration {
     let random = u32::from(uuid::Uuid::new_v4().as_bytes()[0]);
     pause.mul_f64(0.75 + f64::from(random) / 512.0)
 }

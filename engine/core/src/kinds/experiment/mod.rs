@@ -1,5 +1,6 @@
 //! `Experiment`: trials of a program on slots.
 
+mod believed;
 pub(super) mod check;
 mod document;
 pub mod hyperparameters;
@@ -20,6 +21,7 @@ pub(crate) mod testing;
 mod tests;
 mod want;
 
+pub use believed::believed;
 pub use document::{
     Entrypoint, Environment, Experiment, ExperimentSpec, ExperimentState, KeyRef, OnLostNode,
     Resources, Rollout, Searcher, SearcherName, Success, ValueSource, Variable,

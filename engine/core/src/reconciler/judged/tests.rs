@@ -8,7 +8,7 @@ use super::*;
 use crate::desired::fixture::{CLUSTER, Repository, experiment};
 use crate::ids::{ObjectKey, ObjectKind};
 use crate::reconciler::testing::{SMALL, World};
-use crate::reconciler::{Input, Role};
+use crate::reconciler::{HaltReason, Input, Role};
 
 const BROKEN: &str = "  resources: {slotsPerTrail: 1}\n";
 
@@ -214,7 +214,7 @@ fn a_ledger_that_is_restored_tells_what_is_in_force() {
     world.begin();
     world.rest();
     let halt = world.reconciler.halted().unwrap();
-    assert_eq!(halt.reason, "ledger");
+    assert_eq!(halt.reason, HaltReason::Ledger);
     world.branch = branch;
     world.wait(Duration::from_mins(2));
     world.settle();
