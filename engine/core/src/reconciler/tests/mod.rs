@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 use super::testing::World;
 use super::{Input, Role, WatchEvent, WatchKey};
 use crate::desired::fixture::experiment;
-use crate::ids::{CommitId, ObjectKey, ObjectKind, ResourceVersion, UnitId};
+use crate::ids::{CommitId, ObjectKey, ObjectKind, ResourceVersion, Timestamp, UnitId};
 use crate::observed::marks;
 
 const GANG: &str = "  resources: {slotsPerTrial: 16}\n";
@@ -233,4 +233,61 @@ fn a_rewrite_that_is_allowed_early_covers_what_is_seen_late() {
 fn succeeded() -> Json {
     let ended = json!({"exitCode": 0, "reason": "Completed", "finishedAt": "1970-01-12T13:50:00Z"});
     json!({"phase": "Succeeded", "containerStatuses": [{"name": "task", "state": {"terminated": ended}}]})
+}
+
+/// A gang whose programs run.
+fn started() -> World {
+    let mut world = running();
+    for pod in world.of(ObjectKind::Pod) {
+        world.change(&pod, |object| {
+            let running = json!({"startedAt": "1970-01-12T13:46:42Z"});
+            object["status"]["containerStatuses"] =
+                json!([{"name": "task", "state": {"running": running}}]);
+        });
+    }
+    world
+}
+
+/// What a new daemon reads may lie a day ahead of its own clock, or a day back.
+#[test]
+fn a_clock_that_jumps_between_two_lives_ends_nothing_and_runs_nothing_twice() {
+    let day = Duration::from_hours(24);
+    for jump in [
+        |now: Timestamp, by| now.plus(by),
+        |now: Timestamp, by| now.minus(by),
+    ] {
+        let mut world = started();
+        world.later();
+        world.now = jump(world.now, day);
+        world.begin();
+        world.settle();
+        assert_eq!(world.done, [] as [&str; 0]);
+        assert_eq!(world.status().0, "Running");
+        // How it ends meanwhile counts once, and it is not begun again.
+        for pod in world.of(ObjectKind::Pod) {
+            world.objects.get_mut(&pod).unwrap()["status"] = succeeded();
+        }
+        for _ in 0..2 {
+            world.now = jump(world.now, day);
+            world.begin();
+            world.later();
+            assert_eq!(world.status().0, "Completed");
+        }
+        let made = world.done.iter().filter(|it| it.starts_with("create"));
+        assert_eq!(made.count(), 0, "{:?}", world.done);
+    }
+}
+
+/// Within a life it may jump, too: what was worked out at a later time stands.
+#[test]
+fn a_clock_that_jumps_back_and_forth_undoes_nothing() {
+    let mut world = started();
+    let began = world.now;
+    for by in [3600, 60, 7200, 0] {
+        world.now = began.plus(Duration::from_secs(by));
+        world.settle();
+        assert_eq!(world.status().0, "Running");
+    }
+    let deleted = world.done.iter().filter(|it| it.starts_with("delete"));
+    assert_eq!(deleted.count(), 0, "{:?}", world.done);
 }
