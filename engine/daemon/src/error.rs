@@ -39,6 +39,8 @@ pub enum ErrorKind {
     Usage,
     /// Files, Git, the cluster: exit code 3.
     Environment,
+    /// Nobody's: a signal asked for the end. The exit code is 128 and its number, as in a shell.
+    Ended(u8),
 }
 
 /// Why a command failed. Its causes are printed once, by [`CommandError::report`].
@@ -64,6 +66,11 @@ impl CommandError {
     /// An error of what the command works on.
     pub fn environment(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(ErrorKind::Environment, cause)
+    }
+
+    /// A signal asked for the end before the work was done.
+    pub fn ended(exit: u8, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(ErrorKind::Ended(exit), cause)
     }
 
     /// The answer is no.
@@ -125,6 +132,7 @@ impl From<ErrorKind> for ExitCode {
             ErrorKind::Findings => Self::from(1),
             ErrorKind::Usage => Self::from(2),
             ErrorKind::Environment => Self::from(3),
+            ErrorKind::Ended(exit) => Self::from(exit),
         }
     }
 }
