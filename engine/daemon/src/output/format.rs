@@ -25,6 +25,14 @@ pub enum Format {
 pub const DATA: &[Format] = &[Format::Text, Format::Json, Format::Yaml];
 /// Those of what is a table.
 pub const TABLES: &[Format] = &[Format::Text, Format::Json, Format::Yaml, Format::Markdown];
+/// All of them, for findings with a table.
+pub const ALL: &[Format] = &[
+    Format::Text,
+    Format::Json,
+    Format::Yaml,
+    Format::Markdown,
+    Format::Sarif,
+];
 /// Those of findings.
 pub const FINDINGS: &[Format] = &[Format::Text, Format::Json, Format::Yaml, Format::Sarif];
 

@@ -10,8 +10,8 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
 pub use finding::Finding;
-pub use format::{DATA, FINDINGS, Format, TABLES, among};
-pub use sarif::sarif;
+pub use format::{ALL, DATA, FINDINGS, Format, TABLES, among};
+pub use sarif::{Remark, sarif};
 pub use text::{count, summary};
 
 use crate::error::CommandError;
