@@ -334,6 +334,22 @@ fn a_commit_is_read_without_a_work_tree_and_bad_references_run_nothing() {
     fs::write(root.path().join("q.yaml"), "not: committed").unwrap();
     let run = berth_in(root.path(), &["validate", "--repo", ".", "--rev", "main"]);
     assert_eq!(run.code, Some(0), "{}{}", run.out, run.err);
+    let head = std::process::Command::new("git")
+        .current_dir(root.path())
+        .args(["rev-parse", "--short=7", "HEAD"])
+        .output();
+    let short = String::from_utf8(head.unwrap().stdout).unwrap();
+    let short = short.trim();
+    for (rev, code) in [(short, 0), (&*format!("{short}~0"), 2), ("0000000", 3)] {
+        let check = ["check", "--offline", "--repo", ".", "--rev", rev];
+        let run = berth_in(root.path(), &check);
+        assert_eq!(run.code, Some(code), "{rev}: {}", run.err);
+        assert!(
+            code == 0 || run.err.contains("help: "),
+            "{rev}: {}",
+            run.err
+        );
+    }
     let run = berth_in(root.path(), &["validate", "--repo", ".", "--rev", "mian"]);
     assert_eq!(run.code, Some(3));
     assert!(
