@@ -5,6 +5,8 @@ use std::fmt;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use berth_core::diagnostic::one_line;
+
 /// How a command that did its work ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -52,6 +54,8 @@ pub struct CommandError {
     pub cause: Box<dyn Error + Send + Sync>,
     /// What to do about it, one sentence each.
     pub hints: Vec<String>,
+    /// What somebody else says of it, in lines.
+    quoted: String,
 }
 
 /// What every command gives back.
@@ -83,6 +87,7 @@ impl CommandError {
             kind,
             cause: cause.into(),
             hints: Vec::new(),
+            quoted: String::new(),
         }
     }
 
@@ -90,6 +95,13 @@ impl CommandError {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// Repeats what somebody else says of it, in lines.
+    #[must_use]
+    pub fn quoting(mut self, text: impl Into<String>) -> Self {
+        self.quoted = text.into();
         self
     }
 
@@ -103,21 +115,26 @@ impl CommandError {
         Self { cause, ..self }
     }
 
-    /// The text for the terminal: the error, each cause below it once, then the hints.
+    /// The text for the terminal: the error, each cause below it once, then the hints. Whatever a
+    /// line quotes stays on it.
     pub fn report(&self) -> String {
-        let mut text = format!("{ERROR}error{ERROR:#}: {}\n", self.cause);
-        let mut last = self.cause.to_string();
+        let error = self.cause.to_string();
+        let mut text = format!("{ERROR}error{ERROR:#}: {}\n", one_line(&error));
+        let mut last = error;
         let mut below = self.cause.source();
         while let Some(cause) = below {
             let words = cause.to_string();
             if !last.ends_with(&words) {
-                let _ = writeln!(text, "  because: {words}");
+                let _ = writeln!(text, "  because: {}", one_line(&words));
                 last = words;
             }
             below = cause.source();
         }
         for hint in &self.hints {
-            let _ = writeln!(text, "{HELP}help{HELP:#}: {hint}");
+            let _ = writeln!(text, "{HELP}help{HELP:#}: {}", one_line(hint));
+        }
+        for line in self.quoted.lines() {
+            let _ = writeln!(text, "  {}", one_line(line));
         }
         text
     }
@@ -175,6 +192,19 @@ mod tests {
         assert_eq!(
             plain,
             "error: cannot read the folder `x`\n  because: no such file\nhelp: name another folder\n"
+        );
+    }
+
+    #[test]
+    fn what_is_quoted_stays_on_its_line() {
+        let error = CommandError::environment("no `a\nerror: b`")
+            .while_doing("read `\u{1b}[31mred`")
+            .hint("mend `c\n`")
+            .quoting("one\n\u{9b}2J");
+        let plain = anstream::adapter::strip_str(&error.report()).to_string();
+        assert_eq!(
+            plain,
+            "error: cannot read `\\u001b[31mred`\n  because: no `a\\nerror: b`\nhelp: mend `c\\n`\n  one\n  \\u009b2J\n"
         );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::diagnostic::one_line;
 use crate::reconciler::DriftEntry;
 
 /// Drift for people.
@@ -43,15 +44,15 @@ pub fn drift_text<'a>(entries: impl Iterator<Item = &'a DriftEntry>) -> String {
             let value = |it: &Option<String>| it.clone().unwrap_or_else(|| "nothing".to_owned());
             let who = field.manager.as_ref().map(|who| format!(", by {who}"));
             let when = field.when.as_ref().map(|when| format!(" at {when}"));
-            let _ = writeln!(
-                text,
-                "  {}: {} instead of {}{}{}",
+            let line = format!(
+                "{}: {} instead of {}{}{}",
                 field.path,
                 value(&field.live),
                 value(&field.desired),
                 who.unwrap_or_default(),
                 when.unwrap_or_default()
             );
+            let _ = writeln!(text, "  {}", one_line(&line));
         }
     }
     text

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::drift::cell;
 use super::runs::{self, Earlier, RunChange};
 use crate::desired::Desired;
+use crate::diagnostic::one_line;
 use crate::ids::{ObjectKey, Timestamp, UnitId};
 use crate::kinds::cluster::ClusterState;
 use crate::observed::marks::hold_words;
@@ -126,7 +127,7 @@ impl Plan {
             );
         }
         for remark in self.remarks() {
-            let _ = writeln!(text, "  {remark}");
+            let _ = writeln!(text, "  {}", one_line(&remark));
         }
         let _ = writeln!(text, "{}", self.count());
         text

@@ -67,8 +67,9 @@ impl From<DemoError> for CommandError {
     fn from(error: DemoError) -> Self {
         match error {
             DemoError::Untrue { ref log, .. } if !log.is_empty() => {
-                let hint = format!("the daemon's last words:\n{log}");
-                Self::environment(error).hint(hint)
+                let log = log.clone();
+                let told = Self::environment(error).hint("the daemon's last words are below");
+                told.quoting(log)
             }
             DemoError::NoGit(_) => {
                 Self::environment(error).hint("install git and put it on the PATH")

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::{json, print, print_as_is, yaml};
+use super::{json, print, print_as_is, print_data, yaml};
 use crate::error::CommandError;
 
 /// How data is written. A command takes those that make sense for it.
@@ -52,7 +52,7 @@ impl Format {
     ) -> Result<(), CommandError> {
         match self {
             Self::Json => print_as_is(&json(value)?),
-            Self::Yaml => print_as_is(&yaml(value)?),
+            Self::Yaml => print_data(&yaml(value)?),
             Self::Text => print(&words(self)?),
             other => print_as_is(&words(other)?),
         }
