@@ -24,7 +24,7 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     branch: BranchArgs,
-    /// Also what is finished and withdrawn, and has no pods any more
+    /// Also what is finished, canceled (even before it ran) or withdrawn, and has no pods any more
     #[arg(long)]
     all: bool,
     /// How the status is written
@@ -183,7 +183,7 @@ fn text(report: &Report) -> String {
         text.push_str(&lines(unit));
     }
     if report.units.is_empty() {
-        text.push_str("nothing runs and nothing waits; --all shows what is finished\n");
+        text.push_str("nothing runs and nothing waits; --all shows what is finished or canceled\n");
     }
     for error in &report.errors {
         let _ = writeln!(text, "{RED}invalid{RED:#} {}", one_line(error));
