@@ -5,6 +5,8 @@ use std::fmt;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use berth_core::diagnostic::one_line;
+
 /// How a command that did its work ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -39,6 +41,8 @@ pub enum ErrorKind {
     Usage,
     /// Files, Git, the cluster: exit code 3.
     Environment,
+    /// Nobody's: a signal asked for the end. The exit code is 128 and its number, as in a shell.
+    Ended(u8),
 }
 
 /// Why a command failed. Its causes are printed once, by [`CommandError::report`].
@@ -50,6 +54,8 @@ pub struct CommandError {
     pub cause: Box<dyn Error + Send + Sync>,
     /// What to do about it, one sentence each.
     pub hints: Vec<String>,
+    /// What somebody else says of it, in lines.
+    quoted: String,
 }
 
 /// What every command gives back.
@@ -66,6 +72,11 @@ impl CommandError {
         Self::new(ErrorKind::Environment, cause)
     }
 
+    /// A signal asked for the end before the work was done.
+    pub fn ended(exit: u8, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(ErrorKind::Ended(exit), cause)
+    }
+
     /// The answer is no.
     pub fn findings(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(ErrorKind::Findings, cause)
@@ -76,6 +87,7 @@ impl CommandError {
             kind,
             cause: cause.into(),
             hints: Vec::new(),
+            quoted: String::new(),
         }
     }
 
@@ -83,6 +95,13 @@ impl CommandError {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// Repeats what somebody else says of it, in lines.
+    #[must_use]
+    pub fn quoting(mut self, text: impl Into<String>) -> Self {
+        self.quoted = text.into();
         self
     }
 
@@ -96,21 +115,26 @@ impl CommandError {
         Self { cause, ..self }
     }
 
-    /// The text for the terminal: the error, each cause below it once, then the hints.
+    /// The text for the terminal: the error, each cause below it once, then the hints. Whatever a
+    /// line quotes stays on it.
     pub fn report(&self) -> String {
-        let mut text = format!("{ERROR}error{ERROR:#}: {}\n", self.cause);
-        let mut last = self.cause.to_string();
+        let error = self.cause.to_string();
+        let mut text = format!("{ERROR}error{ERROR:#}: {}\n", one_line(&error));
+        let mut last = error;
         let mut below = self.cause.source();
         while let Some(cause) = below {
             let words = cause.to_string();
             if !last.ends_with(&words) {
-                let _ = writeln!(text, "  because: {words}");
+                let _ = writeln!(text, "  because: {}", one_line(&words));
                 last = words;
             }
             below = cause.source();
         }
         for hint in &self.hints {
-            let _ = writeln!(text, "{HELP}help{HELP:#}: {hint}");
+            let _ = writeln!(text, "{HELP}help{HELP:#}: {}", one_line(hint));
+        }
+        for line in self.quoted.lines() {
+            let _ = writeln!(text, "  {}", one_line(line));
         }
         text
     }
@@ -125,6 +149,7 @@ impl From<ErrorKind> for ExitCode {
             ErrorKind::Findings => Self::from(1),
             ErrorKind::Usage => Self::from(2),
             ErrorKind::Environment => Self::from(3),
+            ErrorKind::Ended(exit) => Self::from(exit),
         }
     }
 }
@@ -167,6 +192,19 @@ mod tests {
         assert_eq!(
             plain,
             "error: cannot read the folder `x`\n  because: no such file\nhelp: name another folder\n"
+        );
+    }
+
+    #[test]
+    fn what_is_quoted_stays_on_its_line() {
+        let error = CommandError::environment("no `a\nerror: b`")
+            .while_doing("read `\u{1b}[31mred`")
+            .hint("mend `c\n`")
+            .quoting("one\n\u{9b}2J");
+        let plain = anstream::adapter::strip_str(&error.report()).to_string();
+        assert_eq!(
+            plain,
+            "error: cannot read `\\u001b[31mred`\n  because: no `a\\nerror: b`\nhelp: mend `c\\n`\n  one\n  \\u009b2J\n"
         );
     }
 }

@@ -2,7 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::process::Command;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use tempfile::TempDir;
 
 #[test]
 fn the_whole_story_happens_and_fits_a_terminal() {
@@ -32,4 +38,102 @@ fn the_whole_story_happens_and_fits_a_terminal() {
     for line in story.lines() {
         assert!(line.chars().count() <= 80, "too wide: {line}");
     }
+}
+
+/// A demo that was started in a process group of its own, as a shell starts it, and its output.
+struct Begun {
+    demo: Child,
+    out: BufReader<ChildStdout>,
+    folder: TempDir,
+}
+
+impl Begun {
+    fn with(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut demo = Command::new(env!("CARGO_BIN_EXE_berth"))
+            .arg("demo")
+            .args(arguments)
+            .env("NO_COLOR", "1")
+            .env("TMPDIR", folder.path())
+            .current_dir(folder.path())
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(demo.stdout.take().unwrap());
+        Self { demo, out, folder }
+    }
+
+    fn read_until(&mut self, words: &str) {
+        let mut line = String::new();
+        while !line.contains(words) {
+            line.clear();
+            let read = self.out.read_line(&mut line).unwrap();
+            assert!(read > 0, "it ended before `{words}`");
+        }
+    }
+
+    /// The command lines of the processes that work in its folder.
+    fn at_work(&self) -> Vec<String> {
+        let folder = self.folder.path().to_str().unwrap();
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let lines = processes.filter_map(|it| fs::read(it.path().join("cmdline")).ok());
+        lines
+            .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+            .filter(|line| line.contains(folder))
+            .collect()
+    }
+
+    /// Sends a signal to `whom` and gives the exit code and what it said last.
+    fn end(&mut self, signal: &str, whom: &str) -> (Option<i32>, String) {
+        let kill = Command::new("kill").args([signal, "--", whom]).status();
+        assert!(kill.unwrap().success());
+        let mut words = String::new();
+        let mut err = self.demo.stderr.take().unwrap();
+        err.read_to_string(&mut words).unwrap();
+        (self.demo.wait().unwrap().code(), words)
+    }
+
+    fn left(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(self.folder.path()).unwrap().flatten();
+        files.map(|file| file.path()).collect()
+    }
+}
+
+#[test]
+fn ended_in_the_middle_nothing_of_it_is_left() {
+    let moments = [
+        "and the daemon",
+        "commit",
+        "pod hello",
+        "pod resnet50",
+        "was killed",
+    ];
+    for (number, moment) in moments.into_iter().enumerate() {
+        let mut begun = Begun::with(&[]);
+        begun.read_until(moment);
+        let id = begun.demo.id();
+        // A terminal tells the whole group.
+        let (code, words) = match number % 2 {
+            0 => begun.end("-INT", &format!("-{id}")),
+            _ => begun.end("-TERM", &id.to_string()),
+        };
+        assert_eq!(code, Some([130, 143][number % 2]), "{moment}: {words}");
+        assert!(words.contains("its folder is gone"), "{moment}: {words}");
+        assert!(begun.left().is_empty(), "{moment}: {:?}", begun.left());
+        assert_eq!(begun.at_work(), [""; 0], "{moment}");
+    }
+}
+
+#[test]
+fn ended_in_the_middle_what_is_to_be_kept_stays_and_nothing_runs() {
+    let mut begun = Begun::with(&["--keep"]);
+    begun.read_until("pod hello");
+    assert!(!begun.at_work().is_empty(), "the daemon runs");
+    let (code, words) = begun.end("-INT", &format!("-{}", begun.demo.id()));
+    assert_eq!(code, Some(130), "{words}");
+    assert!(words.contains("berth-demo` is left"), "{words}");
+    assert!(begun.folder.path().join("berth-demo/state/.git").is_dir());
+    assert_eq!(begun.at_work(), [""; 0]);
 }

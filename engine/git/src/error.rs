@@ -60,6 +60,26 @@ pub enum GitError {
         /// Some references that it has.
         known: Vec<String>,
     },
+    /// The reference could be the beginning of a commit's id, but is neither that nor a name.
+    #[error("{} `{reference}`", if *mirrored {
+        "the remote has no such branch or tag, and its mirror here no commit that begins with"
+    } else {
+        "the repository has no branch or tag, and no commit that begins with"
+    })]
+    MissingCommit {
+        /// The reference as given.
+        reference: String,
+        /// Whether only the mirror of a remote could be asked.
+        mirrored: bool,
+    },
+    /// The ids of several commits begin with the reference.
+    #[error("`{reference}` begins the ids of several commits")]
+    Ambiguous {
+        /// The reference as given.
+        reference: String,
+        /// Some of them.
+        commits: Vec<String>,
+    },
     /// The reference leads to a tree or a blob.
     #[error("`{reference}` does not lead to a commit")]
     NotACommit {
@@ -137,6 +157,8 @@ impl GitError {
             Self::Format { .. } => "OtherFormat",
             Self::Empty => "EmptyRepository",
             Self::MissingReference { .. } => "MissingReference",
+            Self::MissingCommit { .. } => "MissingCommit",
+            Self::Ambiguous { .. } => "AmbiguousCommit",
             Self::NotACommit { .. } => "NotACommit",
             Self::Limit { .. } => "TooLarge",
             Self::Object { .. } => "BadObject",
@@ -157,7 +179,7 @@ impl GitError {
                 "give a local path, or a URL of file, ssh, https or http".into()
             }
             Self::Reference { .. } => {
-                "give a branch, a tag, a full name such as refs/heads/main, or a commit id".into()
+                "give a branch, a tag, a full name such as refs/heads/main, or a commit id or its first 7 digits or more".into()
             }
             Self::Credentials { .. } => "check the file and that the daemon may read it".into(),
             Self::NotARepository { .. } => {
@@ -172,6 +194,15 @@ impl GitError {
             }
             Self::MissingReference { known, .. } => {
                 format!("push it, or name one that is there: {}", known.join(", "))
+            }
+            Self::MissingCommit { reference, mirrored: true } => format!(
+                "a remote cannot be asked for an abbreviated commit: give all 40 digits (`git rev-parse {reference}` where you have it), or the branch that holds it"
+            ),
+            Self::MissingCommit { .. } => {
+                "check its digits (`git log` shows them), or fetch it into this repository first".into()
+            }
+            Self::Ambiguous { commits, .. } => {
+                format!("give more digits: {}", commits.join(", "))
             }
             Self::NotACommit { .. } => "name a branch, or a tag of a commit".into(),
             Self::Limit { .. } => {

@@ -6,8 +6,11 @@ use std::str::FromStr;
 use crate::error::GitError;
 use crate::location::printable;
 
-/// A validated reference: a branch or tag (`main`), a full name (`refs/heads/main`), `HEAD`, or a
-/// commit id of 40 hex digits. It never begins with `-`.
+/// Digits of an abbreviated commit, as git itself shows them at least.
+const SHORTEST: usize = 7;
+
+/// A validated reference: a branch or tag (`main`), a full name (`refs/heads/main`), `HEAD`, a
+/// commit id of 40 hex digits, or its first digits, from 7 on. It never begins with `-`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference(String);
 
@@ -31,7 +34,18 @@ impl Reference {
 
     /// Whether it names a commit by its id.
     pub(crate) fn is_commit(&self) -> bool {
-        self.0.len() == 40 && self.0.bytes().all(|byte| byte.is_ascii_hexdigit())
+        self.0.len() == 40 && self.is_hex()
+    }
+
+    /// What the ids of the commits begin with that it may name, if nothing has it for its name.
+    pub(crate) fn abbreviation(&self) -> Option<gix::hash::Prefix> {
+        let short = (SHORTEST..40).contains(&self.0.len()) && self.is_hex();
+        let digits = short.then(|| self.0.to_ascii_lowercase())?;
+        gix::hash::Prefix::from_hex(&digits).ok()
+    }
+
+    fn is_hex(&self) -> bool {
+        self.0.bytes().all(|byte| byte.is_ascii_hexdigit())
     }
 }
 

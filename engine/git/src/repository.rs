@@ -138,6 +138,12 @@ impl Repository {
                 return self.peeled(TIP)?.ok_or_else(|| self.missing(Vec::new()));
             }
         }
+        // No remote can be asked what a commit's id begins with; what was fetched before can.
+        if let Some(commit) = self.abbreviated()?
+            && wire.fetch(self.repo.git_dir(), &commit.to_string(), TIP)?
+        {
+            return Ok(commit);
+        }
         let known = wire.references(self.repo.git_dir())?;
         Err(if known.is_empty() {
             GitError::Empty
@@ -151,6 +157,9 @@ impl Repository {
             if let Some(found) = self.peeled(&name)? {
                 return Ok(found);
             }
+        }
+        if let Some(commit) = self.abbreviated()? {
+            return Ok(commit);
         }
         let known = self.local_references()?;
         Err(if known.is_empty() {
@@ -174,6 +183,31 @@ impl Repository {
                 reference: self.source.reference.to_string(),
             }),
             Err(error) => Err(error),
+        }
+    }
+
+    /// The only commit of this store whose id begins as the reference says; none if the reference is
+    /// no abbreviation.
+    fn abbreviated(&self) -> Result<Option<CommitId>, GitError> {
+        let Some(prefix) = self.source.reference.abbreviation() else {
+            return Ok(None);
+        };
+        let reference = self.source.reference.to_string();
+        let commits = store::commits_with(&self.repo, prefix)?;
+        match &*commits {
+            [one] => id::commit(one).map(Some),
+            [] => Err(GitError::MissingCommit {
+                reference,
+                mirrored: self.wire.is_some(),
+            }),
+            several => Err(GitError::Ambiguous {
+                reference,
+                commits: several
+                    .iter()
+                    .take(MAX_KNOWN)
+                    .map(ToString::to_string)
+                    .collect(),
+            }),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Opening a repository, and reading its objects only after their size is known.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -136,6 +137,26 @@ pub(crate) fn commit(repo: &gix::Repository, id: ObjectId) -> Result<gix::Commit
         "a commit's message",
     )?;
     repo.find_commit(id).map_err(GitError::object(id))
+}
+
+/// The commits whose ids begin so, in the order of their ids.
+pub(crate) fn commits_with(
+    repo: &gix::Repository,
+    prefix: gix::hash::Prefix,
+) -> Result<Vec<ObjectId>, GitError> {
+    let mut found = HashSet::new();
+    repo.objects
+        .lookup_prefix(prefix, Some(&mut found))
+        .map_err(GitError::store("look for a commit"))?;
+    let mut commits = Vec::new();
+    for id in found {
+        let header = repo.find_header(id).map_err(GitError::object(id))?;
+        if header.kind() == Kind::Commit {
+            commits.push(id);
+        }
+    }
+    commits.sort_unstable();
+    Ok(commits)
 }
 
 /// The tree of a commit.

@@ -342,6 +342,20 @@ async fn the_run_and_the_pods_that_there_are_are_shown(on: On) {
     stage.check();
 }
 
+/// `kubectl get -o yaml | sed s/NAME/copy/ | kubectl create -f -` for the name alone; its path.
+fn copy_of(stage: &Stage, pod: &str) -> String {
+    let queue = stage.names().queue();
+    let mut copy = Value::clone(&stage.cluster.object("pods", &queue, pod).unwrap());
+    let meta = &copy["metadata"];
+    copy["metadata"] = json!({
+        "name": "copy", "labels": meta["labels"], "annotations": meta["annotations"],
+        "finalizers": meta["finalizers"],
+    });
+    let pods = format!("/api/v1/namespaces/{queue}/pods");
+    stage.cluster.post(&pods, &copy);
+    format!("{pods}/copy")
+}
+
 async fn uninstalled_it_lets_go_of_all_and_lists_what_stays(on: On) {
     let mut stage = Stage::usual(on).await;
     stage.add("bert", 16, "10m", &[]);
@@ -362,6 +376,12 @@ async fn uninstalled_it_lets_go_of_all_and_lists_what_stays(on: On) {
         let pod = stage.cluster.object("pods", &queue, pod).unwrap();
         pod["metadata"]["finalizers"].clone()
     };
+    let copy = copy_of(&stage, &pods[0]);
+    let left = format!(
+        "Not Berth's, though it carries its label, and left as it is:\n  Pod {queue}/copy: its annotation \
+         berth.dev/id names another object; it cannot go before somebody takes its finalizer \
+         berth.dev/outcome off\n"
+    );
     let asked = looks(&stage, &["uninstall"]).await;
     asked.must(
         0,
@@ -370,6 +390,7 @@ async fn uninstalled_it_lets_go_of_all_and_lists_what_stays(on: On) {
             "What stays:",
             &pods[0],
             &pods[1],
+            &left,
         ],
     );
     assert_eq!(finalizers(&stage, &pods[0]), json!(["berth.dev/outcome"]));
@@ -381,7 +402,10 @@ async fn uninstalled_it_lets_go_of_all_and_lists_what_stays(on: On) {
     let unmarked = json!({"metadata": {"labels": {"berth.dev/instance": null}}});
     stage.cluster.patch(&stage.pod_path(&pods[1]), &unmarked);
     let asked = looks(&stage, &["uninstall"]).await;
-    let words = ["1 pod would be released", "1 pod without Berth's labels"];
+    let words = [
+        "1 pod would be released",
+        "1 pod without all of Berth's marks",
+    ];
     asked.must(0, &words);
     let done = looks(&stage, &["uninstall", "--yes"]).await;
     let service = format!("Service {queue}/bert-");
@@ -390,8 +414,19 @@ async fn uninstalled_it_lets_go_of_all_and_lists_what_stays(on: On) {
         "berth-lab (Lease)",
         "berth/status/lab",
         &*service,
+        &*left,
     ];
     done.must(0, &words);
+    assert_eq!(finalizers(&stage, "copy"), json!(["berth.dev/outcome"]));
+    let released = json!({"metadata": {"finalizers": null}});
+    stage.cluster.patch(&copy, &released);
+    stage.cluster.delete(&copy);
+    stage
+        .wait("the copy goes", |stage| {
+            let mut pods = stage.scene.of("bert").into_iter();
+            pods.all(|pod| pod.name != "copy" || pod.gone).then_some(())
+        })
+        .await;
     for pod in &pods {
         assert_eq!(finalizers(&stage, pod), Value::Null);
     }

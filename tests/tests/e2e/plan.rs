@@ -43,6 +43,43 @@ fn run(stage: &Stage, experiment: &str) -> String {
     identity.as_str().unwrap()[..8].to_owned()
 }
 
+/// A check for a forge shows on the lines what would stop, and is no less fine for it.
+async fn sarif_tells_of_them(stage: &Stage, [changed, _, _, removed, _]: &[String; 5]) {
+    let check = looks(stage, &["check", "-o", "sarif"]).await;
+    check.must(0, &[]);
+    let log: Value = serde_json::from_str(&check.out).unwrap();
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    let of = |unit: &str| {
+        let begins = format!("Experiment/vision/{unit}: ");
+        let mut results = results.iter();
+        let text = |it: &Value| it["message"]["text"].as_str().unwrap().to_owned();
+        let found = results.find(|it| text(it).starts_with(&begins)).unwrap();
+        (
+            found["level"].clone(),
+            text(found),
+            found["locations"][0]["physicalLocation"].clone(),
+        )
+    };
+    let queue = stage.names().queue();
+    let (level, text, place) = of("changed");
+    assert_eq!(level, "warning");
+    for words in [
+        &*format!("replaces the run {changed}, which stops"),
+        "\nhyperparameters.learningRate: 0.2 instead of 0.1\n",
+        &*format!("would be deleted: Pod {queue}/changed-{changed}-1-1-0: replaced by"),
+    ] {
+        assert!(text.contains(words), "no {words:?} in {text}");
+    }
+    assert_eq!(place["artifactLocation"]["uri"], "experiments/changed.yaml");
+    assert_eq!(place["region"]["startLine"], 11);
+    let (level, text, place) = of("removed");
+    assert_eq!(level, "warning");
+    assert!(text.contains(&format!("the run {removed} stops")), "{text}");
+    assert_eq!(place["artifactLocation"]["uri"], "experiments/removed.yaml");
+    assert!(place["region"].is_null(), "the file is gone: {place}");
+    assert_eq!(results.len(), 4, "{}", check.out);
+}
+
 async fn a_plan_tells_what_becomes_of_runs_and_for_which_line(on: On) {
     let mut stage = Stage::usual(on).await;
     let names = ["changed", "paused", "canceled", "removed", "stays"];
@@ -77,10 +114,11 @@ async fn a_plan_tells_what_becomes_of_runs_and_for_which_line(on: On) {
         &format!("- Pod {queue}/changed-{changed}-1-1-0: replaced by the run "),
         &format!("- Pod {queue}/paused-{paused}-1-1-0: paused  (experiments/paused.yaml:13)"),
         &format!("- Pod {queue}/canceled-{canceled}-1-1-0: canceled  (experiments/canceled.yaml:13)"),
-        &format!("- Pod {queue}/removed-{removed}-1-1-0: its document was removed"),
+        &format!("- Pod {queue}/removed-{removed}-1-1-0: its document was removed  (experiments/removed.yaml)"),
         "Experiment/vision/stays runs on with an earlier PodDefaults until the next attempt",
         "0 to create, 0 to change, 4 to delete",
     ]);
+    sarif_tells_of_them(&stage, &first).await;
     let json = looks(&stage, &["plan", "-o", "json"]).await;
     let json: Value = serde_json::from_str(&json.out).unwrap();
     let field = &json["runs"][1]["fields"][0];

@@ -188,6 +188,10 @@ async fn a_pod_changed_by_hand_is_reported_and_left_alone(on: On) {
     let mut paths: Vec<&str> = of.iter().filter_map(|it| it["path"].as_str()).collect();
     paths.sort_unstable();
     assert_eq!(paths, fields, "{found}");
+    // What somebody added is in no document.
+    for field in of.iter().filter(|it| !it["desired"].is_null()) {
+        explains(&stage, field["path"].as_str().unwrap()).await;
+    }
     // What it was made with is known, though the pod did not say it any more; it had no team.
     let known = |it: &Value| it["desired"].is_string() || it["path"] == "metadata.labels.team";
     assert!(of.iter().all(known), "{found}");
@@ -219,6 +223,19 @@ async fn a_pod_changed_by_hand_is_reported_and_left_alone(on: On) {
     assert_eq!(stage.scene.running("bert").len(), 1, "{}", stage.describe());
     assert_eq!(stage.scene.of("bert").len(), 1, "{}", stage.describe());
     stage.check();
+}
+
+/// What `berth drift` names, `berth explain` knows.
+async fn explains(stage: &Stage, path: &str) {
+    let repository = stage.flags().repository;
+    let mut explain = command();
+    explain.args(["explain", "bert", path, "--repo", &repository]);
+    explain.args(["--ref", "main", "--cluster", "lab"]);
+    let done = tokio::process::Command::from(explain).output();
+    let done = done.await.unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(0), "{path}: {said}");
+    assert!(!done.stdout.is_empty(), "{path}");
 }
 
 /// `berth drift`: exit code and what it prints.

@@ -3,6 +3,7 @@
 mod closest;
 mod code;
 mod counted;
+mod line;
 mod reference;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 pub use closest::closest;
 pub use code::Code;
 pub use counted::counted;
+pub use line::{lines, one_line};
 pub use reference::reference;
 
 use crate::ids::{BlobId, UnitId};
@@ -50,14 +52,15 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// An error of this code at this place.
+    /// An error of this code at this place. Whatever the words quote stays on their line, here and
+    /// below.
     pub fn error(code: Code, place: Place, cause: impl Into<String>) -> Self {
         Self {
             code,
             severity: Severity::Error,
             unit: None,
             place: Some(place),
-            cause: cause.into(),
+            cause: one_line(&cause.into()).into_owned(),
             related: Vec::new(),
             help: None,
         }
@@ -74,14 +77,15 @@ impl Diagnostic {
     /// Says what to do next.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(one_line(&help.into()).into_owned());
         self
     }
 
     /// Points at another place that matters.
     #[must_use]
     pub fn related(mut self, place: Place, words: impl Into<String>) -> Self {
-        self.related.push((place, words.into()));
+        self.related
+            .push((place, one_line(&words.into()).into_owned()));
         self
     }
 }

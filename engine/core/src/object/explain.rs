@@ -34,7 +34,9 @@ pub struct Explained {
 ///
 /// In `under` an item of a list is written as in the paths, `containers[name=task].image`, by the
 /// value of its key, `containers[task].image` or `containers.task.image`, by its number from 0,
-/// `containers[0].image`, or left out, which means all items. Keys that are numbers go first.
+/// `containers[0].image`, or left out, which means all items. Keys that are numbers go first. A field
+/// may stand in brackets too, `annotations[example.com/a]`, and of several keys one is enough: so
+/// drift is written.
 pub fn explain(node: &Node, shape: &Shape, layers: &[Layer], under: &str) -> Vec<Explained> {
     let mut leaves = list_leaves(node, shape);
     leaves.retain(|leaf| !matches!(leaf.path.last(), Some(Step::Count)));
@@ -104,6 +106,16 @@ fn keys(item: &Step) -> impl Iterator<Item = &str> {
     keys.iter().map(|(_, value)| value.trim_matches('"'))
 }
 
+/// The keys of an item with their names: `port=80`.
+fn named(item: &Step) -> impl Iterator<Item = String> {
+    let keys = match item {
+        Step::Item(keys) => keys.as_slice(),
+        _ => &[],
+    };
+    let one = |(name, value): &(String, String)| format!("{name}={}", value.trim_matches('"'));
+    keys.iter().map(one)
+}
+
 /// Whether a path begins with what is left of the text.
 fn is_under(path: &[Step], numbers: &[Option<String>], text: &str) -> bool {
     if text.is_empty() {
@@ -121,10 +133,11 @@ fn is_under(path: &[Step], numbers: &[Option<String>], text: &str) -> bool {
     let bracket = |item: &str| text.strip_prefix(&format!("[{item}]")).is_some_and(below);
     let written = || text.strip_prefix(&*path_text(std::slice::from_ref(step)));
     match step {
-        Step::Field(name) => after(name),
+        Step::Field(name) => after(name) || bracket(name),
         Step::Item(_) | Step::Index(_) | Step::Count => {
             written().is_some_and(below)
                 || keys(step).any(|key| after(key) || bracket(key))
+                || named(step).any(|key| bracket(&key))
                 || number.as_deref().is_some_and(bracket)
                 || below(text)
         }
@@ -206,6 +219,36 @@ mod tests {
         );
         assert_eq!(explain(&node, &Shape::Any, &layers, "spec.b").len(), 2);
         assert_eq!(explain(&node, &Shape::Any, &layers, "spec.").len(), 0);
+    }
+
+    /// As drift is written: a field with dots in brackets, an item by one of its keys.
+    #[test]
+    fn what_drift_names_is_found() {
+        let pod = Node::engine(&json!({
+            "metadata": {"annotations": {"example.com/a.b": "1", "plain": "2"}},
+            "spec": {"containers": [{"name": "task", "ports": [
+                {"containerPort": 80, "protocol": "TCP"}, {"containerPort": 81, "protocol": "TCP"},
+            ]}]},
+        }));
+        let shape = berth_openapi::facts()
+            .type_named("io.k8s.api.core.v1.Pod")
+            .unwrap();
+        let found = |path: &str| explain(&pod, shape, &[], path).len();
+        let table = [
+            ("metadata.annotations[example.com/a.b]", 1),
+            ("metadata.annotations.example.com/a.b", 1),
+            ("metadata.annotations[example.com/a]", 0),
+            ("metadata.annotations[plain]", 1),
+            ("spec.containers[name=task].ports[containerPort=80]", 2),
+            (
+                "spec.containers[name=task].ports[containerPort=81].protocol",
+                1,
+            ),
+            ("spec.containers[name=task].ports[containerPort=8]", 0),
+        ];
+        for (path, count) in table {
+            assert_eq!(found(path), count, "{path}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::diagnostic::one_line;
 use crate::reconciler::{DriftEntry, FieldDrift};
 
 /// Drift for people.
@@ -43,15 +44,15 @@ pub fn drift_text<'a>(entries: impl Iterator<Item = &'a DriftEntry>) -> String {
         for field in &entry.fields {
             let who = field.manager.as_ref().map(|who| format!(", by {who}"));
             let when = field.when.as_ref().map(|when| format!(" at {when}"));
-            let _ = writeln!(
-                text,
-                "  {}: {} instead of {}{}{}",
+            let line = format!(
+                "{}: {} instead of {}{}{}",
                 field.path,
                 field.live.as_deref().unwrap_or("nothing"),
                 desired(field).unwrap_or("nothing"),
                 who.unwrap_or_default(),
                 when.unwrap_or_default()
             );
+            let _ = writeln!(text, "  {}", one_line(&line));
         }
     }
     text

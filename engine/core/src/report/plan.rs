@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::drift::cell;
 use super::runs::{self, Earlier, RunChange};
 use crate::desired::Desired;
+use crate::diagnostic::one_line;
 use crate::ids::{ObjectKey, Timestamp, UnitId};
 use crate::kinds::cluster::ClusterState;
 use crate::kinds::experiment::render;
@@ -39,7 +40,8 @@ pub struct Change {
     pub unit: Option<UnitId>,
     /// Why.
     pub why: String,
-    /// `path:line` of what asks for it, or of the document.
+    /// `path:line` of what asks for it, or of the document; the path alone where the document stood
+    /// that is gone.
     pub place: Option<String>,
 }
 
@@ -188,7 +190,7 @@ impl Plan {
         for run in &self.runs {
             let _ = writeln!(text, "{}: {}{}", run.unit, run.what, at(run.place.as_ref()));
             for field in &run.fields {
-                let _ = writeln!(text, "    {}{}", field.words(), at(field.place.as_ref()));
+                let _ = writeln!(text, "    {}{}", field, at(field.place.as_ref()));
             }
         }
         for change in &self.changes {
@@ -202,7 +204,7 @@ impl Plan {
             );
         }
         for remark in self.remarks() {
-            let _ = writeln!(text, "  {remark}");
+            let _ = writeln!(text, "  {}", one_line(&remark));
         }
         let _ = writeln!(text, "{}", self.count());
         text
@@ -216,7 +218,7 @@ impl Plan {
             let _ = writeln!(text, "\n**{}**: {}{place}", run.unit, run.what);
             for field in &run.fields {
                 let place = at(field.place.as_ref());
-                let _ = writeln!(text, "- {}{place}", cell(&field.words()));
+                let _ = writeln!(text, "- {}{place}", cell(&field.to_string()));
             }
         }
         if !self.changes.is_empty() {
@@ -301,10 +303,7 @@ fn change(reconciler: &Reconciler, effect: &Effect) -> Option<Change> {
         What::Delete { key, .. } => (Action::Delete, key),
         _ => return None,
     };
-    let place = effect.unit.as_ref().and_then(|id| {
-        let desired = reconciler.desired()?;
-        desired.sources().line(desired.unit(id)?.place)
-    });
+    let place = effect.unit.as_ref().and_then(|id| place_of(reconciler, id));
     Some(Change {
         action,
         object: key.to_string(),
@@ -312,6 +311,15 @@ fn change(reconciler: &Reconciler, effect: &Effect) -> Option<Change> {
         why: effect.why.clone(),
         place,
     })
+}
+
+/// Where the document of a unit is, or where it was.
+fn place_of(reconciler: &Reconciler, id: &UnitId) -> Option<String> {
+    let desired = reconciler.desired()?;
+    match desired.unit(id) {
+        Some(unit) => desired.sources().line(unit.place),
+        None => Some(reconciler.unit_ledger(id)?.ledger.applied.path.clone()),
+    }
 }
 
 /// Where the cluster's document suspends it.

@@ -1,6 +1,7 @@
 //! What becomes of the runs of experiments whose documents changed.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -44,9 +45,9 @@ pub struct ChangedField {
     pub place: Option<String>,
 }
 
-impl ChangedField {
-    /// `hyperparameters.lr: 0.2 instead of 0.1`
-    pub(super) fn words(&self) -> String {
+/// `hyperparameters.lr: 0.2 instead of 0.1`
+impl fmt::Display for ChangedField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             path,
             before,
@@ -54,11 +55,11 @@ impl ChangedField {
             ..
         } = self;
         match (before, after) {
-            (Some(before), Some(after)) if before == after => format!("{path}: changed"),
-            (Some(before), Some(after)) => format!("{path}: {after} instead of {before}"),
-            (None, Some(after)) => format!("{path}: {after} is new"),
-            (Some(before), None) => format!("{path}: {before} is gone"),
-            (None, None) => path.clone(),
+            (Some(before), Some(after)) if before == after => write!(f, "{path}: changed"),
+            (Some(before), Some(after)) => write!(f, "{path}: {after} instead of {before}"),
+            (None, Some(after)) => write!(f, "{path}: {after} is new"),
+            (Some(before), None) => write!(f, "{path}: {before} is gone"),
+            (None, None) => f.write_str(path),
         }
     }
 }
@@ -344,7 +345,7 @@ mod tests {
             sources: &SourceTable::default(),
         };
         let change = told.change(Some(&of(&ran.last()?.0).document()))?;
-        let fields = change.fields.iter().map(ChangedField::words);
+        let fields = change.fields.iter().map(ToString::to_string);
         let short = |run: &Run| run.identity.short();
         let mut text: String = std::iter::once(change.what)
             .chain(fields)

@@ -20,6 +20,6 @@ pub struct Args {
 pub fn run(args: &Args) -> CommandResult {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut super::Cli::command(), "berth", &mut script);
-    output::print_as_is(&String::from_utf8_lossy(&script))?;
+    output::print_data(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Fine)
 }

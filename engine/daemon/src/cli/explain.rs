@@ -25,7 +25,8 @@ pub struct Args {
     /// The experiment, as NAME or QUEUE/NAME
     experiment: String,
     /// The field; all fields if left out. An item of a list is written by its key (`[task]`,
-    /// `[name=task]`, `.task`), by its number from 0, or left out, which means all items
+    /// `[name=task]`, `.task`), by its number from 0, or left out, which means all items. Paths
+    /// that `berth drift` prints are taken too
     #[arg(value_name = "FIELD.PATH", default_value = "")]
     field: String,
     #[command(flatten)]

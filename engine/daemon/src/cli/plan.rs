@@ -14,7 +14,7 @@ use super::cluster::LiveArgs;
 use super::documents::{Documents, PastArgs};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::look::{self, Past, Spill};
-use crate::output::Format;
+use crate::output::{Finding, Format};
 use crate::run::clock::Clock;
 use crate::{cli, output};
 
@@ -56,22 +56,33 @@ pub struct TargetArgs {
 /// Plans and prints.
 pub fn run(args: &Args) -> CommandResult {
     let mut documents = args.documents.read()?;
-    let (plan, _) = plan(&mut documents, &args.documents, &args.target)?;
+    let Planned { plan, .. } = plan(&mut documents, &args.documents, &args.target)?;
     args.output
         .print(&plan, |format| Ok(words(&plan, format)))?;
     Ok(Exit::findings(args.exit_code && !plan.is_empty()))
 }
 
-/// What would be done for these documents, as the arguments name them, and whether nothing is wrong
-/// with them: they are read again if they were read too early.
+/// What would be done, and what is wrong with the documents beside what was in force and what the
+/// cluster has.
+pub struct Planned {
+    /// What would be done.
+    pub plan: Plan,
+    /// Whether none of the findings is an error.
+    pub valid: bool,
+    /// All of them; they were told.
+    pub findings: Vec<Finding>,
+}
+
+/// What would be done for these documents, as the arguments name them: they are read again if they
+/// were read too early.
 pub fn plan(
     documents: &mut Documents,
     args: &PastArgs,
     target: &TargetArgs,
-) -> Result<(Plan, bool), CommandError> {
+) -> Result<Planned, CommandError> {
     let cluster = target.live.name()?;
     let read = documents.load_with_past(cluster.as_ref(), &Spill::new())?;
-    let findings = documents.resolve(read.0.findings(), read.0.sources());
+    let mut findings = documents.resolve(read.0.findings(), read.0.sources());
     output::complain_of(&findings);
     let is_error = |finding: &Diagnostic| finding.severity == Severity::Error;
     let valid = !read.0.findings().iter().any(is_error);
@@ -84,7 +95,9 @@ pub fn plan(
         && let Some(desired) = reconciler.desired()
     {
         let maxima = unusable_maxima(desired, reconciler.observed());
-        output::complain_of(&documents.resolve(&maxima, desired.sources()));
+        let maxima = documents.resolve(&maxima, desired.sources());
+        output::complain_of(&maxima);
+        findings.extend(maxima);
     }
     let files = RefCell::new(BTreeMap::new());
     let earlier = |id: &UnitId, applied: &Applied| {
@@ -95,7 +108,11 @@ pub fn plan(
     };
     match reconciler.halted() {
         Some(_) => Err(look::halted(&reconciler)),
-        None => Ok((draft.plan(&reconciler, &earlier), valid)),
+        None => Ok(Planned {
+            plan: draft.plan(&reconciler, &earlier),
+            valid,
+            findings,
+        }),
     }
 }
 

@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> CommandResult {
     }
     match args.output {
         Format::Json => output::print_as_is(&output::json(&objects)?)?,
-        _ => output::print_as_is(&yaml(&objects)?)?,
+        _ => output::print_data(&yaml(&objects)?)?,
     }
     Ok(Exit::Fine)
 }

@@ -14,7 +14,7 @@ pub struct RepositoryArgs {
     /// The state repository: a path, or a URL of ssh, https, http or file
     #[arg(long, env = "BERTH_REPO", value_name = "URL")]
     pub repo: Option<String>,
-    /// The branch, tag or commit that is read
+    /// The branch, tag or commit that is read; a commit also by its first digits, from 7 on
     #[arg(
         long = "ref",
         alias = "rev",

@@ -125,9 +125,12 @@ fn nodes(args: &Args) -> Result<Vec<NodePool>, CommandError> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| CommandError::usage(error).while_doing(doing()))?;
     let pools: Vec<Pool> = serde_saphyr::from_str(&text).map_err(|error| {
-        CommandError::usage(error.to_string())
+        let words = error.to_string();
+        let (first, more) = words.split_once('\n').unwrap_or((&words, ""));
+        CommandError::usage(first)
             .while_doing(doing())
             .hint("`berth sandbox --help` shows such a file")
+            .quoting(more)
     })?;
     Ok(pools.into_iter().map(NodePool::from).collect())
 }

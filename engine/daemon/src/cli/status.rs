@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use berth_core::diagnostic::one_line;
 use berth_core::ids::Name;
 use berth_core::ledger::UnitLedger;
 use berth_git::StatusFiles;
@@ -23,7 +24,7 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     branch: BranchArgs,
-    /// Also what is finished and withdrawn, and has no pods any more
+    /// Also what is finished, canceled (even before it ran) or withdrawn, and has no pods any more
     #[arg(long)]
     all: bool,
     /// How the status is written
@@ -175,17 +176,17 @@ fn text(report: &Report) -> String {
             "{RED}not in force{RED:#} is the newest commit, {CYAN}{commit}{CYAN:#}:"
         );
         for error in &newer.errors {
-            let _ = writeln!(text, "           {error}");
+            let _ = writeln!(text, "           {}", one_line(error));
         }
     }
     for unit in &report.units {
         text.push_str(&lines(unit));
     }
     if report.units.is_empty() {
-        text.push_str("nothing runs and nothing waits; --all shows what is finished\n");
+        text.push_str("nothing runs and nothing waits; --all shows what is finished or canceled\n");
     }
     for error in &report.errors {
-        let _ = writeln!(text, "{RED}invalid{RED:#} {error}");
+        let _ = writeln!(text, "{RED}invalid{RED:#} {}", one_line(error));
     }
     text
 }
@@ -206,8 +207,10 @@ fn lines(unit: &Row) -> String {
         _ => String::new(),
     };
     let mut text = format!(
-        "{colour}{:<10}{colour:#} {:<44} {DIM}{run}{DIM:#}\n",
-        unit.state, unit.unit
+        "{colour}{:<10}{colour:#} {:<44} {DIM}{}{DIM:#}\n",
+        one_line(&unit.state),
+        one_line(&unit.unit),
+        one_line(&run)
     );
     let message = unit.message.iter().cloned();
     let outdated =
@@ -216,7 +219,7 @@ fn lines(unit: &Row) -> String {
     let lives = lives.then(|| format!("still there: {}", unit.pods.join(", ")));
     let findings = unit.findings.iter().cloned();
     for line in message.chain(outdated).chain(lives).chain(findings) {
-        let _ = writeln!(text, "           {line}");
+        let _ = writeln!(text, "           {}", one_line(&line));
     }
     text
 }

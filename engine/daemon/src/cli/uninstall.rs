@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use berth_cluster::client::Client;
 use berth_cluster::wire::Caller;
 use berth_core::ids::{ObjectKey, ObjectKind};
-use berth_core::observed::Fact;
+use berth_core::observed::marks::FINALIZER;
+use berth_core::observed::{Fact, Ownership};
 use berth_core::reconciler::{
     Effect, EffectId, Outcome, Reconciler, What, anchor_name, spill_name,
 };
@@ -56,7 +57,8 @@ pub fn run(args: &Args) -> CommandResult {
         let client = args.live.connect().await?;
         let mut reconciler = look::live(read, again, &client).await?;
         let facts = reconciler.observed().facts();
-        let mut held: Vec<Fact> = facts.filter(|it| it.finalizer).cloned().collect();
+        let ours = facts.filter(|it| it.finalizer && is_ours(it));
+        let mut held: Vec<Fact> = ours.cloned().collect();
         let unseen = reconciler.find_unmarked(Clock::start().now());
         if args.yes {
             let lead = leadership(&client, &name, &namespace, lifelines).await?;
@@ -78,10 +80,10 @@ pub fn run(args: &Args) -> CommandResult {
         if !args.yes && !unseen.is_empty() {
             let pods = output::count(unseen.len(), "pod");
             output::print(&format!(
-                "{pods} without Berth's labels, which the ledger knows, would be looked for too\n"
+                "{pods} without all of Berth's marks, which the ledger knows, would be looked for too\n"
             ))?;
         }
-        output::print(&staying(&reconciler, namespace.as_str()))?;
+        output::print(&staying(&reconciler, &unseen, namespace.as_str()))?;
         let names = [
             anchor_name(&name),
             spill_name(&name),
@@ -154,13 +156,18 @@ async fn release(
     }
 }
 
-/// What Berth made and leaves behind.
-fn staying(reconciler: &Reconciler, own: &str) -> String {
-    let keys: BTreeSet<&ObjectKey> = reconciler
-        .observed()
-        .facts()
-        .map(|fact| &fact.key)
-        .collect();
+/// As the daemon decides it: by name, marks and owner, not by the label alone, which a copy has too.
+fn is_ours(fact: &Fact) -> bool {
+    matches!(fact.ownership, Ownership::Ours(_))
+}
+
+/// What Berth made and leaves behind, and what only looks so.
+fn staying(reconciler: &Reconciler, unseen: &[Effect], own: &str) -> String {
+    let known: BTreeSet<&ObjectKey> = unseen.iter().filter_map(marked).collect();
+    let facts = reconciler.observed().facts();
+    let (ours, others): (Vec<&Fact>, Vec<&Fact>) =
+        facts.partition(|fact| is_ours(fact) || known.contains(&fact.key));
+    let keys: BTreeSet<&ObjectKey> = ours.into_iter().map(|fact| &fact.key).collect();
     let mut text = String::from("What stays:\n");
     for kind in ObjectKind::ALL {
         for key in keys
@@ -170,5 +177,28 @@ fn staying(reconciler: &Reconciler, own: &str) -> String {
             let _ = writeln!(text, "  {key}");
         }
     }
+    if !others.is_empty() {
+        text.push_str("Not Berth's, though it carries its label, and left as it is:\n");
+    }
+    for fact in others {
+        let why = match &fact.ownership {
+            Ownership::Foreign(why) => &**why,
+            Ownership::Ours(_) => continue,
+        };
+        let finalizer = if fact.finalizer {
+            format!("; it cannot go before somebody takes its finalizer {FINALIZER} off")
+        } else {
+            String::new()
+        };
+        let _ = writeln!(text, "  {}: {why}{finalizer}", fact.key);
+    }
     text
+}
+
+/// The pod that an effect puts the marks back on.
+fn marked(effect: &Effect) -> Option<&ObjectKey> {
+    match &effect.what {
+        What::Mark { key, .. } => Some(key),
+        _ => None,
+    }
 }

@@ -51,7 +51,9 @@ pub fn run(args: Args) -> CommandResult {
     let report = report(&mut from.read()?);
     match args.output {
         Format::Text => output::print_as_is(&text(&report))?,
-        format => format.print(&report, |_| output::json(&output::sarif(&report.findings)))?,
+        format => format.print(&report, |_| {
+            output::json(&output::sarif(&report.findings, &[]))
+        })?,
     }
     Ok(Exit::findings(!report.valid))
 }

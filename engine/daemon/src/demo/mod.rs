@@ -4,6 +4,7 @@ mod api;
 mod example;
 mod narrator;
 mod repository;
+mod signals;
 mod stage;
 mod status;
 mod story;
@@ -40,6 +41,14 @@ pub enum DemoError {
     /// The state repository cannot be watched.
     #[error("the state repository cannot be watched")]
     Watch(#[from] berth_git::GitError),
+    /// Its end was asked for.
+    #[error("the demo was ended by {} before all of it was told", signal.name)]
+    Ended {
+        /// How.
+        signal: signals::Came,
+        /// Where everything was left, if it was.
+        kept: Option<PathBuf>,
+    },
     /// Files or sockets.
     #[error("the demo's files or sockets failed")]
     Io(#[from] std::io::Error),
@@ -58,11 +67,21 @@ impl From<DemoError> for CommandError {
     fn from(error: DemoError) -> Self {
         match error {
             DemoError::Untrue { ref log, .. } if !log.is_empty() => {
-                let hint = format!("the daemon's last words:\n{log}");
-                Self::environment(error).hint(hint)
+                let log = log.clone();
+                let told = Self::environment(error).hint("the daemon's last words are below");
+                told.quoting(log)
             }
             DemoError::NoGit(_) => {
                 Self::environment(error).hint("install git and put it on the PATH")
+            }
+            DemoError::Ended { signal, ref kept } => {
+                let left = kept
+                    .as_ref()
+                    .map_or("its folder is gone".to_owned(), |folder| {
+                        format!("`{}` is left, as `--keep` says", folder.display())
+                    });
+                let hint = format!("its daemon and its sandbox have ended, and {left}");
+                Self::ended(signal.exit, error).hint(hint)
             }
             other => Self::environment(other),
         }

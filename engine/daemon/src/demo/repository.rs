@@ -1,5 +1,6 @@
 //! The throwaway state repository, changed by the git program as a user would.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -93,6 +94,8 @@ impl StateRepository {
             .env_remove("GIT_WORK_TREE")
             .env_remove("GIT_INDEX_FILE")
             .stdin(Stdio::null())
+            // Ctrl-C is for the demo; git finishes what it is at.
+            .process_group(0)
             .output()
             .map_err(DemoError::NoGit)?;
         if output.status.success() {

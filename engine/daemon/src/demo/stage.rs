@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use berth_git::LocalWatch;
 use berth_sandbox::http::Sandbox;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -31,7 +32,7 @@ pub struct Scene {
     pub status: Status,
 }
 
-/// Everything that the story plays on. Dropping it ends the daemon and the sandbox.
+/// Everything that the story plays on. [`Stage::clear`] takes it down.
 pub struct Stage {
     /// The state repository.
     pub repository: StateRepository,
@@ -156,6 +157,8 @@ impl Stage {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
+            // Ctrl-C is for the demo, which ends the daemon itself.
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
         self.daemon = Some(child);
@@ -164,24 +167,42 @@ impl Stage {
 
     /// Kills the daemon without a word, as kill -9 does.
     pub async fn kill_daemon(&mut self) -> Result<(), DemoError> {
-        if let Some(mut child) = self.daemon.take() {
+        if let Some(child) = &mut self.daemon {
             child.kill().await?;
         }
+        self.daemon = None;
         Ok(())
     }
 
     /// Asks the daemon to end, and waits until it has.
     pub async fn stop_daemon(&mut self) -> Result<(), DemoError> {
-        let Some(mut child) = self.daemon.take() else {
+        let Some(child) = &mut self.daemon else {
             return Ok(());
         };
-        let id = child.id().map(|id| id.to_string()).unwrap_or_default();
-        Command::new("kill").args(["-TERM", &id]).status().await?;
+        let id = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        if let Some(id) = id {
+            kill_process(id, Signal::TERM).map_err(std::io::Error::from)?;
+        }
         let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
+        if ended.is_ok() {
+            self.daemon = None;
+        }
         match ended {
             Ok(Ok(status)) if status.success() => Ok(()),
             Ok(_) => Err(self.untrue("the daemon ended badly after SIGTERM")),
             Err(_) => Err(self.untrue("the daemon did not end after SIGTERM")),
+        }
+    }
+
+    /// Ends what still runs, then removes the folder unless it is to be kept.
+    pub async fn clear(mut self) -> Result<(), DemoError> {
+        // How well it ends was checked before; here it only has to.
+        let _ = self.stop_daemon().await;
+        self.kill_daemon().await?;
+        drop(self.sandbox);
+        match self.folder {
+            Folder::Kept(_) => Ok(()),
+            Folder::Passing(folder) => Ok(folder.close()?),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The story: what a user commits, and what must come of it.
 
 use super::example::{self, experiment, path};
+use super::signals::Signals;
 use super::stage::{BRANCH, Scene, Stage};
 use super::world::Pod;
 use super::{DemoError, Settings};
@@ -8,19 +9,37 @@ use super::{DemoError, Settings};
 /// Commits of the status branch that are shown.
 const LOG_LINES: usize = 16;
 
-/// Tells the whole story; an error says what did not happen.
+/// Tells the whole story; an error says what did not happen. However it ends, nothing of it goes on,
+/// and nothing of it stays that is not to be kept.
 pub async fn tell(settings: &Settings) -> Result<(), DemoError> {
+    let mut signals = Signals::listen()?;
     let mut stage = Stage::build(settings).await?;
-    begin(&mut stage).await?;
-    one_slot(&mut stage).await?;
-    split_and_killed(&mut stage).await?;
-    uneven(&mut stage).await?;
-    gang_restart(&mut stage).await?;
-    pause_and_resume(&mut stage).await?;
-    replaced(&mut stage).await?;
-    outdated(&mut stage).await?;
-    deleted(&mut stage).await?;
-    end(&mut stage, settings).await
+    let told = tokio::select! {
+        biased;
+        signal = signals.come() => {
+            let kept = settings.keep.is_some().then(|| stage.folder().to_owned());
+            Err(DemoError::Ended { signal, kept })
+        }
+        told = acts(&mut stage) => told,
+    };
+    if told.is_ok() && settings.keep.is_some() {
+        say_how_to_look_around(&stage);
+        signals.come().await;
+    }
+    told.and(stage.clear().await)
+}
+
+async fn acts(stage: &mut Stage) -> Result<(), DemoError> {
+    begin(stage).await?;
+    one_slot(stage).await?;
+    split_and_killed(stage).await?;
+    uneven(stage).await?;
+    gang_restart(stage).await?;
+    pause_and_resume(stage).await?;
+    replaced(stage).await?;
+    outdated(stage).await?;
+    deleted(stage).await?;
+    end(stage).await
 }
 
 async fn begin(stage: &mut Stage) -> Result<(), DemoError> {
@@ -243,7 +262,7 @@ async fn deleted(stage: &mut Stage) -> Result<(), DemoError> {
         .await
 }
 
-async fn end(stage: &mut Stage, settings: &Settings) -> Result<(), DemoError> {
+async fn end(stage: &mut Stage) -> Result<(), DemoError> {
     stage.narrator.step("", "What is left");
     stage.cast(&["resnet50"]);
     stage
@@ -264,11 +283,7 @@ async fn end(stage: &mut Stage, settings: &Settings) -> Result<(), DemoError> {
         "\n$ git log --format='%h %s' -{LOG_LINES} {BRANCH}"
     ));
     show_log(stage)?;
-    show_file(stage, "flaky")?;
-    if settings.keep.is_some() {
-        say_how_to_look_around(stage).await?;
-    }
-    Ok(())
+    show_file(stage, "flaky")
 }
 
 /// The newest commits of the status branch, and how many there are.
@@ -293,8 +308,7 @@ fn show_file(stage: &Stage, experiment: &str) -> Result<(), DemoError> {
     Ok(())
 }
 
-/// Leaves the sandbox running until the user interrupts.
-async fn say_how_to_look_around(stage: &Stage) -> Result<(), DemoError> {
+fn say_how_to_look_around(stage: &Stage) {
     let folder = stage.folder().display();
     stage.narrator.plain(&format!(
         "\nEverything is left in {folder}. Look around in another terminal:\n\
@@ -304,7 +318,6 @@ async fn say_how_to_look_around(stage: &Stage) -> Result<(), DemoError> {
          \x20     --identity demo --kubeconfig {folder}/kubeconfig\n\
          The sandbox runs until you press Ctrl-C; the files stay."
     ));
-    Ok(tokio::signal::ctrl_c().await?)
 }
 
 fn add(stage: &Stage, name: &str, slots: u32, seconds: u32, more: &str) -> Result<(), DemoError> {

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::{json, print, print_as_is, yaml};
+use super::{json, print, print_as_is, print_data, yaml};
 use crate::error::CommandError;
 
 /// How data is written. A command takes those that make sense for it.
@@ -25,6 +25,14 @@ pub enum Format {
 pub const DATA: &[Format] = &[Format::Text, Format::Json, Format::Yaml];
 /// Those of what is a table.
 pub const TABLES: &[Format] = &[Format::Text, Format::Json, Format::Yaml, Format::Markdown];
+/// All of them, for findings with a table.
+pub const ALL: &[Format] = &[
+    Format::Text,
+    Format::Json,
+    Format::Yaml,
+    Format::Markdown,
+    Format::Sarif,
+];
 /// Those of findings.
 pub const FINDINGS: &[Format] = &[Format::Text, Format::Json, Format::Yaml, Format::Sarif];
 
@@ -44,7 +52,7 @@ impl Format {
     ) -> Result<(), CommandError> {
         match self {
             Self::Json => print_as_is(&json(value)?),
-            Self::Yaml => print_as_is(&yaml(value)?),
+            Self::Yaml => print_data(&yaml(value)?),
             Self::Text => print(&words(self)?),
             other => print_as_is(&words(other)?),
         }

@@ -2,6 +2,7 @@
 
 mod finding;
 mod format;
+mod safe;
 mod sarif;
 mod text;
 mod wrap;
@@ -10,8 +11,9 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
 pub use finding::Finding;
-pub use format::{DATA, FINDINGS, Format, TABLES, among};
-pub use sarif::sarif;
+pub use format::{ALL, DATA, FINDINGS, Format, TABLES, among};
+pub use safe::safe;
+pub use sarif::{Remark, sarif};
 pub use text::{count, summary};
 
 use crate::error::CommandError;
@@ -54,7 +56,7 @@ pub fn findings_text(findings: &[Finding]) -> String {
 /// Findings to the standard error.
 pub fn complain_of(findings: &[Finding]) {
     let text = text::findings(findings, columns(&io::stderr()));
-    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    let _ = anstream::stderr().lock().write_all(safe(&text).as_bytes());
 }
 
 /// Text for people to the standard output, its lines as long as the terminal is wide.
@@ -62,9 +64,14 @@ pub fn print(text: &str) -> Result<(), CommandError> {
     print_as_is(&wrap::lines(text, columns(&io::stdout())))
 }
 
-/// Writes to the standard output: colours are stripped unless it is a terminal. A reader that went
-/// away (`berth ... | head`) is no error.
+/// As [`print`], its lines as long as they are. JSON stays the same JSON: its own escapes are used.
 pub fn print_as_is(text: &str) -> Result<(), CommandError> {
+    print_data(&safe(text))
+}
+
+/// Data whose every letter counts to the standard output: colours are stripped unless it is a terminal. A reader
+/// that went away (`berth ... | head`) is no error.
+pub fn print_data(text: &str) -> Result<(), CommandError> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -75,7 +82,7 @@ pub fn print_as_is(text: &str) -> Result<(), CommandError> {
 /// Writes to the standard error; what fails there has nowhere to be told.
 pub fn complain(text: &str) {
     let text = wrap::lines(text, columns(&io::stderr()));
-    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    let _ = anstream::stderr().lock().write_all(safe(&text).as_bytes());
 }
 
 /// A value as JSON, indented, with a newline at its end.

@@ -8,13 +8,34 @@ use serde_json::{Value, json};
 
 use super::finding::{Finding, Spot};
 
+/// Something worth a look that is no fault.
+#[derive(Debug)]
+pub struct Remark {
+    /// The stable name of its kind.
+    pub rule: &'static str,
+    /// What that kind means.
+    pub title: &'static str,
+    /// Whether something is lost by it.
+    pub warning: bool,
+    /// What is to be said.
+    pub text: String,
+    /// `path:line`, or a path alone.
+    pub place: Option<String>,
+}
+
 /// One SARIF log with one run.
-pub fn sarif(findings: &[Finding]) -> Value {
-    let codes: BTreeSet<_> = findings.iter().map(|finding| finding.code).collect();
-    let rules: Vec<Value> = codes
+pub fn sarif(findings: &[Finding], remarks: &[Remark]) -> Value {
+    let codes = findings
         .iter()
-        .map(|code| json!({"id": code.as_str(), "shortDescription": {"text": code.title()}}))
+        .map(|it| (it.code.as_str(), it.code.title()));
+    let rules: BTreeSet<_> = codes
+        .chain(remarks.iter().map(|it| (it.rule, it.title)))
         .collect();
+    let rules: Vec<Value> = rules
+        .into_iter()
+        .map(|(id, title)| json!({"id": id, "shortDescription": {"text": title}}))
+        .collect();
+    let results = findings.iter().map(result).chain(remarks.iter().map(noted));
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -25,7 +46,7 @@ pub fn sarif(findings: &[Finding]) -> Value {
                 "rules": rules,
             }},
             "columnKind": "unicodeCodePoints",
-            "results": findings.iter().map(result).collect::<Vec<_>>(),
+            "results": results.collect::<Vec<_>>(),
         }],
     })
 }
@@ -51,6 +72,26 @@ fn result(finding: &Finding) -> Value {
         "message": {"text": text},
         "locations": finding.spot.iter().map(location).collect::<Vec<_>>(),
         "relatedLocations": related.collect::<Vec<_>>(),
+    })
+}
+
+fn noted(remark: &Remark) -> Value {
+    let place = remark.place.iter().map(|place| {
+        let numbered = place.rsplit_once(':');
+        let line = numbered.and_then(|(path, line)| Some((path, line.parse::<u32>().ok()?)));
+        match line {
+            Some((path, line)) => json!({"physicalLocation": {
+                "artifactLocation": {"uri": uri(path)},
+                "region": {"startLine": line},
+            }}),
+            None => json!({"physicalLocation": {"artifactLocation": {"uri": uri(place)}}}),
+        }
+    });
+    json!({
+        "ruleId": remark.rule,
+        "level": if remark.warning { "warning" } else { "note" },
+        "message": {"text": remark.text},
+        "locations": place.collect::<Vec<_>>(),
     })
 }
 

@@ -21,18 +21,7 @@ pub fn findings(findings: &[Finding], columns: Option<usize>) -> String {
         text.push_str(&renderer.render(&report(&Fitted::of(finding, columns))));
         text.push_str("\n\n");
     }
-    harmless(text)
-}
-
-/// The renderer shows control characters by signs, but for those of ISO 6429's second set, which some
-/// terminals obey as they do escapes.
-fn harmless(text: String) -> String {
-    let obeyed = '\u{80}'..='\u{9f}';
-    if text.chars().any(|one| obeyed.contains(&one)) {
-        text.replace(|one| obeyed.contains(&one), "\u{fffd}")
-    } else {
-        text
-    }
+    text
 }
 
 /// A finding with its words in lines that fit.

@@ -1,6 +1,7 @@
 //! Berth's Git against real repositories, made by the git program in temporary folders.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod abbreviated;
 mod bounds;
 mod history;
 mod http;

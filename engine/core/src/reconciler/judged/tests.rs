@@ -63,14 +63,26 @@ fn pods(world: &World) -> Vec<ObjectKey> {
     world.of(ObjectKind::Pod)
 }
 
+/// The experiment `a` runs, and a loader that has read all but its document.
+fn running() -> (World, Repository) {
+    let mut world = World::new();
+    let before = standby(&world);
+    world.put("a.yaml", &experiment("a", SMALL));
+    world.start();
+    runs(&mut world);
+    (world, before)
+}
+
+/// One that knows nothing yet is in the place of the daemon.
+fn another(world: &mut World) {
+    world.done.clear();
+    world.reconciler = Reconciler::new(world.reconciler.options.clone());
+}
+
 /// It added and applied a document that is not valid any more.
 #[test]
 fn a_new_leader_that_never_read_the_valid_form_deletes_nothing() {
-    let mut world = World::new();
-    world.start();
-    let other = standby(&world);
-    says(&mut world, SMALL);
-    runs(&mut world);
+    let (mut world, other) = running();
     let made = pods(&world);
     says(&mut world, BROKEN);
     take_over(&mut world, other);
@@ -84,15 +96,9 @@ fn a_new_leader_that_never_read_the_valid_form_deletes_nothing() {
 /// The same, of one that stood by in the same process.
 #[test]
 fn one_that_stood_by_deletes_nothing() {
-    let mut world = World::new();
-    world.start();
-    let mut other = standby(&world);
-    let options = world.reconciler.options.clone();
-    says(&mut world, SMALL);
-    runs(&mut world);
+    let (mut world, mut other) = running();
     says(&mut world, BROKEN);
-    world.done.clear();
-    world.reconciler = Reconciler::new(options);
+    another(&mut world);
     world.input(Input::Role(Role::Follower { holder: "a".into() }));
     let first = other.again().unwrap();
     world.input(Input::Snapshot(Arc::new(first)));
@@ -109,15 +115,9 @@ fn one_that_stood_by_deletes_nothing() {
 /// It has not read yet what the other one applied: it looks for the tip before it does anything.
 #[test]
 fn a_new_leader_that_lags_looks_for_the_tip_first() {
-    let mut world = World::new();
-    world.start();
-    let mut other = standby(&world);
-    let options = world.reconciler.options.clone();
-    says(&mut world, SMALL);
-    runs(&mut world);
+    let (mut world, mut other) = running();
     says(&mut world, BROKEN);
-    world.done.clear();
-    world.reconciler = Reconciler::new(options);
+    another(&mut world);
     world.input(world.leads());
     other.loader.forget();
     let first = other.again().unwrap();
@@ -137,10 +137,7 @@ fn a_new_leader_that_lags_looks_for_the_tip_first() {
 /// It replaced the run by another one; then the document broke.
 #[test]
 fn a_new_leader_puts_no_older_form_in_force() {
-    let mut world = World::new();
-    world.put("a.yaml", &experiment("a", SMALL));
-    world.start();
-    runs(&mut world);
+    let (mut world, _) = running();
     let other = standby(&world);
     says(&mut world, &format!("{SMALL}  run: 2\n"));
     runs(&mut world);
@@ -155,10 +152,7 @@ fn a_new_leader_puts_no_older_form_in_force() {
 /// What was withdrawn, and comes again and is not valid, stays withdrawn.
 #[test]
 fn a_new_leader_brings_nothing_back_that_was_withdrawn() {
-    let mut world = World::new();
-    world.put("a.yaml", &experiment("a", SMALL));
-    world.start();
-    runs(&mut world);
+    let (mut world, _) = running();
     let other = standby(&world);
     world.repository.files.remove("a.yaml");
     world.commit();
@@ -172,10 +166,7 @@ fn a_new_leader_brings_nothing_back_that_was_withdrawn() {
 /// It suspended the cluster; then that document broke.
 #[test]
 fn a_new_leader_goes_by_the_cluster_that_was_in_force() {
-    let mut world = World::new();
-    world.put("a.yaml", &experiment("a", SMALL));
-    world.start();
-    runs(&mut world);
+    let (mut world, _) = running();
     let other = standby(&world);
     for rest in ["  state: suspended\n", "  state: suspend\n"] {
         world.put("cluster.yaml", &format!("{CLUSTER}{rest}"));
@@ -199,10 +190,7 @@ fn a_new_leader_goes_by_the_cluster_that_was_in_force() {
 /// At the start the ledger could not be read, so that nothing was in force as far as the loader knew.
 #[test]
 fn a_ledger_that_is_restored_tells_what_is_in_force() {
-    let mut world = World::new();
-    world.put("a.yaml", &experiment("a", SMALL));
-    world.start();
-    runs(&mut world);
+    let (mut world, _) = running();
     says(&mut world, BROKEN);
     let branch = world.branch.clone();
     for (path, text) in &mut world.branch {
@@ -227,10 +215,7 @@ fn a_ledger_that_is_restored_tells_what_is_in_force() {
 /// The branch does not know yet what was in force when the document broke; who led all the time does.
 #[test]
 fn one_that_leads_on_knows_what_it_did_not_push() {
-    let mut world = World::new();
-    world.put("a.yaml", &experiment("a", SMALL));
-    world.start();
-    runs(&mut world);
+    let (mut world, _) = running();
     let first = pods(&world);
     let away = world.now.plus(Duration::from_mins(2));
     world.reconciler.book.not_before = away;
@@ -259,10 +244,7 @@ fn one_that_leads_on_knows_what_it_did_not_push() {
 /// What nobody asked for is judged by a ledger that may be old.
 #[test]
 fn a_snapshot_that_was_judged_unasked_is_compared_with_the_branch() {
-    let mut world = World::new();
-    world.put("a.yaml", &experiment("a", SMALL));
-    world.start();
-    runs(&mut world);
+    let (mut world, _) = running();
     says(&mut world, BROKEN);
     assert!(world.reconciler.is_judged());
     let mut other = standby(&world);

@@ -331,6 +331,11 @@ fn a_run_whose_history_is_unknown_is_held() {
     world.ledger.as_mut().unwrap().runs[0].state = RunState::Unknown;
     world.settle();
     assert_eq!((world.status().0, world.live().len()), ("Held".into(), 2));
+    // There is no next attempt for what is changed: only another run takes it.
+    world.edit(&json!({"pod": {"metadata": {"labels": {"team": "audio"}}}}));
+    world.settle();
+    assert_eq!((world.status().0, world.live().len()), ("Held".into(), 2));
+    assert_eq!(world.look().status.outdated, [] as [&str; 0]);
     world.edit(&json!({"run": 2}));
     world.settle().obey().settle();
     assert_eq!((world.live().len(), world.made.len()), (2, 4));

@@ -210,9 +210,12 @@ impl<'a> Machine<'a> {
             self.waiting.clone(),
             self.view,
         );
-        status.outdated = self.outdated();
-        if self.is_split_anew() {
-            status.outdated.push("maxSlotsPerPod".into());
+        // A run that is held or over has no next attempt that anything could take effect at.
+        if run.state == RunState::Open {
+            status.outdated = self.outdated();
+            if self.is_split_anew() {
+                status.outdated.push("maxSlotsPerPod".into());
+            }
         }
         if self.suspended() && status.state == "Starting" {
             status.message.get_or_insert_with(suspended);

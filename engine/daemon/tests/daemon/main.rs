@@ -1,9 +1,10 @@
-//! The daemon is killed before and after its nth effect, and started again: the same end, nothing
-//! twice. The sandbox lives in the test, the daemon is the real binary, Git is real.
+//! The daemon on the sandbox, which lives in the test; the daemon is the real binary, Git is real.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::os::unix::process::ExitStatusExt;
+mod crash;
+mod log;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -19,8 +20,6 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 const BRANCH: &str = "berth/status/demo";
-/// SIGABRT.
-const ABORTED: i32 = 6;
 const PATIENCE: Duration = Duration::from_secs(30);
 const DOCUMENTS: &[(&str, &str)] = &[
     (
@@ -120,7 +119,7 @@ impl Stage {
         git(&self.repository(), arguments)
     }
 
-    /// A daemon; killed when it is dropped.
+    /// A daemon that crashes at this moment, if one is named; killed when it is dropped.
     fn daemon(&self, crash: Option<&str>) -> Child {
         let log = std::fs::File::options();
         let log = log
@@ -129,6 +128,13 @@ impl Stage {
             .append(true)
             .open(self.folder.path().join("log"))
             .unwrap();
+        let mut command = self.command();
+        command.envs(crash.map(|at| ("BERTH_CRASH", at)));
+        command.stderr(log).spawn().unwrap()
+    }
+
+    /// How a daemon is started; killed when it is dropped.
+    fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
         command.arg("run").arg("--repo").arg(self.repository());
         command.arg("--kubeconfig").arg(self.kubeconfig());
@@ -136,9 +142,9 @@ impl Stage {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("BERTH_")) {
             command.env_remove(name);
         }
-        command.envs(crash.map(|at| ("BERTH_CRASH", at)));
         command.stdin(Stdio::null()).stdout(Stdio::null());
-        command.stderr(log).kill_on_drop(true).spawn().unwrap()
+        command.kill_on_drop(true);
+        command
     }
 
     /// The status file of the experiment.
@@ -167,7 +173,7 @@ impl Stage {
     /// Waits for this, as long as it may take.
     async fn within<T>(&self, what: &str, wait: impl Future<Output = T>) -> T {
         timeout(PATIENCE, wait).await.unwrap_or_else(|_| {
-            let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
+            let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
             panic!("{what}: {:#}\n{log}", self.status())
         })
     }
@@ -181,59 +187,4 @@ fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
     let output = command.args(arguments).output().unwrap();
     let text = || String::from_utf8(output.stdout).unwrap();
     output.status.success().then(text)
-}
-
-async fn killed_and_started_again(crash: &str) {
-    let stage = Stage::new().await;
-    let mut first = stage.daemon(Some(crash));
-    let died = stage.within("neither dead nor done", async {
-        tokio::select! {
-            ended = first.wait() => ended.unwrap().signal(),
-            _ = stage.completes() => None,
-        }
-    });
-    let died = died.await;
-    assert_eq!(died, Some(ABORTED), "{crash}: the hook did not bite");
-    first.kill().await.unwrap();
-    let _second = stage.daemon(None);
-    let status = stage.within(crash, stage.completes()).await;
-    let runs = status["ledger"]["runs"].as_array().unwrap();
-    assert_eq!(runs.len(), 1, "{crash}: {status:#}");
-    let trial = &runs[0]["trials"][0];
-    let attempts = trial["attempts"].as_array().unwrap();
-    assert_eq!(
-        (attempts.len(), trial["restarts"].as_u64()),
-        (1, Some(0)),
-        "{crash}: {status:#}"
-    );
-    let pods = stage.call("GET", "/api/v1/namespaces/vision/pods", "");
-    let pods = pods["items"].as_array().unwrap();
-    assert_eq!(pods.len(), 2, "{crash}");
-    let recorded = attempts[0]["ranks"].as_array().unwrap();
-    for pod in pods {
-        let uid = &pod["metadata"]["uid"];
-        assert!(
-            recorded.iter().any(|rank| rank["uid"] == *uid),
-            "{crash}: {uid} is not recorded"
-        );
-    }
-}
-
-/// What every run has before it is over: a Service, two pods, and what is kept of them.
-const MOMENTS: [&str; 6] = [
-    "reload:1", "keep:1", "create:1", "create:2", "create:3", "record:1",
-];
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_before_its_nth_effect() {
-    for moment in MOMENTS {
-        killed_and_started_again(&format!("before:{moment}")).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_after_its_nth_effect() {
-    for moment in MOMENTS {
-        killed_and_started_again(&format!("after:{moment}")).await;
-    }
 }
