@@ -114,6 +114,18 @@ async fn what_runs_and_where_it_comes_from_is_told(on: On) {
     stage.state("done", "Completed").await;
     let commit = stage.add("bert", 16, "10m", &[]);
     stage.state("bert", "Running").await;
+    // The log names commit, unit and object.
+    let (short, object) = (
+        &commit[..8],
+        format!("\"object\":\"Pod {}/bert-", stage.names().queue()),
+    );
+    let words = [
+        "\"create\"",
+        "\"unit\":\"Experiment/vision/bert\"",
+        &*object,
+        short,
+    ];
+    stage.said(&words).await;
     stage.add("late", 8, "10m", &[]);
     stage.state("late", "Waiting").await;
 

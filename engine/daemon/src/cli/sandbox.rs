@@ -16,8 +16,15 @@ Examples:
   berth sandbox --kubeconfig kubeconfig &
   kubectl --kubeconfig kubeconfig get nodes
 
-A pod says what becomes of it by annotations: sandbox.berth.dev/run: 30s,
-sandbox.berth.dev/exit: \"1\".
+A pod runs until it is deleted, unless its annotations sandbox.berth.dev/... say more:
+  run: 30s                              it ends by itself after that
+  exit-code: \"1\"                        what it exits with
+  exit: \"attempt=1,rank=1:137;0\"        the code of the first clause that fits
+  oom: \"true\"                           it ends for want of memory
+  termination-message: TEXT             what it leaves behind
+  on-term: \"exit=0,after=1s\", hang      what it does when it is asked to stop
+  image: pull-error                     its image never comes
+On a Node, state: lost makes it and its pods silent until that is taken off.
 
 A nodes file is YAML, one entry for each kind of node:
   - {prefix: big-, count: 4, slots: 8, resource: nvidia.com/gpu}
