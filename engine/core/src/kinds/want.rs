@@ -29,8 +29,9 @@ pub struct Recipe {
     pub after: Vec<ObjectKey>,
     /// Path and value hashes of the desired leaves, for converged kinds; as in `Fact::leaves`.
     pub leaves: Arc<[(u64, u64)]>,
-    /// A frozen one that is not as it was when it was made: somebody changed it.
-    pub suspect: bool,
+    /// Whether a frozen one is not as it was when it was made: somebody changed it. `None` if that
+    /// cannot be told.
+    pub suspect: Option<bool>,
     /// Makes the body, without the labels and annotations that the reconciler stamps.
     pub body: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
 }

@@ -6,7 +6,7 @@ use super::{UnitLedger, UnitStatus};
 use crate::ids::UnitId;
 
 /// The version of all files on the status branch.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Why a status branch cannot be read. Every write to the cluster stops: without its past Berth
 /// would run things twice.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::{HasVersion, from_yaml, to_yaml};
 use super::{
-    APPLIED, Applied, FORMAT, FORMAT_FILE, IDENTITY, LedgerError, UnitFile, UnitLedger, unit_path,
+    APPLIED, Applied, DRIFT_JSON, FORMAT, FORMAT_FILE, IDENTITY, LedgerError, UnitFile, UnitLedger,
+    unit_path,
 };
 use crate::ids::{CommitId, Digest, DigestWriter, DocumentKind, Name, Timestamp, UnitId};
 use crate::reconciler::Identity;
@@ -72,6 +73,8 @@ pub struct Ledger {
     pub progress: Progress,
     /// All units that ever were.
     pub units: BTreeMap<UnitId, Known>,
+    /// It tells of drift that was not put right.
+    pub drifts: bool,
     /// The digest of every file as it is there, so that nothing equal is written again.
     pub content: BTreeMap<String, Digest>,
 }
@@ -141,6 +144,13 @@ impl Ledger {
             }
             APPLIED => {
                 self.progress = from_yaml::<Versioned<Progress>>(path, bytes)?.value;
+                Ok(())
+            }
+            DRIFT_JSON => {
+                // Only for people: whatever stands there stops nothing.
+                let entries: Vec<serde_json::Value> =
+                    serde_json::from_slice(bytes).unwrap_or_default();
+                self.drifts = entries.iter().any(|entry| entry["corrected"] != true);
                 Ok(())
             }
             _ if is_unit(path) => {
@@ -328,14 +338,18 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_refused_and_damage_is_named() {
-        let newer = [(FORMAT_FILE.to_owned(), b"2".to_vec())];
+        let next = FORMAT + 1;
+        let newer = [(FORMAT_FILE.to_owned(), next.to_string().into_bytes())];
         assert_eq!(Ledger::read(None, &newer).unwrap_err().reason(), "newer");
         let (path, text) = file(1, &entry());
         let text = String::from_utf8(text).expect("text");
         let newer = [(
             path.clone(),
-            text.replace("version: 1", "version: 2\nnew: 1")
-                .into_bytes(),
+            text.replace(
+                &format!("version: {FORMAT}"),
+                &format!("version: {next}\nnew: 1"),
+            )
+            .into_bytes(),
         )];
         assert_eq!(Ledger::read(None, &newer).unwrap_err().reason(), "newer");
         let cut = [(path, text.as_bytes()[..text.len() / 2].to_vec())];

@@ -143,9 +143,10 @@ impl PodFact {
         u64::from_str_radix(baseline.strip_prefix(BASELINE)?, 16).ok()
     }
 
-    /// Whether the pod differs from what it was when that was written; false if it cannot be told.
-    pub fn differs(&self, baseline: &str) -> bool {
-        baseline.starts_with(BASELINE) && baseline != self.baseline()
+    /// Whether the pod differs from what it was when that was written; `None` if it cannot be told.
+    pub fn differs(&self, baseline: &str) -> Option<bool> {
+        let known = baseline.starts_with(BASELINE);
+        known.then(|| baseline != self.baseline())
     }
 }
 

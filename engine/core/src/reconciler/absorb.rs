@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::book::Unseen;
+use super::book::{Told, Unseen};
 use super::identity::Place;
 use super::spill::Spilled;
 use super::state::{Reconciler, UnitState};
@@ -91,6 +91,7 @@ impl Reconciler {
                 Touched::Namespace(_) => {
                     self.capacity_moved = true;
                     self.dirty.extend(self.units.keys().cloned());
+                    self.end_empty_doubts();
                 }
                 Touched::Capacity => self.capacity_moved = true,
             }
@@ -128,6 +129,7 @@ impl Reconciler {
             self.recall_kept();
         }
         self.doubt();
+        self.end_empty_doubts();
         self.follow(now);
     }
 
@@ -288,6 +290,11 @@ impl Reconciler {
         let book = &mut self.book;
         book.tip = ledger.tip;
         book.content = ledger.content;
+        book.told = if ledger.drifts {
+            Told::Before
+        } else {
+            Told::Corrected
+        };
         book.pending.clear();
         book.general = true;
         book.unseen = Some(Unseen::New);

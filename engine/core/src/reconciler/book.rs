@@ -18,8 +18,10 @@ pub(super) struct Book {
     pub pending: BTreeSet<UnitId>,
     /// Something of the whole cluster changed.
     pub general: bool,
-    /// Drift was found since it was written last.
+    /// Drift was found, or is over, since it was written last.
     pub drift: bool,
+    /// Of when the drift is that the branch tells of.
+    pub told: Told,
     /// What `applied.yaml` should say.
     pub progress: Progress,
     /// When the last commit was pushed.
@@ -63,6 +65,18 @@ impl Book {
         let names_all = self.progress.namespaces == self.named;
         self.doubts == Doubts::None && !(names_all && self.anchored == self.tip)
     }
+}
+
+/// Of when the drift is that the branch tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Told {
+    /// Of the life of this daemon.
+    #[default]
+    Now,
+    /// Of the one before, and not all of it was put right: it may still be there.
+    Before,
+    /// Of the one before, which put all of it right.
+    Corrected,
 }
 
 /// How long it is waited for a whole view before anything is recorded.

@@ -124,15 +124,15 @@ impl Reconciler {
     fn inspect(&mut self, id: &UnitId, recipe: &Recipe) -> Option<Effect> {
         let key = &recipe.key;
         let fact = self.observed.get(key)?;
-        let (version, lives) = (
-            fact.version,
-            fact.pod.as_ref().is_none_or(|pod| pod.end.is_none()),
-        );
-        if !recipe.suspect && lives {
-            self.drift_over(key);
-        }
-        if !recipe.suspect || self.in_sync.get(key) == Some(&version) {
-            return None;
+        let version = fact.version;
+        match recipe.suspect {
+            None => return None,
+            Some(false) => {
+                self.drift_over(key);
+                return None;
+            }
+            Some(true) if self.in_sync.get(key) == Some(&version) => return None,
+            Some(true) => {}
         }
         let what = What::Inspect {
             key: key.clone(),
@@ -220,8 +220,10 @@ impl Reconciler {
             .is_none_or(|live| covers(live, &recipe.leaves));
         if same && (in_sync || self.in_sync.get(key) == Some(&version)) {
             self.drifted.remove(key);
+            self.drift_over(key);
             return None;
         }
+        let fact = self.observed.get(key)?;
         let commit = same.then_some(fact.commit).flatten();
         if same && !self.drifted.contains(key) {
             let body = self.body_of(id, recipe, Some(fact), commit)?;

@@ -1,5 +1,6 @@
 //! Differences that Berth did not make.
 
+use super::book::Told;
 use super::flight::{Aim, Flight};
 use super::state::Reconciler;
 use crate::ids::{ObjectKey, Timestamp, UnitId};
@@ -83,7 +84,7 @@ impl Reconciler {
         };
         self.drift.insert(key.clone(), entry);
         self.bound_drift();
-        self.book.drift = true;
+        (self.book.drift, self.book.told) = (true, Told::Now);
     }
 
     /// Of too many, the newest of what is there is told.
@@ -109,12 +110,17 @@ impl Reconciler {
 
     /// The object does not differ any more, by somebody else's hand.
     pub(super) fn drift_over(&mut self, key: &ObjectKey) {
-        // What the branch says may be of the life of the daemon before.
-        self.book.drift |= self.drift.remove(key).is_some() || self.tells_old_drift();
+        if self.drift.get(key).is_some_and(|entry| !entry.corrected) {
+            self.drift.remove(key);
+            self.book.drift = true;
+        }
     }
 
     /// Forgets what was told of objects of a unit that are gone for good.
     pub(super) fn forget_drift_of_gone(&mut self, unit: &UnitId, wanted: &[Recipe]) {
+        if self.drift.is_empty() {
+            return;
+        }
         let before = self.drift.len();
         let observed = &self.observed;
         self.drift.retain(|key, entry| {
@@ -125,18 +131,36 @@ impl Reconciler {
         self.book.drift |= self.drift.len() < before;
     }
 
-    /// Whether the branch tells of drift, nothing drifts, and all objects were looked at.
-    pub(super) fn tells_old_drift(&self) -> bool {
+    /// Whether the branch tells of drift and there is none: what it tells is over.
+    pub(super) fn drift_is_over(&self) -> bool {
+        self.drift.is_empty()
+            && self.book.content.contains_key(DRIFT_MD)
+            && match self.book.told {
+                Told::Now => true,
+                Told::Before => self.all_compared(),
+                Told::Corrected => false,
+            }
+    }
+
+    /// Whether everything that there is was looked at for drift since the daemon began.
+    fn all_compared(&self) -> bool {
         let looks = |flight: &Flight| {
             let Flight::Object { aim, .. } = flight else {
                 return false;
             };
             matches!(aim, Aim::Inspect { .. } | Aim::Compare { .. })
         };
-        self.drift.is_empty()
-            && self.book.content.contains_key(DRIFT_MD)
-            && self.dirty.is_empty()
+        let stands = |id: &UnitId| self.frozen(id).is_some();
+        (self.dirty.is_empty() && self.todo.is_empty() && self.retries.is_empty())
             && self.ready()
+            && self.sees_everything()
+            && !self.suspended()
             && !self.flights.any(looks)
+            && !self.units.keys().any(stands)
+    }
+
+    fn sees_everything(&self) -> bool {
+        let mut all = self.book.progress.namespaces.iter();
+        all.all(|one| self.observed.complete_in(one))
     }
 }

@@ -324,7 +324,8 @@ fn node_state(observed: &Observed, pod: &PodFact) -> Option<NodeState> {
     Some(match observed.node(name) {
         Some(node) if node.out_of_service && knows => NodeState::Gone,
         Some(node) if node.ready && !node.out_of_service && complete => NodeState::Live,
-        Some(node) if !node.ready && complete => NodeState::Silent,
+        // That it is being listed anew is no news of it.
+        Some(node) if !node.ready => NodeState::Silent,
         None if complete && knows => NodeState::Gone,
         _ => NodeState::Unknown,
     })

@@ -34,14 +34,43 @@ impl Reconciler {
     }
 
     /// A unit is heard of by its objects. If the ledger knows nothing of it, `berth reanchor` may have
-    /// lost what it knew: its document may be hidden, or have come back since.
+    /// lost what it knew: its document may be hidden, or have come back since. Once all doubts are
+    /// pushed, what a document asks for and the ledger does not know was just begun.
     pub(super) fn doubt_newcomer(&mut self, unit: &UnitId) {
         let progress = &self.book.progress;
-        let doubts = self.book.doubts != Doubts::None || !progress.unproven.is_empty();
+        let desired = self.desired.as_ref();
+        let removed = desired.is_some_and(|desired| desired.unit(unit).is_none());
+        let doubts = self.book.doubts != Doubts::None
+            || progress.hidden
+            || !progress.unproven.is_empty() && removed;
         let known = self.units.get(unit).and_then(|state| state.known.as_ref());
-        if (doubts || progress.hidden) && known.is_none() && unit.kind.has_queue() {
+        if doubts && known.is_none() && unit.kind.has_queue() {
             self.book.progress.unproven.insert(unit.clone());
         }
+    }
+
+    /// Of documents that are gone, and of which there is neither a run nor an object, there is nothing
+    /// to doubt.
+    pub(super) fn end_empty_doubts(&mut self) {
+        let pushed = self.book.doubts == Doubts::None;
+        if !pushed || self.book.progress.unproven.is_empty() || !self.sees(None) {
+            return;
+        }
+        let Some(desired) = self.desired.as_ref() else {
+            return;
+        };
+        let (units, observed) = (&self.units, &self.observed);
+        let has_runs = |id: &UnitId| {
+            let known = units.get(id).and_then(|state| state.known.as_ref());
+            known.is_some_and(|known| !known.ledger.runs.is_empty())
+        };
+        let unproven = &mut self.book.progress.unproven;
+        let before = unproven.len();
+        unproven.retain(|id| {
+            let gone = desired.unit(id).is_none() && desired.tells_of(id);
+            !gone || has_runs(id) || !observed.of_unit(id).is_empty()
+        });
+        self.book.general |= unproven.len() < before;
     }
 
     /// The entry of a unit whose open runs need a proof since `berth reanchor`, with those marked

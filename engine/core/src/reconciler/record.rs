@@ -39,8 +39,7 @@ impl Reconciler {
 
     /// The next status commit, if something changed and it is time.
     pub(super) fn record(&mut self, now: Timestamp) -> Option<Effect> {
-        let nothing = self.book.pending.is_empty() && !self.book.general && !self.book.drift;
-        if nothing
+        if !self.to_record()
             || self.outside.overtaken != Overtaken::No
             || now < self.record_at()
             || self.flights.any(|one| matches!(one, Flight::Record(_)))
@@ -153,7 +152,8 @@ impl Reconciler {
 
     /// Whether something waits to be recorded.
     pub(super) fn to_record(&self) -> bool {
-        !self.book.pending.is_empty() || self.book.general || self.book.drift
+        let book = &self.book;
+        !book.pending.is_empty() || book.general || book.drift || self.drift_is_over()
     }
 
     fn batch(&self) -> Result<(Batch, BTreeMap<String, Option<String>>), LedgerError> {
@@ -192,7 +192,7 @@ impl Reconciler {
             put(DRIFT_MD.into(), report::drift_markdown(self.drift.values()));
             put(DRIFT_JSON.into(), report::drift_json(self.drift.values()));
         }
-        if self.tells_old_drift() {
+        if self.drift_is_over() {
             for path in [DRIFT_MD, DRIFT_JSON] {
                 batch.files.insert(path.into(), None);
                 files.insert(path.into(), None);

@@ -242,7 +242,9 @@ impl Reconciler {
 
     /// Whether this object of a unit is made after one of those.
     pub fn waits_for_refused(&self, unit: &UnitId, key: &ObjectKey) -> bool {
-        self.units.get(unit).is_some_and(|state| {
+        let troubled = self.units.get(unit);
+        let troubled = troubled.filter(|state| !state.trouble.is_empty());
+        troubled.is_some_and(|state| {
             let mut own = state.want.objects.iter().filter(|it| it.key == *key);
             own.any(|recipe| recipe.after.iter().any(|it| state.trouble.contains_key(it)))
         })

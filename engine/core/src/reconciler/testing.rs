@@ -37,7 +37,7 @@ fn identity() -> Identity {
 pub struct World {
     pub reconciler: Reconciler,
     pub repository: Repository,
-    options: Options,
+    pub options: Options,
     pub objects: BTreeMap<ObjectKey, Json>,
     /// The files of the status branch.
     pub branch: BTreeMap<String, Vec<u8>>,

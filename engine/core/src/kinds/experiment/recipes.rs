@@ -84,7 +84,7 @@ impl Kitchen {
             upkeep: Upkeep::Frozen,
             after,
             leaves: Arc::new([]),
-            suspect: false,
+            suspect: None,
             body: Arc::new(move || kitchen.body(rank)),
         }
     }
@@ -145,7 +145,7 @@ fn converged(
         upkeep: Upkeep::Converged,
         after: Vec::new(),
         leaves: leaves(&node, shape),
-        suspect: false,
+        suspect: None,
         body: Arc::new(body),
     }
 }
@@ -158,7 +158,7 @@ pub fn keep(fact: &Fact) -> Recipe {
         upkeep: Upkeep::Frozen,
         after: Vec::new(),
         leaves: Arc::new([]),
-        suspect: false,
+        suspect: None,
         body: Arc::new(|| Json::Null),
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::desired::fixture::experiment;
-use crate::ids::{BlobId, CommitId, Digest, Name, ObjectKey};
+use crate::ids::{BlobId, CommitId, Digest, Name, ObjectKey, ObjectKind};
 use crate::ledger::{APPLIED, Applied, RankRecord, Trial};
 use crate::observed::{fact, marks};
 use crate::reconciler::testing::{SMALL, World, commit};
@@ -341,4 +341,45 @@ fn a_document_that_comes_back_meanwhile_is_doubted_too() {
         world.commit();
         assert_eq!(makes(&world.step()).len(), 1, "{with_document}");
     }
+}
+
+#[test]
+fn a_doubt_about_what_is_gone_ends() {
+    let faulty = experiment("a", &format!("{SMALL}  nonsense: 1\n"));
+    let mut world = reanchoring(&[("a.yaml", &faulty)]);
+    world.settle();
+    world.later();
+    assert!(world.reconciler.book.progress.unproven.contains(&id("a")));
+    world.repository.files.remove("a.yaml");
+    world.commit();
+    world.later();
+    let progress = &world.reconciler.book.progress;
+    assert!(progress.unproven.is_empty(), "{:?}", progress.unproven);
+}
+
+/// A document that stays invalid is doubted for long; that holds nobody else's launch, of which a
+/// daemon that was killed pushed nothing.
+#[test]
+fn a_launch_that_was_cut_short_is_not_held_by_an_old_doubt() {
+    let faulty = experiment("a", &format!("{SMALL}  nonsense: 1\n"));
+    let mut world = reanchoring(&[("a.yaml", &faulty)]);
+    world.settle();
+    world.later();
+    world.away = true;
+    world.put(
+        "b.yaml",
+        &experiment("b", "  resources: {slotsPerTrial: 16}\n"),
+    );
+    world.commit();
+    world.rest();
+    let pods = world.of(ObjectKind::Pod);
+    assert_eq!(pods.len(), 2);
+    world.objects.remove(&pods[1]);
+    world.away = false;
+    world.options.reanchor = false;
+    world.anchored = Some(world.commits);
+    world.begin();
+    world.settle();
+    assert_eq!(world.of(ObjectKind::Pod), pods);
+    assert_eq!(runs_of(&world, "b"), [RunState::Open]);
 }

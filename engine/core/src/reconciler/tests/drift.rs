@@ -45,6 +45,64 @@ fn what_somebody_takes_back_is_drift_no_more() {
     }
 }
 
+/// While a cluster is suspended, or an object cannot be looked at, nobody knows whether it still differs.
+#[test]
+fn what_was_not_looked_at_is_told_on() {
+    let mut world = running();
+    let pod = world.of(ObjectKind::Pod).remove(0);
+    world.change(&pod, |object| label(object, "audio".into()));
+    world.later();
+    let cluster = world.repository.files["cluster.yaml"].clone();
+    world.put("cluster.yaml", &format!("{cluster}  state: suspended\n"));
+    world.commit();
+    world.later();
+    world.begin();
+    world.later();
+    assert!(has_files(&world));
+    world.put("cluster.yaml", &cluster);
+    world.commit();
+    world.later();
+    assert_eq!(told(&world), [pod.to_string()]);
+    assert!(has_files(&world));
+}
+
+#[test]
+fn what_was_put_right_is_told_on_and_a_restart_says_nothing_else() {
+    let mut world = running();
+    let service = world.of(ObjectKind::Service).remove(0);
+    world.change(&service, |object| {
+        object["spec"]["selector"] = json!({"a": "b"})
+    });
+    world.later();
+    assert_eq!(told(&world), [format!("{service}, put right")]);
+    let branch = world.branch.clone();
+    world.begin();
+    world.later();
+    for path in [DRIFT_MD, DRIFT_JSON] {
+        assert_eq!(world.branch[path], branch[path], "{path}");
+    }
+}
+
+#[test]
+fn what_the_other_one_puts_back_is_drift_no_more() {
+    let mut world = running();
+    let service = world.of(ObjectKind::Service).remove(0);
+    let selector = world.objects[&service]["spec"]["selector"].clone();
+    for _ in 0..6 {
+        world.change_alone(&service, |object| {
+            object["spec"]["selector"] = json!({"a": "b"})
+        });
+    }
+    assert_eq!(
+        told(&world),
+        [format!("{service}, changed back again and again")]
+    );
+    world.change_alone(&service, |object| object["spec"]["selector"] = selector);
+    world.later();
+    assert_eq!(told(&world), [] as [&str; 0]);
+    assert!(!has_files(&world));
+}
+
 #[test]
 fn what_is_gone_drifts_no_more() {
     let mut world = running();

@@ -120,8 +120,7 @@ fn plain(layer: &Node) -> Node {
 pub const LABELS: &str = "labels";
 
 /// Short digests of what the pods of an attempt are rendered from and that may change within a
-/// run, by layer, for `outdated`: `PodDefaults`, `Queue`, `Experiment` and `Cluster`, and [`LABELS`]
-/// if the document has some.
+/// run, by layer, for `outdated`: `PodDefaults`, `Queue`, `Experiment`, [`LABELS`] and `Cluster`.
 pub fn digests(document: &Experiment, scope: &Scope) -> BTreeMap<String, String> {
     let empty = map([]);
     let mut digests: BTreeMap<String, String> = named(document, scope)
@@ -136,13 +135,7 @@ pub fn digests(document: &Experiment, scope: &Scope) -> BTreeMap<String, String>
     });
     digests.insert("Experiment".into(), of(&Node::engine(&own)).short());
     digests.insert("Cluster".into(), cluster(document, scope).short());
-    let labels = metadata(document);
-    if !labels
-        .get("metadata")
-        .is_none_or(|it| it.entries().is_empty())
-    {
-        digests.insert(LABELS.into(), of(&labels).short());
-    }
+    digests.insert(LABELS.into(), of(&metadata(document)).short());
     digests
 }
 

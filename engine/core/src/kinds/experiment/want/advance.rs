@@ -1,6 +1,7 @@
 //! What happened to the attempts that began.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Machine;
 use super::shared::{open_attempts, pods_of, stop_run};
@@ -8,6 +9,7 @@ use crate::desired::Unit;
 use crate::kinds::experiment::lifecycle::{
     End, FoundSize, LivePod, absorb, close, stopped, verdict,
 };
+use crate::kinds::experiment::recipes::Kitchen;
 use crate::kinds::experiment::render::LABELS;
 use crate::kinds::experiment::split::Split;
 use crate::kinds::experiment::{Experiment, ExperimentState, Rollout, size};
@@ -61,17 +63,26 @@ impl Machine<'_> {
         let Some(attempt) = self.open_attempt().filter(|it| it.layers.is_empty()) else {
             return;
         };
-        let kitchen = self.kitchen(attempt);
-        let same = self
-            .pods
-            .iter()
-            .filter(|live| *live.role.run == *self.run && live.role.attempt == attempt.number)
-            .all(|live| live.fact.digest == Some(kitchen.pod_digest(live.role.rank)));
-        let layers = BTreeMap::clone(&self.layers);
+        // The version before did not know the last layer.
+        let mut without = BTreeMap::clone(&self.layers);
+        without.remove(LABELS);
+        let candidates = [BTreeMap::clone(&self.layers), without];
+        let fits = |layers: &BTreeMap<String, String>| {
+            let kitchen = Kitchen {
+                layers: Arc::new(layers.clone()),
+                ..self.kitchen(attempt)
+            };
+            let of_run = |live: &&LivePod| {
+                *live.role.run == *self.run && live.role.attempt == attempt.number
+            };
+            let mut own = self.pods.iter().filter(of_run);
+            own.all(|live| live.fact.digest == Some(kitchen.pod_digest(live.role.rank)))
+        };
+        let Some(layers) = candidates.into_iter().find(fits) else {
+            return;
+        };
         let last = self.current_mut().and_then(|run| run.trials.last_mut());
-        if let Some(last) = last.and_then(|trial| trial.attempts.last_mut())
-            && same
-        {
+        if let Some(last) = last.and_then(|trial| trial.attempts.last_mut()) {
             last.layers = layers;
         }
     }
@@ -84,12 +95,16 @@ impl Machine<'_> {
         if attempt.layers.is_empty() {
             return vec!["unknown".into()];
         }
-        let differs =
-            |(name, digest): &(&String, &String)| attempt.layers.get(*name) != Some(*digest);
-        let gone = attempt.layers.keys();
-        let gone = gone.filter(|name| !self.layers.contains_key(*name));
-        let differ = self.layers.iter().filter(differs);
-        differ.map(|(name, _)| name).chain(gone).cloned().collect()
+        // An attempt of before the version that knows this layer says nothing of it.
+        let differs = |(name, digest): &(&String, &String)| {
+            let made = attempt.layers.get(*name);
+            made.is_some_and(|made| made != *digest)
+        };
+        self.layers
+            .iter()
+            .filter(differs)
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     pub(super) fn stop_others(&mut self) {

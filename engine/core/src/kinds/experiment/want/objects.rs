@@ -114,27 +114,28 @@ impl Machine<'_> {
     }
 }
 
-/// A pod that runs, and whether somebody changed it since it was made. If its attempt was rendered
-/// from the layers of today, its body says what it was.
+/// A pod that runs, and whether somebody changed it since it was made. If it was rendered from the
+/// layers of today, its body says what it was.
 fn keep_as_made(live: &LivePod, attempt: &Attempt, kitchen: &Kitchen) -> Recipe {
     let record = live.record(attempt);
     let baseline = record.and_then(|record| record.baseline.as_deref());
     let runs = live.pod.end.is_none() && live.fact.deleting.is_none();
-    let recipe = keep(live.fact);
-    if !runs || !baseline.is_some_and(|baseline| live.pod.differs(baseline)) {
+    let differs = baseline.and_then(|baseline| live.pod.differs(baseline));
+    let suspect = differs.filter(|_| runs);
+    let recipe = Recipe {
+        suspect,
+        ..keep(live.fact)
+    };
+    if suspect != Some(true) {
         return recipe;
     }
     let rendered = kitchen.pod(live.role.rank, Vec::new());
-    let body = if attempt.layers == *kitchen.layers {
-        rendered.body
-    } else {
-        recipe.body
+    let of_today = match live.fact.digest {
+        Some(digest) => digest == rendered.digest,
+        None => attempt.layers == *kitchen.layers,
     };
-    Recipe {
-        suspect: true,
-        body,
-        ..recipe
-    }
+    let body = if of_today { rendered.body } else { recipe.body };
+    Recipe { body, ..recipe }
 }
 
 fn is_last_and_terminal(run: &Run, live: &LivePod) -> bool {
