@@ -397,3 +397,19 @@ fn a_loader_that_forgets_goes_by_the_ledger_alone() {
     assert_eq!(later.judged_by(), None);
     assert_eq!(held(&later), ["Experiment/vision/a"]);
 }
+
+/// A warning is told, and stands in nobody's way.
+#[test]
+fn a_document_with_a_warning_is_in_force() {
+    let mut repository = Repository::new();
+    let line = "entrypoint: train $(hp.name)\n  hyperparameters: {name: two words}";
+    let text = experiment("a", "").replace("entrypoint: [python, train.py]", line);
+    for text in [text.clone(), format!("{text}  maxRestarts: 2\n")] {
+        repository.put("a.yaml", &text);
+        let desired = repository.load().unwrap();
+        assert_eq!(codes(desired.findings()), [Code::ShellWord]);
+        let unit = desired.unit(&id("Experiment/vision/a")).unwrap();
+        assert_eq!(unit.applied.blob, fixture::blob(&text));
+        assert!(unit.held.is_none() && repository.validate().is_valid());
+    }
+}

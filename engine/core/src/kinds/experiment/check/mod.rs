@@ -24,7 +24,6 @@ pub(in crate::kinds) fn alone(document: &Experiment) -> Vec<Diagnostic> {
         .pod()
         .map_or_else(Vec::new, |layer| pod::check(layer, "spec.pod"));
     findings.extend(program::entrypoint(document));
-    findings.extend(shell::line(document));
     findings.extend(exec::check(document));
     findings.extend(program::hyperparameters(document));
     findings.extend(annotations::hyperparameters(document));
@@ -38,6 +37,7 @@ pub(in crate::kinds) fn alone(document: &Experiment) -> Vec<Diagnostic> {
 /// only what does not depend on it.
 pub(in crate::kinds) fn within(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
     let mut findings = Vec::from_iter(size::image(document, scope));
+    findings.extend(shell::line(document));
     findings.extend(size::slot_resource(document, scope));
     findings.extend(annotations::together(document, scope));
     findings.extend(memory::check(document, scope));
