@@ -70,6 +70,7 @@ impl Pass<'_> {
                 self.hold(id, &why);
             }
         }
+        self.wait_for_cluster(name, &why);
         Some(cluster)
     }
 

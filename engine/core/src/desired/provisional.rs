@@ -1,11 +1,12 @@
 //! What else is wrong with documents that refer to what is not valid, or is not there: they are
 //! judged by what is sound of it. Nothing of that comes into force.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::judge::Pass;
 use super::model::Scope;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::ids::{DocumentKind, Name, UnitId};
 use crate::kinds::{Cluster, Document, Experiment, PodDefaults, Queue, check, unknown};
 use crate::object::Place;
@@ -79,6 +80,34 @@ impl Pass<'_> {
             self.findings.append(&mut found);
         }
         self.sound(|pass, document| pass.faults(&stand, document));
+    }
+
+    /// Says of the documents of a cluster that is not valid, and that are not at fault themselves,
+    /// that they wait for it.
+    pub(super) fn wait_for_cluster(&mut self, name: &Name, why: &str) {
+        let is_error = |it: &&Diagnostic| it.severity == Severity::Error;
+        let of_units = self.findings.iter().filter(is_error);
+        let faulty: BTreeSet<UnitId> = of_units.filter_map(|it| it.unit.clone()).collect();
+        let index = self.index;
+        let sound = index.valid.iter().filter(|(id, _)| !faulty.contains(id));
+        for (id, at) in sound {
+            if let Some(document) = self.document(at).filter(|it| self.belongs(name, it)) {
+                self.hold_by_reference(id, &document, why);
+            }
+        }
+    }
+
+    /// Whether a document is of this cluster.
+    fn belongs(&self, name: &Name, document: &Document) -> bool {
+        match document {
+            Document::Cluster(_) => false,
+            Document::PodDefaults(_) => true,
+            Document::Queue(queue) => queue.spec.cluster == *name,
+            Document::Experiment(experiment) => {
+                let queue = self.sound_of(DocumentKind::Queue, &experiment.spec.queue);
+                queue.is_some_and(|queue| self.belongs(name, &queue))
+            }
+        }
     }
 
     fn faults(&self, stand: &Stand, document: &Document) -> Vec<Diagnostic> {
