@@ -4,6 +4,7 @@
 mod guard;
 mod leave;
 mod spill;
+mod superseded;
 mod unmarked;
 
 use std::time::Duration;
