@@ -61,8 +61,54 @@ async fn goes_on(stage: &mut Stage, next: &str) {
     stage.check();
 }
 
+/// The commits of the branch that tell what was done, the newest first: each says for which commit
+/// of the state repository and which cluster, and asks for no pipeline.
+fn ordinary(stage: &Stage) -> usize {
+    let trailers = |id: &str| {
+        stage
+            .repository
+            .git(&["log", "-1", "--format=%(trailers)", id])
+    };
+    let all = stage.repository.log(BRANCH);
+    let told = all
+        .iter()
+        .filter(|(id, _)| !trailers(id).contains("Compacts: "));
+    let mut desired = Vec::new();
+    for (id, message) in told {
+        let subject = message.lines().next().unwrap_or_default();
+        let is_marked = subject.starts_with("status: ") && subject.ends_with(" [skip ci]");
+        assert!(is_marked, "{message}");
+        let trailers = trailers(id);
+        let [commit, cluster] = trailers.trim().lines().collect::<Vec<_>>()[..] else {
+            panic!("{trailers:?} of {message}");
+        };
+        assert_eq!(cluster, "Cluster: lab", "{message}");
+        let Some(commit) = commit.strip_prefix("Desired-Commit: ") else {
+            panic!("{message}");
+        };
+        desired.push(commit.to_owned());
+    }
+    // In the order of the commits of the state repository, up to its tip.
+    let known: Vec<String> = stage
+        .repository
+        .log("main")
+        .into_iter()
+        .map(|it| it.0)
+        .collect();
+    let order = desired
+        .iter()
+        .map(|commit| known.iter().position(|it| it == commit));
+    let order: Vec<usize> = order.map(Option::unwrap).collect();
+    assert!(
+        order.is_sorted() && order.first() == Some(&0),
+        "{desired:?}"
+    );
+    desired.len()
+}
+
 async fn the_history_goes_and_the_ledger_stays(on: On) {
     let mut stage = stopped(on).await;
+    assert!(ordinary(&stage) > 1);
     let tip = stage.repository.tip(BRANCH).unwrap();
     let files = stage.repository.files(&tip);
     let commits = stage.repository.log(BRANCH).len();
@@ -92,6 +138,7 @@ async fn the_history_goes_and_the_ledger_stays(on: On) {
     goes_on(&mut stage, "next").await;
     let log = stage.repository.log(BRANCH);
     assert_eq!(&log.last().unwrap().0, root, "it goes on from there");
+    assert_eq!(ordinary(&stage), log.len() - 1);
 }
 
 /// Killed before and after each of its steps: the anchor is told, the branch is replaced, the

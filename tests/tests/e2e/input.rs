@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use berth_tests::e2e::documents::{experiment, first, path};
+use berth_tests::e2e::documents::{DEFAULTS, experiment, first, path};
 use berth_tests::e2e::{Flags, On, Scene, Setting, Stage, Wish};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::commands::looks;
+use super::commands::{looks, reads};
 
 async fn without_daemon(on: On) -> Stage {
     Stage::build(Setting {
@@ -179,6 +179,52 @@ async fn what_stands_in_a_folder_s_place_holds_its_work(on: On) {
     stage.check();
 }
 
+/// A document that is new and valid, and refers to one that is not: nobody looks for it in vain.
+async fn what_waits_for_another_document_is_told(on: On) {
+    let mut stage = Stage::usual(on).await;
+    stage.add("old", 8, "10m", &[]);
+    stage.state("old", "Running").await;
+    let broken = [
+        ("queues/vision.yaml", "quota:", "quotta:", "Queue/vision"),
+        (
+            DEFAULTS,
+            "PeriodSeconds",
+            "PeriodSecond",
+            "PodDefaults/default",
+        ),
+    ];
+    for (number, (file, from, to, waits_for)) in broken.into_iter().enumerate() {
+        let (name, uneven) = (format!("new-{number}"), format!("uneven-{number}"));
+        stage.repository.replace(file, from, to);
+        let text = experiment(&uneven, 12, "20ms", &[]);
+        stage.repository.write(&path(&uneven), &text);
+        stage.add(&name, 1, "20ms", &[]);
+        let line = format!(
+            "{}:4:9: B0303: not applied yet: {waits_for} is not valid",
+            path(&name)
+        );
+        stage
+            .until("the summary says what it waits for", |scene| {
+                scene.status.errors().contains(&line)
+            })
+            .await;
+        // Its neighbour's own fault is told in the same pass; what runs is told in its own file.
+        let errors = stage.scene.status.errors();
+        assert!(errors.contains("B0401"), "{errors}");
+        assert!(!errors.contains("old.yaml"), "{errors}");
+        let said = reads(&stage, &["status"]).await;
+        said.must(0, &[&line]);
+        assert!(stage.scene.of(&name).is_empty(), "{}", stage.describe());
+        stage.repository.remove(&path(&uneven));
+        stage.repository.replace(file, to, from);
+        stage.repository.commit("Mend it");
+        stage.state(&name, "Completed").await;
+        assert_eq!(stage.scene.status.errors(), "");
+    }
+    assert_eq!(stage.scene.of("old").len(), 1, "{}", stage.describe());
+    stage.check();
+}
+
 async fn a_finding_names_who_committed_the_file(on: On) {
     let mut stage = Stage::usual(on).await;
     stage.repository.write(&path("hers"), "spec: [");
@@ -310,6 +356,7 @@ on_both! {
     bad_files_hold_only_themselves,
     a_folder_that_moves_and_breaks_holds_its_work,
     what_stands_in_a_folder_s_place_holds_its_work,
+    what_waits_for_another_document_is_told,
     a_finding_names_who_committed_the_file,
     a_remote_that_hangs_does_not_hold_the_daemon,
     a_wrong_token_is_said,

@@ -1,6 +1,7 @@
 //! Bad weather: what clusters, people and Git do to a run.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use berth_tests::e2e::{CREATE_PODS, On, Scene, Setting, Stage, command};
 use serde_json::{Value, json};
@@ -44,10 +45,23 @@ fn refused(stage: &Stage, name: &str, words: &str) -> Option<()> {
     (events.len() == 1).then_some(())
 }
 
+/// The one event about the launch of this experiment's first pod.
+fn launched(stage: &Stage, name: &str) -> Option<Value> {
+    let events = stage.cluster.objects("events", &stage.names().queue());
+    let unit = format!("Experiment/vision/{name}: ");
+    let of = |event: &&Arc<Value>| {
+        let words = event["message"].as_str().unwrap_or_default();
+        event["reason"] == "Launched" && words.starts_with(&unit)
+    };
+    let events: Vec<_> = events.iter().filter(of).collect();
+    assert!(events.len() < 2, "{events:?}");
+    events.first().map(|event| Value::clone(event))
+}
+
 async fn no_right_to_create_pods_is_said_and_mended(on: On) {
     let mut stage = Stage::usual(on).await;
     stage.cluster.deny(&CREATE_PODS);
-    stage.add("hello", 1, "20ms", &[]);
+    let commit = stage.add("hello", 16, "20ms", &[]);
     stage
         .until("its status has the server's words", |scene| {
             scene.status.message("hello").contains("forbidden")
@@ -60,9 +74,28 @@ async fn no_right_to_create_pods_is_said_and_mended(on: On) {
             refused(stage, "hello", "forbidden")
         })
         .await;
+    assert_eq!(launched(&stage, "hello"), None);
     stage.cluster.allow_all();
     stage.state("hello", "Completed").await;
-    assert_eq!(stage.scene.of("hello").len(), 1, "{}", stage.describe());
+    let pods = stage.scene.of("hello");
+    assert_eq!(pods.len(), 2, "{}", stage.describe());
+    let first = pods.iter().find(|pod| pod.rank == 0).unwrap();
+    let (pod, uid, run) = (first.name.clone(), first.uid.clone(), first.run.clone());
+    let event = stage
+        .wait("an event says that it was launched", |stage| {
+            launched(stage, "hello")
+        })
+        .await;
+    let about = &event["involvedObject"];
+    assert_eq!(
+        (&event["type"], &about["kind"]),
+        (&"Normal".into(), &"Pod".into())
+    );
+    assert_eq!((&about["name"], &about["uid"]), (&pod.into(), &uid.into()));
+    let short = &commit[..8];
+    let words =
+        format!("Experiment/vision/hello: attempt 1 of trial 1 of run {run} for commit {short}");
+    assert_eq!(event["message"], words);
     stage.check();
 }
 

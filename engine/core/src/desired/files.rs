@@ -8,7 +8,7 @@ use berth_openapi::Shape;
 use super::index::name_place;
 use crate::diagnostic::{Code, Diagnostic, Source, SourceTable};
 use crate::ids::{BlobId, Digest, UnitId};
-use crate::kinds::{Document, Invalid, check, read};
+use crate::kinds::{Document, Invalid, read};
 use crate::object::{Node, Place, SourceId, Span, digest};
 use crate::yaml::{self, Faulty};
 
@@ -167,6 +167,12 @@ impl Files {
         Some((invalid.sound.as_ref()?, invalid))
     }
 
+    /// What may be judged by the document that stands there, if it is not valid alone.
+    pub fn basis(&self, at: &At) -> Option<&Document> {
+        let documents = self.by_path.get(&at.path)?.parsed.as_ref().ok()?;
+        documents.get(at.number)?.as_ref().err()?.basis.as_ref()
+    }
+
     /// How many documents there are; a file that cannot be parsed counts as one.
     pub fn count(&self) -> usize {
         let of = |file: &File| file.parsed.as_ref().map_or(1, Vec::len);
@@ -198,22 +204,7 @@ pub(super) fn parse(bytes: &[u8], source: SourceId) -> Parsed {
 }
 
 fn valid(document: Result<Node, Faulty>) -> Result<Valid, Invalid> {
-    let document = read(document).map_err(|mut invalid| {
-        let more = invalid.sound.as_ref().map(check::alone);
-        invalid.add(more.unwrap_or_default());
-        invalid
-    })?;
-    let findings = check::alone(&document);
-    if !findings.is_empty() {
-        let mut invalid = Invalid {
-            unit: Some(document.id()),
-            place: name_place(&document),
-            findings: Vec::new(),
-            sound: Some(document),
-        };
-        invalid.add(findings);
-        return Err(invalid);
-    }
+    let document = read(document)?;
     Ok(Valid {
         form: form(&document),
         document,

@@ -51,6 +51,8 @@ pub(crate) struct Repository {
     pub commits: u8,
     /// The trailers of the next commits.
     pub trailers: Vec<(String, String)>,
+    /// The history was rewritten: commits descend from those since this one alone.
+    pub rewritten: Option<u8>,
 }
 
 impl Repository {
@@ -92,8 +94,10 @@ impl Repository {
             .into_iter()
             .filter_map(|id| Some((id, Arc::clone(self.objects.get(&id)?))))
             .collect();
+        let first = self.rewritten.unwrap_or(1);
         let commit = CommitFacts {
             trailers: self.trailers.clone(),
+            new_ancestors: (first..=self.commits).map(|it| commit(it).id).collect(),
             ..commit(self.commits)
         };
         self.loader

@@ -21,6 +21,10 @@ pub(super) struct Index {
     pub holding: BTreeMap<Arc<str>, Holding>,
     /// Faulty documents of which something is sound.
     pub sound: Vec<At>,
+    /// Faulty documents that others may be judged by, each given once.
+    pub basis: BTreeMap<UnitId, At>,
+    /// Ids of which there are two.
+    twice: BTreeSet<UnitId>,
     /// Why, in the order of the paths.
     pub findings: Vec<Diagnostic>,
     /// Where each id was named first, when the index was made.
@@ -53,6 +57,9 @@ impl Index {
         // A document that is given twice, or once validly and once not, is not valid.
         let faulty = &index.faulty;
         index.valid.retain(|id, _| !faulty.contains(id));
+        // Which of two is meant cannot be told.
+        let twice = &index.twice;
+        index.basis.retain(|id, _| !twice.contains(id));
         index
     }
 
@@ -109,6 +116,10 @@ impl Index {
                         self.named(id, invalid.place);
                         self.faulty.insert(id.clone());
                     }
+                    if let Some(id) = invalid.unit.as_ref().filter(|_| invalid.basis.is_some()) {
+                        let path = Arc::clone(&path);
+                        self.basis.insert(id.clone(), At { path, number });
+                    }
                     if invalid.sound.is_some() {
                         self.sound.push(At { path, number });
                     }
@@ -151,6 +162,7 @@ impl Index {
         finding.unit = Some(id.clone());
         self.findings.push(finding);
         self.faulty.insert(id.clone());
+        self.twice.insert(id.clone());
     }
 
     /// Whether there is such a document, valid or not.

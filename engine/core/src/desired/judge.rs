@@ -7,6 +7,7 @@ use super::files::{At, Files, form};
 use super::index::{Index, name_place};
 use super::model::{Scope, Unit};
 use super::past::{OldForms, Past};
+use super::provisional::Stand;
 use super::units::Units;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::ids::{BlobId, Digest, DigestWriter, DocumentKind, Name, UnitId};
@@ -42,11 +43,12 @@ impl Pass<'_> {
             self.all(DocumentKind::Queue, |pass, id, at| {
                 pass.queue(&cluster, id, at);
             });
+            let stand = Stand::new(self, Some(name), Some(Arc::clone(&cluster)))?;
             self.all(DocumentKind::Experiment, |pass, id, at| {
-                pass.experiment(&cluster, id, at);
+                pass.experiment(&stand, id, at);
             });
             self.moved();
-            self.faulty(&cluster);
+            self.faulty(&stand);
             return Some(cluster);
         }
         self.provisional(Some(name));
@@ -68,18 +70,19 @@ impl Pass<'_> {
                 self.hold(id, &why);
             }
         }
+        self.wait_for_cluster(name, &why);
         Some(cluster)
     }
 
     /// Settles one experiment of a snapshot that says the same as the one before of all that
     /// experiments refer to.
-    pub fn experiment_alone(&mut self, cluster: &Arc<Cluster>, id: &UnitId) {
+    pub fn experiment_alone(&mut self, stand: &Stand, id: &UnitId) {
         self.bad.remove(id);
         self.units.remove(id);
         self.frozen.remove(id);
         let index = self.index;
         if let Some(at) = index.valid.get(id) {
-            self.experiment(cluster, id, at);
+            self.experiment(stand, id, at);
         }
     }
 
@@ -146,24 +149,21 @@ impl Pass<'_> {
         self.judge(id, at, Document::Queue(queue), scope, input);
     }
 
-    fn experiment(&mut self, cluster: &Arc<Cluster>, id: &UnitId, at: &At) {
+    fn experiment(&mut self, stand: &Stand, id: &UnitId, at: &At) {
+        let cluster = stand.cluster();
         let Some(document @ Document::Experiment(_)) = self.document(at) else {
             return;
         };
         if let Some(finding) = self.reference(&document) {
             // The rest is checked all the same, by the queue that is probably meant.
             let mut findings = vec![finding];
-            if let Some(scope) = self.scope_within(cluster, &document, false) {
-                findings.extend(check::within(&document, &scope));
-            }
+            findings.extend(self.within(stand, &document));
             return self.refuse(id, findings);
         }
-        let Some(queue) = self.queue_of(id, &document) else {
-            return;
-        };
-        let defaults = match self.defaults_of(cluster) {
-            Ok(defaults) => defaults,
-            Err(why) => return self.hold_by_reference(id, &document, &why),
+        let (queue, defaults) = match (self.queue_of(id), self.defaults_of(cluster)) {
+            (None, _) => return,
+            (Some(Ok(queue)), Ok(defaults)) => (queue, defaults),
+            (Some(Err(why)), _) | (_, Err(why)) => return self.wait(stand, id, &document, &why),
         };
         let refers_to = [
             self.at(DocumentKind::Cluster, cluster.name()),
@@ -183,31 +183,32 @@ impl Pass<'_> {
         self.judge(id, at, document, scope, input);
     }
 
-    /// The queue in force of an experiment, if the experiment can be judged at all.
-    fn queue_of(&mut self, id: &UnitId, document: &Document) -> Option<Arc<Queue>> {
+    /// The queue in force of an experiment, or why there is none; `None` if that is another cluster's.
+    fn queue_of(&self, id: &UnitId) -> Option<Result<Arc<Queue>, String>> {
         let queue_id = UnitId::plain(DocumentKind::Queue, id.queue.clone()?);
-        match self.units.get(&queue_id) {
-            Some(unit) if unit.held.is_none() => match &unit.document {
-                Document::Queue(queue) => Some(Arc::clone(queue)),
-                _ => None,
-            },
-            Some(_) => {
-                self.hold_by_reference(id, document, &format!("{queue_id} is not valid"));
-                None
-            }
-            None => {
-                if self.bad.contains_key(&queue_id) {
-                    self.hold_by_reference(id, document, &format!("{queue_id} is not valid"));
-                }
-                None
-            }
+        let unit = self.units.get(&queue_id);
+        match unit.map(|unit| (&unit.document, &unit.held)) {
+            Some((Document::Queue(queue), None)) => Some(Ok(Arc::clone(queue))),
+            None if !self.bad.contains_key(&queue_id) => None,
+            _ => Some(Err(format!("{queue_id} is not valid"))),
         }
     }
 
-    pub(super) fn defaults_of(
-        &self,
-        cluster: &Cluster,
-    ) -> Result<Option<Arc<PodDefaults>>, String> {
+    /// An experiment refers to what is not valid: it waits for that, unless it is not valid itself.
+    fn wait(&mut self, stand: &Stand, id: &UnitId, document: &Document, why: &str) {
+        let mut findings = self.within(stand, document);
+        let is_error = |it: &Diagnostic| it.severity == Severity::Error;
+        if findings.iter().any(is_error) {
+            return self.refuse(id, findings);
+        }
+        for finding in &mut findings {
+            finding.unit = Some(id.clone());
+        }
+        self.findings.append(&mut findings);
+        self.hold_by_reference(id, document, why);
+    }
+
+    fn defaults_of(&self, cluster: &Cluster) -> Result<Option<Arc<PodDefaults>>, String> {
         let Some(name) = &cluster.spec.pod_defaults else {
             return Ok(None);
         };

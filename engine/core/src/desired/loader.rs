@@ -9,6 +9,7 @@ use super::index::{Holding, Index};
 use super::judge::Pass;
 use super::model::Desired;
 use super::past::{OldForms, Past};
+use super::provisional::Stand;
 use super::units::Units;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, SourceTable, closest};
 use crate::ids::{BlobId, CommitId, DocumentKind, Name, UnitId};
@@ -44,8 +45,8 @@ pub struct Validation {
     pub sources: SourceTable,
     /// How many documents there are; a file that cannot be parsed counts as one.
     pub documents: usize,
-    /// How many of them are fine alone and refer to one that is not: within it they are checked
-    /// once it is mended.
+    /// How many of them refer to one that is not valid, and nothing is wrong with them as far as what
+    /// is sound of that one tells: the rest is checked once it is mended.
     pub unchecked: usize,
 }
 
@@ -234,8 +235,9 @@ impl Loader {
             elsewhere: false,
             old: OldForms::default(),
         };
+        let stand = Stand::new(&pass, Some(cluster.name()), Some(Arc::clone(cluster)))?;
         for id in &touched {
-            pass.experiment_alone(cluster, id);
+            pass.experiment_alone(&stand, id);
         }
         let (bad, units, frozen) = (pass.bad, pass.units, pass.frozen);
         let mut findings = pass.findings;

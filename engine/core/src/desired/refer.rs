@@ -1,12 +1,10 @@
 //! What documents refer to, and what else is wrong with those that have faults of their own.
 
-use std::sync::Arc;
-
 use super::judge::Pass;
-use super::model::Scope;
+use super::provisional::Stand;
 use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::ids::{DocumentKind, Name, UnitId};
-use crate::kinds::{Cluster, Document, Experiment, check};
+use crate::kinds::{Document, Experiment};
 use crate::object::{Place, SourceId};
 
 impl Pass<'_> {
@@ -35,13 +33,10 @@ impl Pass<'_> {
     }
 
     /// What else is wrong with documents that have faults of their own.
-    pub(super) fn faulty(&mut self, cluster: &Arc<Cluster>) {
+    pub(super) fn faulty(&mut self, stand: &Stand) {
         self.sound(|pass, document| {
-            let mut found: Vec<Diagnostic> = pass.reference(document).into_iter().collect();
-            if let Some(scope) = pass.scope_within(cluster, document, found.is_empty()) {
-                found.extend(check::within(document, &scope));
-            }
-            found
+            let reference = pass.reference(document).into_iter();
+            reference.chain(pass.within(stand, document)).collect()
         });
     }
 
@@ -65,44 +60,14 @@ impl Pass<'_> {
         self.findings.append(&mut all);
     }
 
-    /// What a document is judged within, if all of it is valid. A document whose queue is not
-    /// there is judged by the one that is probably meant, or without one.
-    pub(super) fn scope_within(
-        &self,
-        cluster: &Arc<Cluster>,
-        document: &Document,
-        has_queue: bool,
-    ) -> Option<Scope> {
-        let mut scope = Scope::of_cluster(cluster);
-        let Document::Experiment(experiment) = document else {
-            let Document::Queue(queue) = document else {
-                return None;
-            };
-            return (queue.spec.cluster == *cluster.name()).then_some(scope);
-        };
-        scope.pod_defaults = self.defaults_of(cluster).ok()?;
-        let queue = self.queue_meant(experiment).and_then(|name| {
-            let id = UnitId::plain(DocumentKind::Queue, name.clone());
-            let unit = self.units.get(&id).filter(|unit| unit.held.is_none())?;
-            match &unit.document {
-                Document::Queue(queue) => Some(Arc::clone(queue)),
-                _ => None,
-            }
-        });
-        if has_queue && queue.is_none() {
-            return None;
-        }
-        scope.queue = queue;
-        Some(scope)
-    }
-
     /// The queue that an experiment names; if it is not there, the one of the closest name.
     pub(super) fn queue_meant<'a>(&'a self, experiment: &'a Experiment) -> Option<&'a Name> {
         let said = &experiment.spec.queue;
-        let all = || self.index.names(DocumentKind::Queue);
-        if all().any(|name| name == said) {
+        let id = UnitId::plain(DocumentKind::Queue, said.clone());
+        if self.index.has(&id) {
             return Some(said);
         }
+        let all = || self.index.names(DocumentKind::Queue);
         let close = closest(said.as_str(), all().map(Name::as_str))?;
         all().find(|name| name.as_str() == close)
     }

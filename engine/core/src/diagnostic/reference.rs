@@ -65,7 +65,7 @@ const fn explanation(code: Code) -> &'static str {
             "The document refers to one that is not in the repository, or a mount of its pod to a volume that no layer has. The closest name is in the help. An experiment whose queue is not there is checked by the queue of the closest name, so that all its faults are told at once."
         }
         Code::HeldByReference => {
-            "This document is fine, but one that it refers to is not. It is applied as soon as that one is mended."
+            "This document refers to one that is not valid. Nothing is wrong with it as far as what is sound of that one tells; the rest is checked, and it is applied, as soon as that one is mended."
         }
         Code::HeldByPlace => {
             "The document is gone from where it stood, or another form of it stands beside a document without a kind or a name, and what may hold it cannot be read: a file that is no YAML, a link or a submodule in the place of its folder. Its last form stays in force until that path is mended or removed. A file that cannot be read at a new path may hold any document; one where others stood, those and what its text names. An experiment that is now one of another queue, and not valid there, stays where it was as well."

@@ -7,7 +7,8 @@ use super::{Document, cluster, experiment, pod, queue};
 use crate::desired::Scope;
 use crate::diagnostic::Diagnostic;
 
-/// What is wrong with a document whatever it refers to.
+/// What is wrong with a document whatever it refers to: errors all, as a document with any of them
+/// is not valid. Warnings come from [`within`].
 pub(crate) fn alone(document: &Document) -> Vec<Diagnostic> {
     match document {
         Document::Cluster(it) => cluster::check::alone(it),

@@ -25,7 +25,7 @@ pub use form::{API_VERSION, Form, Metadata};
 pub use pod_defaults::PodDefaults;
 pub use queue::Queue;
 pub use read::{Invalid, read};
-pub(crate) use sound::unknown_cluster;
+pub(crate) use sound::unknown;
 pub use view::{AttemptKey, NodeState, View};
 pub use want::{Ask, Grant, Missing, Recipe, Toleration, Upkeep, Want};
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::sound::{once, sound};
-use super::{API_VERSION, Document, Form, Metadata, schema, typed};
+use super::sound::{basis, once, sound};
+use super::{API_VERSION, Document, Form, Metadata, check, schema, typed};
 use crate::diagnostic::{Code, Diagnostic, closest, cut};
 use crate::ids::{DocumentKind, Name, UnitId};
 use crate::object::{Node, Place, SourceId};
@@ -23,12 +23,14 @@ pub struct Invalid {
     /// What is sound of it, if that is enough of a document to look for more faults. It is never
     /// applied.
     pub sound: Option<Document>,
+    /// What documents that refer to it may be judged by, as nothing in it hangs on what is at fault.
+    pub basis: Option<Document>,
 }
 
 impl Invalid {
     /// Takes in what else is wrong. What stands where a fault is known already, or where a stand-in
     /// stands, is nothing new.
-    pub(crate) fn add(&mut self, more: Vec<Diagnostic>) {
+    fn add(&mut self, more: Vec<Diagnostic>) {
         self.findings = joined(std::mem::take(&mut self.findings), more);
         for finding in &mut self.findings {
             finding.unit.clone_from(&self.unit);
@@ -48,8 +50,8 @@ fn joined(mut findings: Vec<Diagnostic>, mut more: Vec<Diagnostic>) -> Vec<Diagn
     findings
 }
 
-/// Reads a document and checks all that can be said of it alone by its schema. What it refers to
-/// and what its pod layers hold is checked elsewhere.
+/// Reads a document and checks all that can be said of it alone. What it refers to is checked
+/// elsewhere.
 pub fn read(parsed: Result<Node, Faulty>) -> Result<Document, Invalid> {
     let (mut tree, findings, unit) = match parsed {
         Ok(tree) => {
@@ -69,6 +71,7 @@ pub fn read(parsed: Result<Node, Faulty>) -> Result<Document, Invalid> {
         place,
         findings,
         sound: None,
+        basis: None,
     };
     let kind = match kind_of(&tree) {
         Ok(kind) => kind,
@@ -82,7 +85,7 @@ pub fn read(parsed: Result<Node, Faulty>) -> Result<Document, Invalid> {
     let mut faults = schema::check(kind, &tree);
     if invalid.findings.is_empty() && faults.is_empty() {
         match build(kind, tree) {
-            Ok(document) => return Ok(document),
+            Ok(document) => return alone(document, invalid),
             // A type may say what its schema does not.
             Err(refused) => {
                 let (finding, back) = *refused;
@@ -98,6 +101,21 @@ pub fn read(parsed: Result<Node, Faulty>) -> Result<Document, Invalid> {
         faults.retain(|it| it.code != Code::MissingField);
     }
     invalid.add(faults);
+    let more = invalid.sound.as_ref().map(check::alone);
+    invalid.add(more.unwrap_or_default());
+    invalid.basis = basis(kind, &tree, &invalid.findings);
+    Err(invalid)
+}
+
+/// A document that its schema has passed, unless it has other faults.
+fn alone(document: Document, mut invalid: Invalid) -> Result<Document, Invalid> {
+    let findings = check::alone(&document);
+    if findings.is_empty() {
+        return Ok(document);
+    }
+    invalid.add(findings);
+    invalid.basis = basis(document.kind(), document.source(), &invalid.findings);
+    invalid.sound = Some(document);
     Err(invalid)
 }
 

@@ -1,11 +1,9 @@
 //! What is sound of a document with faults, so that more faults can be looked for in it.
 
-use std::sync::Arc;
-
 use serde_json::{Value as Json, json};
 
 use super::read::build;
-use super::{Cluster, Document, schema};
+use super::{Document, schema};
 use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::ids::DocumentKind;
 use crate::object::{Key, Node, Place, Value};
@@ -17,15 +15,59 @@ const TRIES: usize = 32;
 /// A path of keys.
 type Path = &'static [&'static str];
 
+/// If one of these is at fault, this value stands in there.
+type Missed = (&'static [Path], Path, Json);
+
 /// The document without what is at fault, `None` if too little remains. What it must have, and what
 /// a check would miss because it was at fault, is replaced by stand-ins at [`Place::ENGINE`]: a
 /// finding about one of those is no finding.
 pub(super) fn sound(kind: DocumentKind, tree: &Node, faults: &[Diagnostic]) -> Option<Document> {
-    // Where something is missing there is nothing to take out, unless it stays missing.
-    let at_fault = faults.iter().filter(|it| it.code != Code::MissingField);
-    let mut unsound: Vec<Place> = at_fault.filter_map(|it| it.place).collect();
+    without_faults(kind, tree, places(faults).0, &Use::More)
+}
+
+/// What other documents may be judged by of one that is at fault: [`sound`], less all that hangs on
+/// what is at fault; `None` if that cannot be told.
+pub(super) fn basis(kind: DocumentKind, tree: &Node, faults: &[Diagnostic]) -> Option<Document> {
+    // Nothing refers to an experiment; what an alias or a merge key would bring may be anything.
+    if kind.has_queue() || faults.iter().any(|it| it.code == Code::Alias) {
+        return None;
+    }
+    let (mut wrong, missing) = places(faults);
+    // Of a field that is given twice nobody knows which one counts.
+    let twice = faults.iter().filter(|it| it.code == Code::DuplicateKey);
+    wrong.extend(twice.flat_map(|it| it.related.iter().map(|(place, _)| *place)));
+    without_faults(kind, tree, wrong, &Use::Others { missing })
+}
+
+/// What a document without its faults is for.
+enum Use {
+    /// To look for more faults in it.
+    More,
+    /// To judge others by it. These places miss something.
+    Others { missing: Vec<Place> },
+}
+
+/// Where something is wrong, and where something is missing: there is nothing to take out, unless
+/// it stays missing.
+fn places(faults: &[Diagnostic]) -> (Vec<Place>, Vec<Place>) {
+    let of = |missing: bool| {
+        let of = faults
+            .iter()
+            .filter(|it| (it.code == Code::MissingField) == missing);
+        of.filter_map(|it| it.place).collect()
+    };
+    (of(false), of(true))
+}
+
+fn without_faults(
+    kind: DocumentKind,
+    tree: &Node,
+    mut unsound: Vec<Place>,
+    to: &Use,
+) -> Option<Document> {
     for _ in 0..TRIES {
-        let mut kept = with_stand_ins(kind, tree, without(tree, &unsound)?);
+        let kept = without(tree, &unsound)?;
+        let mut kept = with_stand_ins(kind, tree, kept, &unsound, to);
         name_variables(tree, &mut kept, &unsound);
         let left = schema::check(kind, &kept);
         if !left.is_empty() {
@@ -41,15 +83,36 @@ pub(super) fn sound(kind: DocumentKind, tree: &Node, faults: &[Diagnostic]) -> O
     None
 }
 
-fn with_stand_ins(kind: DocumentKind, tree: &Node, mut kept: Node) -> Node {
+fn with_stand_ins(
+    kind: DocumentKind,
+    tree: &Node,
+    mut kept: Node,
+    unsound: &[Place],
+    to: &Use,
+) -> Node {
     for (path, value) in required(kind) {
         if kept.at(path).is_none() {
             put(&mut kept, path, value);
         }
     }
-    for (paths, stand_in, value) in missed(kind) {
-        if paths.iter().any(|path| lost(tree, &kept, path)) {
-            put(&mut kept, stand_in, value);
+    let mut rows = missed(kind);
+    if let Use::Others { .. } = to {
+        rows.extend(missed_by_others(kind));
+    }
+    let names: Vec<&str> = rows.iter().flat_map(|row| row.1).copied().collect();
+    let known = matches!(to, Use::Others { .. }).then_some(&*names);
+    for (paths, stand_in, value) in &rows {
+        let lost = |path: &Path| lost(tree, path, value, unsound, known);
+        // Of a list or a layer, any part may be what a check misses.
+        let whole = (value.is_array() || value.is_object()) && paths.contains(stand_in);
+        let at_fault = || match (to, tree.at(stand_in)) {
+            (Use::Others { missing }, Some(said)) if whole => {
+                holds_any(said, unsound) || holds_any(said, missing)
+            }
+            _ => false,
+        };
+        if paths.iter().any(lost) || at_fault() {
+            put(&mut kept, stand_in, value.clone());
         }
     }
     kept
@@ -82,19 +145,16 @@ fn at_mut<'a>(node: &'a mut Node, path: &[&str]) -> Option<&'a mut Node> {
     at_mut(below, rest)
 }
 
-/// A cluster of which nothing is known: whatever hangs on it passes.
-pub(crate) fn unknown_cluster() -> Option<Arc<Cluster>> {
+/// A document of which nothing is known: whatever hangs on it passes.
+pub(crate) fn unknown(kind: DocumentKind) -> Option<Document> {
     let mut tree = Node::engine(&json!({}));
-    for (path, value) in required(DocumentKind::Cluster) {
+    for (path, value) in required(kind) {
         put(&mut tree, path, value);
     }
-    for (_, stand_in, value) in missed(DocumentKind::Cluster) {
+    for (_, stand_in, value) in missed(kind).into_iter().chain(missed_by_others(kind)) {
         put(&mut tree, stand_in, value);
     }
-    match build(DocumentKind::Cluster, tree) {
-        Ok(Document::Cluster(cluster)) => Some(cluster),
-        _ => None,
-    }
+    build(kind, tree).ok()
 }
 
 /// What a document cannot do without.
@@ -110,7 +170,8 @@ fn required(kind: DocumentKind) -> Vec<(Path, Json)> {
         DocumentKind::Queue => vec![
             (&["spec", "cluster"] as Path, json!("x")),
             (&["spec", "namespace"], json!("x")),
-            (&["spec", "quota"], json!(0)),
+            // Every size fits.
+            (&["spec", "quota"], json!(1_000_000)),
         ],
         DocumentKind::Experiment => vec![
             (&["spec", "queue"] as Path, json!("x")),
@@ -122,7 +183,7 @@ fn required(kind: DocumentKind) -> Vec<(Path, Json)> {
 }
 
 /// If one of these is at fault, what depends on it cannot be judged: a value that passes stands in.
-fn missed(kind: DocumentKind) -> Vec<(&'static [Path], Path, Json)> {
+fn missed(kind: DocumentKind) -> Vec<Missed> {
     const SLOTS: &[Path] = &[
         &["spec", "resources"],
         &["spec", "resources", "slotsPerTrial"],
@@ -150,7 +211,7 @@ fn missed(kind: DocumentKind) -> Vec<(&'static [Path], Path, Json)> {
 }
 
 /// Other documents are judged by a cluster, too.
-fn missed_of_cluster() -> Vec<(&'static [Path], Path, Json)> {
+fn missed_of_cluster() -> Vec<Missed> {
     const REQUESTS: &[Path] = &[
         &["spec", "slotResourceRequests"],
         &["spec", "slotResourceRequests", "cpu"],
@@ -185,22 +246,91 @@ fn missed_of_cluster() -> Vec<(&'static [Path], Path, Json)> {
     ]
 }
 
-/// Whether the value at this path was taken out, also if its key was misspelt.
-fn lost(tree: &Node, kept: &Node, path: &[&str]) -> bool {
-    let Some((name, parent)) = path.split_last() else {
-        return false;
+/// What only documents that are judged by one of this kind would miss. What stands in for a list or
+/// a layer says nothing of it.
+fn missed_by_others(kind: DocumentKind) -> Vec<Missed> {
+    // Which of its layers a pod starts from hangs on the slot, too.
+    const DEFAULTS: &[Path] = &[
+        &["spec", "podDefaults"],
+        &["spec", "slotType"],
+        &["spec", "slotResourceRequests"],
+    ];
+    match kind {
+        DocumentKind::Cluster => vec![(DEFAULTS, DEFAULTS[0], json!("x"))],
+        DocumentKind::Queue => missed_of_queue(),
+        DocumentKind::PodDefaults => vec![
+            (&[&["spec", "cpu"]], &["spec", "cpu"], json!({})),
+            (&[&["spec", "gpu"]], &["spec", "gpu"], json!({})),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+fn missed_of_queue() -> Vec<Missed> {
+    const SIZE: Path = &["spec", "maxSlotsPerPod"];
+    const LISTS: [&[Path]; 6] = [
+        &[&["spec", "allow", "serviceAccounts"]],
+        &[&["spec", "allow", "priorityClasses"]],
+        &[&["spec", "allow", "secrets"]],
+        &[&["spec", "allow", "claims"]],
+        &[&["spec", "allow", "hostPaths"]],
+        &[&["spec", "allow", "volumes"]],
+    ];
+    const FLAGS: [&[Path]; 2] = [
+        &[&["spec", "allow", "hostNetwork"]],
+        &[&["spec", "allow", "privileged"]],
+    ];
+    let lists = LISTS.into_iter().map(|paths| (paths, paths[0], json!([])));
+    let flags = FLAGS
+        .into_iter()
+        .map(|paths| (paths, paths[0], json!(true)));
+    let others = [
+        (&[SIZE] as &[Path], SIZE, json!(1)),
+        (&[&["spec", "pod"]], &["spec", "pod"], json!({})),
+    ];
+    lists.chain(flags).chain(others).collect()
+}
+
+/// Whether the value at this path, or what holds it, was taken out, also if its key was misspelt, or
+/// nothing is said at all. A map or a list whose key resembles none of the `known` ones may be any
+/// that is not there, if such are given.
+fn lost(
+    tree: &Node,
+    path: &[&str],
+    value: &Json,
+    unsound: &[Place],
+    known: Option<&[&str]>,
+) -> bool {
+    let at = |depth: usize| {
+        let (name, above) = (path[depth], tree.at(&path[..depth]));
+        let above = above.map_or(&[][..], Node::entries);
+        let is_there = above.iter().any(|(key, _)| *key.name == *name);
+        let ends = depth + 1 == path.len();
+        let meant = |key: &Key, node: &Node| {
+            let fits = match &node.value {
+                Value::Map(_) => !ends || value.is_object(),
+                Value::List(_) => ends && value.is_array(),
+                _ => false,
+            };
+            let close = |names: &[&str]| closest(&key.name, names.iter().copied()).is_some();
+            let any = |known| fits && !is_there && unsound.contains(&key.place) && !close(known);
+            *key.name == *name || close(&[name]) || known.is_some_and(any)
+        };
+        let mut gone = above
+            .iter()
+            .filter(|(key, node)| unsound.contains(&key.place) || unsound.contains(&node.place));
+        gone.any(|(key, node)| meant(key, node))
     };
-    let there = |node: &Node, name: &str| {
-        let below = node.at(parent).and_then(|parent| parent.get(name));
-        below.is_some_and(|node| node.place != Place::ENGINE)
-    };
-    let meant = |key: &Key| &*key.name == *name || closest(&key.name, [*name]).is_some();
-    let before = tree.at(parent).map_or(&[][..], Node::entries);
-    let mut gone = before
-        .iter()
-        .map(|(key, _)| key)
-        .filter(|key| !there(kept, &key.name));
-    gone.any(meant)
+    tree.get("spec").is_none() || (0..path.len()).any(at)
+}
+
+/// Whether the value, or anything in it, stands at one of these places.
+fn holds_any(node: &Node, places: &[Place]) -> bool {
+    let below =
+        |(key, below): &(Key, Node)| places.contains(&key.place) || holds_any(below, places);
+    places.contains(&node.place)
+        || node.entries().iter().any(below)
+        || node.items().iter().any(|item| holds_any(item, places))
 }
 
 /// The tree without the fields and items that stand, or whose keys stand, at one of these places.

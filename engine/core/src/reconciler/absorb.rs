@@ -133,10 +133,13 @@ impl Reconciler {
         self.follow(now);
     }
 
-    /// A newer commit supersedes: what failed for the old one is tried at once.
+    /// A newer commit supersedes: what failed for the old one, creations and deletions, is tried at
+    /// once.
     fn superseded(&mut self, unit: &UnitId) {
         let state = self.units.entry(unit.clone()).or_default();
-        for key in state.want.objects.iter().map(|recipe| &recipe.key) {
+        let wanted = state.want.objects.iter().map(|recipe| &recipe.key);
+        let there = self.observed.of_unit(unit).into_iter();
+        for key in wanted.chain(there.map(|fact| &fact.key)) {
             self.retries.remove(key);
             self.in_sync.remove(key);
         }

@@ -51,6 +51,7 @@ pub struct World {
     pub done: Vec<String>,
     pub nodes: Vec<&'static str>,
     pub refuses_deletes: bool,
+    pub refuses_creates: bool,
     /// Whether Git is away.
     pub away: bool,
     /// How often outcomes were kept in the cluster.
@@ -79,6 +80,7 @@ impl World {
             done: Vec::new(),
             nodes: vec!["n1", "n2"],
             refuses_deletes: false,
+            refuses_creates: false,
             away: false,
             spills: 0,
         }
@@ -256,6 +258,7 @@ impl World {
     fn carry(&mut self, effect: &Effect) -> Outcome {
         self.version += 1;
         match &effect.what {
+            What::Create { .. } if self.refuses_creates => refused("no right to create"),
             What::Create { key, body, .. } => {
                 self.done.push(format!("create {key}"));
                 self.store(key, body.clone())
@@ -281,11 +284,7 @@ impl World {
                 let fact = fact(&self.objects[key], "i").unwrap();
                 Outcome::Compared(vec![field], Box::new(fact))
             }
-            What::Delete { .. } if self.refuses_deletes => Outcome::Refused(ServerWords {
-                code: 403,
-                reason: "Forbidden".into(),
-                message: "no right to delete".into(),
-            }),
+            What::Delete { .. } if self.refuses_deletes => refused("no right to delete"),
             What::Delete { key, .. } => {
                 self.done.push(format!("delete {key}"));
                 self.objects.remove(key);
@@ -405,6 +404,14 @@ impl World {
         let words: Vec<String> = words.cloned().collect();
         (status.state.clone(), words.join("\n"))
     }
+}
+
+fn refused(message: &str) -> Outcome {
+    Outcome::Refused(ServerWords {
+        code: 403,
+        reason: "Forbidden".into(),
+        message: message.into(),
+    })
 }
 
 /// Whether the watch of ours shows it.

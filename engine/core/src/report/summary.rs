@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::diagnostic::Severity;
-use crate::ids::CommitId;
+use crate::desired::Desired;
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::ids::{CommitId, UnitId};
 use crate::kinds::cluster::ClusterState;
 use crate::ledger::{LedgerError, SUMMARY, to_yaml};
 use crate::reconciler::{Reconciler, Unusable};
@@ -31,7 +32,7 @@ struct Summary<'a> {
 
 /// The text of `summary.yaml`: the commit in force, and a newer one that could not be, whether the
 /// cluster is suspended, how many documents of each kind are in force, how many units are in each
-/// state, and the errors of the snapshot.
+/// state, and the errors of the snapshot; also which new documents wait for one that is not valid.
 pub fn summary(reconciler: &Reconciler) -> Result<String, LedgerError> {
     let mut documents: BTreeMap<String, u32> = BTreeMap::new();
     let mut errors = Vec::new();
@@ -40,11 +41,10 @@ pub fn summary(reconciler: &Reconciler) -> Result<String, LedgerError> {
         documents = count
             .map(|(kind, count)| (kind.to_string(), count))
             .collect();
-        let bad = desired
+        errors = desired
             .findings()
             .iter()
-            .filter(|one| one.severity == Severity::Error);
-        errors = bad
+            .filter(|one| one.severity == Severity::Error || waits(desired, one))
             .map(|finding| crate::reconciler::line(desired, finding))
             .collect();
     }
@@ -68,6 +68,13 @@ pub fn summary(reconciler: &Reconciler) -> Result<String, LedgerError> {
     )
 }
 
+/// Whether it says of a document without a status file that it waits for another one to be mended.
+fn waits(desired: &Desired, finding: &Diagnostic) -> bool {
+    let has_file = |id: &UnitId| desired.unit(id).is_some() || desired.frozen().contains_key(id);
+    let is_new = finding.unit.as_ref().is_some_and(|id| !has_file(id));
+    finding.code == Code::HeldByReference && is_new
+}
+
 /// The first ones, and how many there are beside them.
 fn first(mut errors: Vec<String>) -> Vec<String> {
     if errors.len() > MOST {
@@ -83,7 +90,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::desired::fixture::{CLUSTER, Repository};
+    use crate::desired::fixture::{CLUSTER, DEFAULTS, QUEUE, Repository, experiment};
     use crate::ids::{Name, Timestamp};
     use crate::reconciler::{Input, Options};
 
@@ -113,5 +120,60 @@ mod tests {
         assert_eq!(both.len(), 3, "{both:?}");
         assert!(both[0] == "notInForce:" && both[1].contains("B0502: there is nothing"));
         assert_eq!(told(snapshot("active")), [] as [&str; 0]);
+    }
+
+    /// It has no status file; one that is in force in an older form has one, which says so.
+    #[test]
+    fn a_new_document_that_waits_for_another_one_is_told() {
+        let broken = [
+            (
+                "defaults.yaml",
+                DEFAULTS,
+                "gpu:",
+                "gpus:",
+                "PodDefaults/standard is not valid",
+            ),
+            (
+                "queue.yaml",
+                QUEUE,
+                "quota",
+                "quotta",
+                "Queue/vision is not valid",
+            ),
+            (
+                "cluster.yaml",
+                CLUSTER,
+                "8",
+                "0",
+                "Cluster lab is not valid: ",
+            ),
+        ];
+        for (path, text, from, to, words) in broken {
+            for earlier in [true, false] {
+                let mut repository = Repository::new();
+                let mut reconciler = Reconciler::new(Options::new(Name::new("lab").unwrap()));
+                repository.put("a.yaml", &experiment("a", ""));
+                let mut told = |repository: &mut Repository| {
+                    let snapshot = Input::Snapshot(Arc::new(repository.load().unwrap()));
+                    reconciler.input(Timestamp::default(), snapshot);
+                    let text = summary(&reconciler).unwrap();
+                    let held = text.lines().filter(|line| line.contains("B0303"));
+                    held.map(str::to_owned).collect::<Vec<_>>()
+                };
+                assert_eq!(told(&mut repository), [] as [&str; 0]);
+                repository.put(path, &text.replace(from, to));
+                repository.put("a.yaml", &experiment("a", "  maxRestarts: 2\n"));
+                if earlier {
+                    assert_eq!(told(&mut repository), [] as [&str; 0], "{path}");
+                }
+                repository.put("b.yaml", &experiment("b", ""));
+                let waits = told(&mut repository);
+                assert_eq!(waits.len(), 1, "{path}: {waits:?}");
+                let line = format!("b.yaml:3:18: B0303: not applied yet: {words}");
+                assert!(waits[0].contains(&line), "{path}: {waits:?}");
+                repository.put(path, text);
+                assert_eq!(told(&mut repository), [] as [&str; 0], "{path}");
+            }
+        }
     }
 }

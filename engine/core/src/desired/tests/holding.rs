@@ -180,6 +180,69 @@ fn an_invalid_queue_holds_what_refers_to_it() {
 }
 
 #[test]
+fn invalid_pod_defaults_hold_what_depends_on_them() {
+    let mut repository = Repository::new();
+    let other =
+        "apiVersion: berth.dev/v1alpha1\nkind: PodDefaults\nmetadata: {name: other}\nspec: {}\n";
+    repository.put("other.yaml", other);
+    repository.put("a.yaml", &experiment("a", ""));
+    repository.put("c.yaml", &experiment("c", ""));
+    let first = repository.load().unwrap();
+    let broken = fixture::DEFAULTS.replace("limits", "limitz");
+    repository.put("defaults.yaml", &broken);
+    repository.put("a.yaml", &experiment("a", "  run: 2\n"));
+    repository.put("b.yaml", &experiment("b", ""));
+    for restart in [false, true] {
+        if restart {
+            repository.restart(&first);
+        }
+        let desired = repository.load().unwrap();
+        let waiting = [
+            "PodDefaults/standard",
+            "Experiment/vision/a",
+            "Experiment/vision/c",
+        ];
+        assert_eq!(held(&desired), waiting);
+        assert!(desired.unit(&id("Experiment/vision/b")).is_none());
+        let found = |code: Code| {
+            codes(desired.findings())
+                .iter()
+                .filter(|it| **it == code)
+                .count()
+        };
+        let told = (found(Code::UnknownPodField), found(Code::HeldByReference));
+        assert_eq!(told, (1, 2), "{:?}", desired.findings());
+        // What is in force is made of the form before.
+        for name in ["a", "c"] {
+            let unit = |of: &Desired| {
+                of.unit(&id(&format!("Experiment/vision/{name}")))
+                    .unwrap()
+                    .clone()
+            };
+            assert_eq!(unit(&desired).applied, unit(&first).applied);
+            let layer = unit(&desired).scope.pod_defaults.unwrap();
+            assert_eq!(
+                layer.at(&["spec", "gpu"]).unwrap().to_json(),
+                standard(&first)
+            );
+        }
+    }
+    // What nothing refers to holds nothing.
+    repository.put("defaults.yaml", fixture::DEFAULTS);
+    repository.put("other.yaml", &other.replace("{}", "{gpus: {}}"));
+    let desired = repository.load().unwrap();
+    assert_eq!(held(&desired), ["PodDefaults/other"]);
+    assert!(desired.unit(&id("Experiment/vision/b")).is_some());
+}
+
+/// The layer of GPU pods of the `PodDefaults` in force.
+fn standard(desired: &Desired) -> serde_json::Value {
+    let unit = desired.unit(&id("PodDefaults/standard")).unwrap();
+    let layer = unit.document.source().at(&["spec", "gpu"]);
+    layer.unwrap().to_json()
+}
+
+#[test]
 fn an_invalid_cluster_holds_everything() {
     let mut repository = Repository::new();
     repository.put("a.yaml", &experiment("a", ""));
@@ -396,4 +459,20 @@ fn a_loader_that_forgets_goes_by_the_ledger_alone() {
     let later = repository.load().unwrap();
     assert_eq!(later.judged_by(), None);
     assert_eq!(held(&later), ["Experiment/vision/a"]);
+}
+
+/// A warning is told, and stands in nobody's way.
+#[test]
+fn a_document_with_a_warning_is_in_force() {
+    let mut repository = Repository::new();
+    let line = "entrypoint: train $(hp.name)\n  hyperparameters: {name: two words}";
+    let text = experiment("a", "").replace("entrypoint: [python, train.py]", line);
+    for text in [text.clone(), format!("{text}  maxRestarts: 2\n")] {
+        repository.put("a.yaml", &text);
+        let desired = repository.load().unwrap();
+        assert_eq!(codes(desired.findings()), [Code::ShellWord]);
+        let unit = desired.unit(&id("Experiment/vision/a")).unwrap();
+        assert_eq!(unit.applied.blob, fixture::blob(&text));
+        assert!(unit.held.is_none() && repository.validate().is_valid());
+    }
 }

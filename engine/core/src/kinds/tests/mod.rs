@@ -5,6 +5,7 @@ mod experiments;
 mod others;
 mod pairs;
 mod pods;
+mod referred;
 mod rules;
 mod together;
 

@@ -5,6 +5,7 @@ mod drift;
 mod guard;
 mod leave;
 mod spill;
+mod superseded;
 mod unmarked;
 
 use std::time::Duration;

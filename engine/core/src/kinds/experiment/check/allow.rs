@@ -5,7 +5,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::kinds::Queue;
 use crate::kinds::experiment::{Experiment, ValueSource, Variable};
 use crate::kinds::pod::{Use, uses};
-use crate::object::Place;
+use crate::object::{Node, Place};
 
 /// Everything that the document's own layer and variables use is allowed. The layers of
 /// `PodDefaults` and `Queue` are the administrators' own.
@@ -14,9 +14,7 @@ pub(super) fn check(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
         return Vec::new();
     };
     let pulled = |name: &String| {
-        // What stands in for a list that is at fault says nothing.
-        let list = scope.cluster.at(&["spec", "imagePullSecrets"]);
-        list.is_some_and(|list| list.place == Place::ENGINE)
+        stands_in(scope.cluster.at(&["spec", "imagePullSecrets"]))
             || scope.cluster.spec.image_pull_secrets.contains(name)
     };
     let own = document.pod().map_or_else(Vec::new, uses);
@@ -49,31 +47,40 @@ fn variables(document: &Experiment) -> Vec<(Use, Place)> {
     found
 }
 
+/// What stands in for a list that is at fault says nothing.
+fn stands_in(list: Option<&Node>) -> bool {
+    list.is_some_and(|list| list.place == Place::ENGINE)
+}
+
 fn refuse(queue: &Queue, one: &Use, place: Place) -> Option<Diagnostic> {
     let allow = &queue.spec.allow;
+    let said = |list: &[String], field: &str, name: &String| {
+        list.contains(name) || stands_in(queue.at(&["spec", "allow", field]))
+    };
     let (allowed, what, field) = match one {
         Use::ServiceAccount(name) => (
-            allow.service_accounts.contains(name),
+            said(&allow.service_accounts, "serviceAccounts", name),
             format!("the service account `{name}`"),
             format!("add `{name}` to `allow.serviceAccounts`"),
         ),
         Use::PriorityClass(name) => (
-            allow.priority_classes.contains(name),
+            said(&allow.priority_classes, "priorityClasses", name),
             format!("the priority class `{name}`"),
             format!("add `{name}` to `allow.priorityClasses`"),
         ),
         Use::Secret(name) => (
-            allow.secrets.contains(name),
+            said(&allow.secrets, "secrets", name),
             format!("the Secret `{name}`"),
             format!("add `{name}` to `allow.secrets`"),
         ),
         Use::Claim(name) => (
-            allow.claims.contains(name),
+            said(&allow.claims, "claims", name),
             format!("the claim `{name}`"),
             format!("add `{name}` to `allow.claims`"),
         ),
         Use::HostPath(path) => (
-            allow.host_paths.iter().any(|folder| is_below(path, folder)),
+            allow.host_paths.iter().any(|folder| is_below(path, folder))
+                || stands_in(queue.at(&["spec", "allow", "hostPaths"])),
             format!("the folder `{path}` of the node"),
             "add it, or a folder above it, to `allow.hostPaths`".to_owned(),
         ),
@@ -88,7 +95,7 @@ fn refuse(queue: &Queue, one: &Use, place: Place) -> Option<Diagnostic> {
             "say `allow.privileged: true`".to_owned(),
         ),
         Use::Volume(kind) => (
-            allow.volumes.contains(kind),
+            said(&allow.volumes, "volumes", kind),
             format!("volumes of the kind `{kind}`"),
             format!("add `{kind}` to `allow.volumes`"),
         ),

@@ -1,5 +1,6 @@
 //! The merged pod: what one part of it names in another is there.
 
+use super::is_partial;
 use crate::desired::Scope;
 use crate::diagnostic::{Code, Diagnostic, closest, cut};
 use crate::kinds::experiment::Experiment;
@@ -21,10 +22,12 @@ pub(super) fn check(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
         .chain(own_volumes(document))
         .collect();
     let containers = items("initContainers").iter().chain(items("containers"));
+    let whole = !is_partial(document, scope);
     containers
         .flat_map(|container| {
-            let mounts = mounts(container, &volumes);
-            mounts.into_iter().chain(image(container))
+            let mounts = whole.then(|| mounts(container, &volumes));
+            let image = image(container, whole);
+            mounts.into_iter().flatten().chain(image)
         })
         .map(|finding| at_home(document, finding))
         .collect()
@@ -55,7 +58,8 @@ fn mounts(container: &Node, volumes: &[&str]) -> Vec<Diagnostic> {
     names.filter_map(unknown).collect()
 }
 
-fn image(container: &Node) -> Option<Diagnostic> {
+/// That a container has no image, if the pod is known as a whole, or none that can be pulled.
+fn image(container: &Node, whole: bool) -> Option<Diagnostic> {
     let (name, node) = container.get("name").map(|node| (node.as_str(), node))?;
     let name = name.filter(|name| *name != TASK)?;
     if let Some(image) = container.get("image")
@@ -66,6 +70,9 @@ fn image(container: &Node) -> Option<Diagnostic> {
         return Some(
             finding.help("write it as `[registry/]path[:tag][@digest]`, the path in lower case"),
         );
+    }
+    if !whole {
+        return None;
     }
     let cause = format!("the container `{}` has no `image`", cut(name));
     let finding = Diagnostic::error(Code::MissingField, node.place, cause);

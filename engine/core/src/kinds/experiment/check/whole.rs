@@ -1,5 +1,6 @@
 //! The merged pod: what one layer may leave to another, one of them says.
 
+use super::is_partial;
 use super::named::at_home;
 use crate::desired::Scope;
 use crate::diagnostic::{Code, Diagnostic};
@@ -22,7 +23,8 @@ pub(super) fn check(document: &Experiment, scope: &Scope) -> Vec<Diagnostic> {
             > 0
     };
     // Merging costs more, and hardly anybody says so.
-    if !layer_nodes(document, scope).into_iter().flatten().any(says) {
+    let mut layers = layer_nodes(document, scope).into_iter().flatten();
+    if !layers.any(says) || is_partial(document, scope) {
         return Vec::new();
     }
     let merged = merged_fields(document, scope, &[POLICY, CONFIG, SPREADS]);
