@@ -71,7 +71,7 @@ fn what_was_put_right_is_told_on_and_a_restart_says_nothing_else() {
     let mut world = running();
     let service = world.of(ObjectKind::Service).remove(0);
     world.change(&service, |object| {
-        object["spec"]["selector"] = json!({"a": "b"})
+        object["spec"]["selector"] = json!({"a": "b"});
     });
     world.later();
     assert_eq!(told(&world), [format!("{service}, put right")]);
@@ -90,7 +90,7 @@ fn what_the_other_one_puts_back_is_drift_no_more() {
     let selector = world.objects[&service]["spec"]["selector"].clone();
     for _ in 0..6 {
         world.change_alone(&service, |object| {
-            object["spec"]["selector"] = json!({"a": "b"})
+            object["spec"]["selector"] = json!({"a": "b"});
         });
     }
     assert_eq!(
