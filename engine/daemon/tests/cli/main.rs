@@ -6,6 +6,7 @@ mod check;
 mod experiment;
 mod help;
 mod hostile;
+mod live;
 mod others;
 mod plan;
 mod validate;
