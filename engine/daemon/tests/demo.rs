@@ -5,8 +5,9 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -38,6 +39,11 @@ fn the_whole_story_happens_and_fits_a_terminal() {
     for line in story.lines() {
         assert!(line.chars().count() <= 80, "too wide: {line}");
     }
+}
+
+fn kill(signal: &str, whom: &str) {
+    let kill = Command::new("kill").args([signal, "--", whom]).status();
+    assert!(kill.unwrap().success());
 }
 
 /// A demo that was started in a process group of its own, as a shell starts it, and its output.
@@ -74,25 +80,37 @@ impl Begun {
         }
     }
 
-    /// The command lines of the processes that work in its folder.
-    fn at_work(&self) -> Vec<String> {
+    /// The processes that work in its folder, and their command lines.
+    fn processes(&self) -> Vec<(PathBuf, String)> {
         let folder = self.folder.path().to_str().unwrap();
         let processes = fs::read_dir("/proc").unwrap().flatten();
-        let lines = processes.filter_map(|it| fs::read(it.path().join("cmdline")).ok());
-        lines
-            .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
-            .filter(|line| line.contains(folder))
-            .collect()
+        let lines = processes.filter_map(|it| {
+            let line = fs::read(it.path().join("cmdline")).ok()?;
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            Some((it.path(), line))
+        });
+        lines.filter(|(_, line)| line.contains(folder)).collect()
+    }
+
+    fn at_work(&self) -> Vec<String> {
+        let all = self.processes().into_iter();
+        all.map(|(_, line)| line).collect()
     }
 
     /// Sends a signal to `whom` and gives the exit code and what it said last.
     fn end(&mut self, signal: &str, whom: &str) -> (Option<i32>, String) {
-        let kill = Command::new("kill").args([signal, "--", whom]).status();
-        assert!(kill.unwrap().success());
+        kill(signal, whom);
         let mut words = String::new();
         let mut err = self.demo.stderr.take().unwrap();
         err.read_to_string(&mut words).unwrap();
         (self.demo.wait().unwrap().code(), words)
+    }
+
+    /// The folder of its daemon below `/proc`.
+    fn daemon(&self) -> PathBuf {
+        let mut all = self.processes().into_iter();
+        let daemon = all.find(|(_, line)| line.contains(" run --repo "));
+        daemon.unwrap().0
     }
 
     fn left(&self) -> Vec<PathBuf> {
@@ -135,5 +153,34 @@ fn ended_in_the_middle_what_is_to_be_kept_stays_and_nothing_runs() {
     assert_eq!(code, Some(130), "{words}");
     assert!(words.contains("berth-demo` is left"), "{words}");
     assert!(begun.folder.path().join("berth-demo/state/.git").is_dir());
+    assert_eq!(begun.at_work(), [""; 0]);
+}
+
+/// Whether this process was sent a SIGTERM that it has not taken.
+fn is_asked_to_end(process: &Path) -> bool {
+    let status = fs::read_to_string(process.join("status")).unwrap();
+    let pending = status.lines().find_map(|it| it.strip_prefix("ShdPnd:"));
+    let pending = u64::from_str_radix(pending.unwrap().trim(), 16).unwrap();
+    pending & (1 << 14) != 0
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_a_daemon_that_hangs() {
+    let mut begun = Begun::with(&[]);
+    begun.read_until("pod hello");
+    let daemon = begun.daemon();
+    let (whole, id) = (format!("-{}", begun.demo.id()), daemon.file_name().unwrap());
+    kill("-STOP", id.to_str().unwrap());
+    let first = Instant::now();
+    kill("-INT", &whole);
+    while !is_asked_to_end(&daemon) {
+        std::thread::yield_now();
+    }
+    let (code, words) = begun.end("-INT", &whole);
+    // That is how long a daemon may take.
+    assert!(first.elapsed() < Duration::from_secs(15), "it waited");
+    assert_eq!(code, Some(130), "{words}");
+    assert!(words.contains("its folder is gone"), "{words}");
+    assert!(begun.left().is_empty(), "{:?}", begun.left());
     assert_eq!(begun.at_work(), [""; 0]);
 }

@@ -71,6 +71,8 @@ pub enum GitError {
         reference: String,
         /// Whether only the mirror of a remote could be asked.
         mirrored: bool,
+        /// Some references that it has.
+        known: Vec<String>,
     },
     /// The ids of several commits begin with the reference.
     #[error("`{reference}` begins the ids of several commits")]
@@ -195,12 +197,14 @@ impl GitError {
             Self::MissingReference { known, .. } => {
                 format!("push it, or name one that is there: {}", known.join(", "))
             }
-            Self::MissingCommit { reference, mirrored: true } => format!(
-                "a remote cannot be asked for an abbreviated commit: give all 40 digits (`git rev-parse {reference}` where you have it), or the branch that holds it"
+            Self::MissingCommit { reference, mirrored: true, known } => format!(
+                "a remote cannot be asked for an abbreviated commit: give all 40 digits (`git rev-parse {reference}` where you have it), or {}",
+                a_name("the branch that holds it", known)
             ),
-            Self::MissingCommit { .. } => {
-                "check its digits (`git log` shows them), or fetch it into this repository first".into()
-            }
+            Self::MissingCommit { known, .. } => format!(
+                "check its digits (`git log` shows them), fetch it into this repository first, or name {}",
+                a_name("a branch or a tag", known)
+            ),
             Self::Ambiguous { commits, .. } => {
                 format!("give more digits: {}", commits.join(", "))
             }
@@ -239,6 +243,14 @@ impl GitError {
             id: id.to_string(),
             source: source.into(),
         }
+    }
+}
+
+/// What to name instead, with what there is.
+fn a_name(what: &str, known: &[String]) -> String {
+    match known {
+        [] => what.to_owned(),
+        known => format!("{what}; there is {}", known.join(", ")),
     }
 }
 

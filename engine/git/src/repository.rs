@@ -1,7 +1,9 @@
 //! The state repository: read in place if it is local, through a bare mirror if it is not.
 
-use berth_core::ids::{BlobId, CommitId};
 use std::path::Path;
+
+use berth_core::diagnostic::closest;
+use berth_core::ids::{BlobId, CommitId};
 
 use crate::error::GitError;
 use crate::history::{self, Ancestors, CommitInfo};
@@ -139,16 +141,17 @@ impl Repository {
             }
         }
         // No remote can be asked what a commit's id begins with; what was fetched before can.
-        if let Some(commit) = self.abbreviated()?
+        let commit = self.abbreviated()?;
+        if let Some(commit) = commit
             && wire.fetch(self.repo.git_dir(), &commit.to_string(), TIP)?
         {
             return Ok(commit);
         }
         let known = wire.references(self.repo.git_dir())?;
-        Err(if known.is_empty() {
-            GitError::Empty
-        } else {
-            self.missing(known)
+        Err(match commit {
+            // The remote has it no more, or does not give it.
+            Some(_) => self.missing(known),
+            None => self.missing_of(known),
         })
     }
 
@@ -161,12 +164,7 @@ impl Repository {
         if let Some(commit) = self.abbreviated()? {
             return Ok(commit);
         }
-        let known = self.local_references()?;
-        Err(if known.is_empty() {
-            GitError::Empty
-        } else {
-            self.missing(known)
-        })
+        Err(self.missing_of(self.local_references()?))
     }
 
     fn peeled(&self, name: &str) -> Result<Option<CommitId>, GitError> {
@@ -186,8 +184,8 @@ impl Repository {
         }
     }
 
-    /// The only commit of this store whose id begins as the reference says; none if the reference is
-    /// no abbreviation.
+    /// The only commit of this store whose id begins as the reference says, if there is one and the
+    /// reference may be an abbreviation.
     fn abbreviated(&self) -> Result<Option<CommitId>, GitError> {
         let Some(prefix) = self.source.reference.abbreviation() else {
             return Ok(None);
@@ -195,11 +193,8 @@ impl Repository {
         let reference = self.source.reference.to_string();
         let commits = store::commits_with(&self.repo, prefix)?;
         match &*commits {
+            [] => Ok(None),
             [one] => id::commit(one).map(Some),
-            [] => Err(GitError::MissingCommit {
-                reference,
-                mirrored: self.wire.is_some(),
-            }),
             several => Err(GitError::Ambiguous {
                 reference,
                 commits: several
@@ -222,7 +217,30 @@ impl Repository {
             .collect())
     }
 
+    /// Why there is neither a name nor a commit that is meant, where these references are.
+    fn missing_of(&self, known: Vec<String>) -> GitError {
+        if known.is_empty() {
+            return GitError::Empty;
+        }
+        if self.source.reference.abbreviation().is_none() {
+            return self.missing(known);
+        }
+        GitError::MissingCommit {
+            reference: self.source.reference.to_string(),
+            mirrored: self.wire.is_some(),
+            known: self.names(known),
+        }
+    }
+
     fn missing(&self, known: Vec<String>) -> GitError {
+        GitError::MissingReference {
+            reference: self.source.reference.to_string(),
+            known: self.names(known),
+        }
+    }
+
+    /// The branches and tags among these references that may be meant, the closest one first.
+    fn names(&self, references: Vec<String>) -> Vec<String> {
         let short = |name: String| {
             let branch = name
                 .strip_prefix("refs/heads/")
@@ -231,13 +249,12 @@ impl Repository {
                 .filter(|branch| !branch.starts_with("berth/"))
                 .map(str::to_owned)
         };
-        GitError::MissingReference {
-            reference: self.source.reference.to_string(),
-            known: known
-                .into_iter()
-                .filter_map(short)
-                .take(MAX_KNOWN)
-                .collect(),
+        let mut names: Vec<String> = references.into_iter().filter_map(short).collect();
+        let meant = self.source.reference.to_string();
+        if let Some(close) = closest(&meant, names.iter().map(String::as_str)).map(str::to_owned) {
+            names.sort_by_key(|name| *name != close);
         }
+        names.truncate(MAX_KNOWN);
+        names
     }
 }

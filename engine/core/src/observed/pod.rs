@@ -175,8 +175,8 @@ fn kept(map: &Value, keep: impl Fn(&str) -> bool) -> BTreeMap<&str, &Value> {
 }
 
 /// Whether a label or annotation is of a domain that Kubernetes keeps for itself. Those that it
-/// recommends to all
-/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/>) are not.
+/// recommends to all are not:
+/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/>.
 pub fn is_of_system(key: &str) -> bool {
     let domain = key.split_once('/').map_or("", |(domain, _)| domain);
     let system = domain != "app.kubernetes.io";

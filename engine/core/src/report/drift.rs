@@ -73,5 +73,5 @@ pub fn drift_json<'a>(entries: impl Iterator<Item = &'a DriftEntry>) -> String {
 
 /// A text that cannot leave its cell of a table.
 pub(super) fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace(['\n', '\r'], " ")
+    one_line(text).replace('|', "\\|")
 }

@@ -184,41 +184,40 @@ impl Plan {
         self.changes.is_empty()
     }
 
-    /// For a terminal: what becomes of runs, one line a change, what waits, and a count.
+    /// For a terminal: what becomes of runs, one line a change, what waits, and a count. What others
+    /// named breaks no line.
     pub fn to_text(&self) -> String {
-        let mut text = String::new();
+        let mut lines = Vec::new();
         for run in &self.runs {
-            let _ = writeln!(text, "{}: {}{}", run.unit, run.what, at(run.place.as_ref()));
-            for field in &run.fields {
-                let _ = writeln!(text, "    {}{}", field, at(field.place.as_ref()));
-            }
+            lines.push(format!(
+                "{}: {}{}",
+                run.unit,
+                run.what,
+                at(run.place.as_deref())
+            ));
+            let fields = run.fields.iter();
+            lines.extend(fields.map(|field| format!("    {field}{}", at(field.place.as_deref()))));
         }
         for change in &self.changes {
-            let _ = writeln!(
-                text,
-                "{} {}: {}{}",
-                change.action.sign(),
-                change.object,
-                change.why,
-                at(change.place.as_ref())
-            );
+            let (sign, place) = (change.action.sign(), at(change.place.as_deref()));
+            lines.push(format!("{sign} {}: {}{place}", change.object, change.why));
         }
-        for remark in self.remarks() {
-            let _ = writeln!(text, "  {}", one_line(&remark));
-        }
-        let _ = writeln!(text, "{}", self.count());
-        text
+        lines.extend(self.remarks().map(|remark| format!("  {remark}")));
+        lines.push(self.count());
+        let lines = lines.iter().map(|line| one_line(line));
+        lines.fold(String::new(), |text, line| text + &line + "\n")
     }
 
-    /// For a pull request: a count, what becomes of runs, a table of the changes, and what waits.
+    /// For a pull request: a count, what becomes of runs, a table of the changes, and what waits. What
+    /// others named breaks no line.
     pub fn to_markdown(&self) -> String {
         let mut text = format!("{}\n", self.count());
         for run in &self.runs {
-            let place = at(run.place.as_ref());
-            let _ = writeln!(text, "\n**{}**: {}{place}", run.unit, run.what);
+            let what = format!("{}{}", run.what, at(run.place.as_deref()));
+            let _ = writeln!(text, "\n**{}**: {}", run.unit, one_line(&what));
             for field in &run.fields {
-                let place = at(field.place.as_ref());
-                let _ = writeln!(text, "- {}{place}", cell(&field.to_string()));
+                let words = format!("{field}{}", at(field.place.as_deref()));
+                let _ = writeln!(text, "- {}", cell(&words));
             }
         }
         if !self.changes.is_empty() {
@@ -236,7 +235,7 @@ impl Plan {
             );
         }
         for remark in self.remarks() {
-            let _ = writeln!(text, "\n{remark}");
+            let _ = writeln!(text, "\n{}", one_line(&remark));
         }
         text
     }
@@ -360,6 +359,6 @@ fn outdated_words(layer: &str, units: &[UnitId]) -> String {
 }
 
 /// ` (path:line)`
-fn at(place: Option<&String>) -> String {
+fn at(place: Option<&str>) -> String {
     place.map_or(String::new(), |place| format!("  ({place})"))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use berth_core::diagnostic::one_line;
 use berth_core::ids::UnitId;
 use berth_core::report::{Action, Change, Plan};
 
@@ -113,25 +114,26 @@ fn remarks(plan: &Plan) -> Vec<Remark> {
             rule: "plan-run",
             title: "What becomes of a run whose document changed",
             warning: !gone.is_empty(),
-            text: lines.join("\n"),
+            text: in_lines(lines),
             place: run.place.clone().or_else(of_gone),
         }
     });
     let mut remarks: Vec<Remark> = runs.collect();
-    remarks.extend(deleted.into_values().map(|gone| {
-        Remark {
-            rule: "plan-delete",
-            title: "Objects that would be deleted",
-            warning: true,
-            text: gone
-                .iter()
-                .map(|it| taken(it))
-                .collect::<Vec<_>>()
-                .join("\n"),
-            place: gone.first().and_then(|it| it.place.clone()),
-        }
+    remarks.extend(deleted.into_values().map(|gone| Remark {
+        rule: "plan-delete",
+        title: "Objects that would be deleted",
+        warning: true,
+        text: in_lines(gone.iter().map(|it| taken(it))),
+        place: gone.first().and_then(|it| it.place.clone()),
     }));
     remarks
+}
+
+/// Each on a line of its own: what others named breaks none.
+fn in_lines(texts: impl IntoIterator<Item = String>) -> String {
+    let texts = texts.into_iter();
+    let lines: Vec<String> = texts.map(|it| one_line(&it).into_owned()).collect();
+    lines.join("\n")
 }
 
 fn taken(change: &Change) -> String {

@@ -8,7 +8,8 @@ use crate::error::{CommandResult, Exit};
 /// Show what Berth does: a throwaway repository, a sandbox, a daemon, nine commits and a kill
 ///
 /// Everything happens on this machine and is gone afterwards, also after Ctrl-C or SIGTERM, which
-/// end it with 130 and 143. Exit code 0 means that all of it truly happened.
+/// end it with 130 and 143; a second one does not wait for the daemon to end. Exit code 0 means that
+/// all of it truly happened.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  berth demo\n  berth demo --keep            # leave repository and kubeconfig, keep the sandbox up\n  berth demo --keep=/tmp/look"

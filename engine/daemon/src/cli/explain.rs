@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use berth_core::diagnostic::{SourceTable, closest};
+use berth_core::diagnostic::{SourceTable, closest, one_line};
 use berth_core::object::Explained;
 use serde_json::Value;
 
@@ -155,19 +155,18 @@ fn value(json: &str) -> Value {
     serde_json::from_str(json).unwrap_or_else(|_| json.into())
 }
 
-/// Two lines a field: what it is, and where it came from.
+/// Two lines a field: what it is, and where it came from. What others named breaks none of them.
 fn text(fields: &[Row]) -> String {
     use crate::output::{CYAN, DIM};
     let line = |it: &Row| {
         let place = it
             .place
             .as_deref()
-            .map(|place| format!("  {place}"))
+            .map(|place| format!("  {}", one_line(place)))
             .unwrap_or_default();
-        format!(
-            "{}: {}\n    {CYAN}{}{CYAN:#}{DIM}{place}{DIM:#}\n",
-            it.field, it.value, it.layer
-        )
+        let said = format!("{}: {}", it.field, it.value);
+        let (said, layer) = (one_line(&said), one_line(it.layer));
+        format!("{said}\n    {CYAN}{layer}{CYAN:#}{DIM}{place}{DIM:#}\n")
     };
     fields.iter().map(line).collect()
 }

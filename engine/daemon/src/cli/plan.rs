@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use berth_core::desired::Desired;
-use berth_core::diagnostic::{Diagnostic, Severity};
+use berth_core::diagnostic::Severity;
 use berth_core::ids::UnitId;
 use berth_core::ledger::Applied;
 use berth_core::reconciler::Reconciler;
@@ -82,15 +82,23 @@ pub fn plan(
 ) -> Result<Planned, CommandError> {
     let cluster = target.live.name()?;
     let read = documents.load_with_past(cluster.as_ref(), &Spill::new())?;
-    let mut findings = documents.resolve(read.0.findings(), read.0.sources());
-    output::complain_of(&findings);
-    let is_error = |finding: &Diagnostic| finding.severity == Severity::Error;
-    let valid = !read.0.findings().iter().any(is_error);
+    let mut found = Found::of(documents, &read.0);
     let again = |spill: &Spill| {
         *documents = args.read()?;
-        documents.load_with_past(cluster.as_ref(), spill)
+        // What makes no model tells its findings itself.
+        found = Found::default();
+        let read = documents.load_with_past(cluster.as_ref(), spill)?;
+        found = Found::of(documents, &read.0);
+        Ok(read)
     };
-    let (reconciler, draft) = drafted(read, again, target)?;
+    let drafted = drafted(read, again, target);
+    // Only now is it known which reading counts; it is told whatever came of the rest.
+    let Found {
+        mut findings,
+        errors,
+    } = found;
+    output::complain_of(&findings);
+    let (reconciler, draft) = drafted?;
     if !target.offline
         && let Some(desired) = reconciler.desired()
     {
@@ -110,9 +118,27 @@ pub fn plan(
         Some(_) => Err(look::halted(&reconciler)),
         None => Ok(Planned {
             plan: draft.plan(&reconciler, &earlier),
-            valid,
+            valid: !errors,
             findings,
         }),
+    }
+}
+
+/// What is wrong with the documents, as they were read last.
+#[derive(Default)]
+struct Found {
+    findings: Vec<Finding>,
+    /// Whether one of them is an error.
+    errors: bool,
+}
+
+impl Found {
+    fn of(documents: &Documents, desired: &Desired) -> Self {
+        let findings = desired.findings();
+        Self {
+            findings: documents.resolve(findings, desired.sources()),
+            errors: findings.iter().any(|it| it.severity == Severity::Error),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `berth why`
 
 use berth_core::desired::place_of;
+use berth_core::diagnostic::one_line;
 use berth_core::ids::UnitId;
 use berth_core::ledger::{Attempt, Ledger, Run, UnitLedger};
 use berth_git::Repository;
@@ -151,6 +152,7 @@ fn answer(pod: &str, found: &Found<'_>, repository: &Repository) -> Answer {
     }
 }
 
+/// A line for each thing that is known. What others wrote breaks none of them.
 fn text(answer: &Answer) -> String {
     let line = answer
         .line
@@ -184,8 +186,8 @@ fn text(answer: &Answer) -> String {
     );
     rows.extend(answer.node.iter().map(|node| ("node", node.clone())));
     rows.extend(answer.end.iter().map(|end| ("ended", end.clone())));
-    let head = format!("{BOLD}{}{BOLD:#}\n", answer.pod);
+    let head = format!("{BOLD}{}{BOLD:#}\n", one_line(&answer.pod));
     rows.iter().fold(head, |text, (what, words)| {
-        format!("{text}  {what:<9} {words}\n")
+        format!("{text}  {what:<9} {}\n", one_line(words))
     })
 }

@@ -194,10 +194,13 @@ impl Stage {
         }
     }
 
-    /// Ends what still runs, then removes the folder unless it is to be kept.
-    pub async fn clear(mut self) -> Result<(), DemoError> {
-        // How well it ends was checked before; here it only has to.
+    /// Gives the daemon time to end. How well it ends was checked before.
+    pub async fn finish(&mut self) {
         let _ = self.stop_daemon().await;
+    }
+
+    /// Kills what still runs, then removes the folder unless it is to be kept.
+    pub async fn clear(mut self) -> Result<(), DemoError> {
         self.kill_daemon().await?;
         drop(self.sandbox);
         match self.folder {

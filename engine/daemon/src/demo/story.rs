@@ -10,7 +10,8 @@ use super::{DemoError, Settings};
 const LOG_LINES: usize = 16;
 
 /// Tells the whole story; an error says what did not happen. However it ends, nothing of it goes on,
-/// and nothing of it stays that is not to be kept.
+/// and nothing of it stays that is not to be kept: a signal while the daemon is given time to end kills
+/// it at once.
 pub async fn tell(settings: &Settings) -> Result<(), DemoError> {
     let mut signals = Signals::listen()?;
     let mut stage = Stage::build(settings).await?;
@@ -25,6 +26,11 @@ pub async fn tell(settings: &Settings) -> Result<(), DemoError> {
     if told.is_ok() && settings.keep.is_some() {
         say_how_to_look_around(&stage);
         signals.come().await;
+    }
+    tokio::select! {
+        biased;
+        _ = signals.come() => {}
+        () = stage.finish() => {}
     }
     told.and(stage.clear().await)
 }

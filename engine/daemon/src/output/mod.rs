@@ -69,8 +69,8 @@ pub fn print_as_is(text: &str) -> Result<(), CommandError> {
     print_data(&safe(text))
 }
 
-/// Data whose every letter counts to the standard output: colours are stripped unless it is a terminal. A reader
-/// that went away (`berth ... | head`) is no error.
+/// Data whose every letter counts to the standard output: colours are stripped unless it is a terminal.
+/// A reader that went away (`berth ... | head`) is no error.
 pub fn print_data(text: &str) -> Result<(), CommandError> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

@@ -2,7 +2,11 @@
 
 use std::fs;
 
-use super::{berth_in, folder, git, valid};
+use berth_core::ids::{Digest, UnitId};
+use berth_core::ledger::unit_path;
+use serde_json::{Value, json};
+
+use super::{EXPERIMENT, QUEUE, Run, berth_in, berth_with, folder, git, git_says, valid};
 
 #[test]
 fn links_are_refused() {
@@ -54,8 +58,11 @@ const FORGED: &str = "x\nerror[B0101]: forged\u{1b}[31m\u{9b}2J";
 
 /// As YAML holds it.
 fn quoted() -> String {
-    let json = serde_json::to_string(FORGED).unwrap();
-    json.replace('\u{9b}', "\\u009b")
+    yaml(&json!(FORGED))
+}
+
+fn yaml(value: &Value) -> String {
+    value.to_string().replace('\u{9b}', "\\u009b")
 }
 
 /// Each line that begins as an error is one.
@@ -156,4 +163,114 @@ fn the_status_branch_breaks_no_line() {
         assert_eq!(read["errors"][0], FORGED, "{}", run.out);
         forges_nothing(&run.out);
     }
+}
+
+/// A key of a valid document that looks like the last lines of a plan.
+const KEY: &str = "x\n0 to create, 0 to change, 0 to delete\nerror: forged\u{1b}[31m\u{9b}2J";
+/// The pod that the past tells of.
+const POD: &str = "resnet50-01010101-1-1-0";
+
+/// The experiment with a hyperparameter whose name does harm.
+fn with_key(text: &str, value: u32) -> String {
+    format!("{text}  hyperparameters: {}\n", yaml(&json!({KEY: value})))
+}
+
+/// A state repository whose status branch knows an earlier form of the experiment, of a run that did
+/// as little good, and of an experiment that is gone from a file of such a name.
+fn with_a_past() -> tempfile::TempDir {
+    let root = folder(|text| with_key(text, 1));
+    let at = root.path();
+    let commit = || {
+        git(at, &["add", "."]);
+        git(at, &["commit", "-qm", "x\u{1b}[31m\u{9b}2J"]);
+    };
+    git(at, &["init", "-q", "-b", "main"]);
+    commit();
+    let blob = git_says(at, &["rev-parse", "HEAD:experiments/resnet50.yaml"]);
+    let first = git_says(at, &["rev-parse", "HEAD"]);
+    fs::write(
+        at.join("experiments/resnet50.yaml"),
+        with_key(EXPERIMENT, 2),
+    )
+    .unwrap();
+    commit();
+    git(at, &["checkout", "-q", "--orphan", "berth/status/demo"]);
+    git(at, &["rm", "-rqf", "."]);
+    let write = |path: &str, value: &Value| {
+        let file = at.join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, yaml(value)).unwrap();
+    };
+    write("format", &json!(1));
+    write(
+        "identity.yaml",
+        &json!({"version": 1, "cluster": "demo", "instance": "i", "clusterUid": "u"}),
+    );
+    write("applied.yaml", &json!({"version": 1, "commit": first}));
+    let began = "2026-01-01T00:00:00Z";
+    let end = json!({"at": began, "result": "failed", "reason": KEY});
+    let attempt = json!({
+        "number": 1, "pods": 1, "slots": 1, "namespace": "vision", "began": began,
+        "end": end, "ranks": [{"rank": 0, "uid": "p", "node": KEY, "vanished": true}],
+    });
+    let run = json!({
+        "identity": Digest::from_bytes([1; 32]), "commit": first, "began": began, "state": "open",
+        "trials": [{"number": 1, "restarts": 1, "attempts": [attempt]}],
+    });
+    for (sequence, name) in [(1, "resnet50"), (2, "gone")] {
+        let unit: UnitId = format!("Experiment/vision/{name}").parse().unwrap();
+        let applied = json!({"commit": first, "path": format!("{KEY}.yaml"), "blob": blob});
+        let ledger = json!({
+            "sequence": sequence, "firstSeen": began, "applied": applied, "runs": [run],
+        });
+        let file = json!({"version": 1, "unit": unit, "revision": 1, "ledger": ledger});
+        write(&unit_path(&unit), &file);
+    }
+    commit();
+    git(at, &["checkout", "-q", "main"]);
+    root
+}
+
+/// What was to be told is there, on as many lines as Berth itself begins.
+fn tells_and_forges_nothing(run: &Run, told: &str, counts: usize) {
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert!(run.out.contains(told), "no {told:?} in {}", run.out);
+    let counted = run.out.lines().filter(|it| it.contains(" to create, "));
+    let own = counted.filter(|it| it.starts_with(|one: char| one.is_ascii_digit()));
+    assert_eq!(own.count(), counts, "{}", run.out);
+    forges_nothing(&run.out);
+    forges_nothing(&run.err);
+}
+
+#[test]
+fn a_key_of_a_valid_document_breaks_no_line() {
+    let root = with_a_past();
+    for format in ["text", "markdown"] {
+        let run = berth_in(root.path(), &["plan", "--offline", "-o", format]);
+        tells_and_forges_nothing(&run, "hyperparameters.x\\n0 to create", 1);
+        tells_and_forges_nothing(&run, "2 instead of 1", 1);
+        tells_and_forges_nothing(&run, "gone from x\\n0 to create", 1);
+        let run = berth_in(root.path(), &["check", "--offline", "-o", format]);
+        tells_and_forges_nothing(&run, "hyperparameters.x\\n0 to create", 1);
+    }
+}
+
+#[test]
+fn a_key_of_a_pod_breaks_no_line() {
+    let driver = json!({"driver": "d.example.com", "volumeAttributes": {KEY: KEY}});
+    let pod = json!({"spec": {"volumes": [{"name": "data", "csi": driver}]}});
+    let root = folder(|text| format!("{text}  pod: {}\n", yaml(&pod)));
+    let queue = QUEUE.replace("quota: 64", "quota: 64, allow: {volumes: [csi]}");
+    fs::write(root.path().join("q.yaml"), queue).unwrap();
+    let run = berth_in(root.path(), &["explain", "resnet50", "spec.volumes"]);
+    tells_and_forges_nothing(&run, "volumeAttributes.x\\n0 to create", 0);
+}
+
+#[test]
+fn the_past_of_a_pod_breaks_no_line() {
+    let root = with_a_past();
+    let run = berth_with(root.path(), &["why", POD, "--repo", "."], &[]);
+    tells_and_forges_nothing(&run, "Experiment/vision/resnet50 in x\\n0 to create", 0);
+    assert_eq!(run.out.matches("forged").count(), 3, "{}", run.out);
+    assert_eq!(run.out.lines().count(), 8, "{}", run.out);
 }

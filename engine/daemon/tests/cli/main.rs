@@ -6,6 +6,7 @@ mod check;
 mod experiment;
 mod help;
 mod hostile;
+mod live;
 mod others;
 mod plan;
 mod validate;
@@ -94,10 +95,16 @@ fn valid() -> TempDir {
 
 /// Runs git in this folder.
 fn git(dir: &Path, arguments: &[&str]) {
+    git_says(dir, arguments);
+}
+
+/// As [`git`], and gives the line that it says.
+fn git_says(dir: &Path, arguments: &[&str]) -> String {
     let mut command = std::process::Command::new("git");
     command
         .current_dir(dir)
         .args(["-c", "user.name=A", "-c", "user.email=a@example.com"]);
     let done = command.args(arguments).output().unwrap();
     assert!(done.status.success(), "{arguments:?}: {done:?}");
+    String::from_utf8(done.stdout).unwrap().trim().to_owned()
 }

@@ -102,3 +102,29 @@ fn a_remote_is_asked_for_what_its_mirror_knows() {
     assert_eq!(old.known_tip().unwrap(), Some(first));
     assert!(!old.fetch().unwrap().moved);
 }
+
+/// It may be meant as a name, whatever its letters: what there is is told as for any other name, the
+/// closest one first.
+#[test]
+fn a_name_that_could_begin_a_commit_is_answered_with_the_names() {
+    let repo = Repo::new();
+    let local = repo.path().to_str().unwrap().to_owned();
+    for at in [&local, &repo.url()] {
+        assert_eq!(
+            fetch(at, "feedface").unwrap_err().reason(),
+            "EmptyRepository"
+        );
+    }
+    repo.commit("first");
+    for number in 0..30 {
+        repo.git(&["branch", &format!("a-{number:02}")]);
+    }
+    repo.git(&["branch", "feedfacf"]);
+    for at in [&local, &repo.url()] {
+        let error = fetch(at, "feedface").unwrap_err();
+        assert_eq!(error.reason(), "MissingCommit");
+        let help = error.help();
+        assert!(help.contains("there is feedfacf, a-00, a-01"), "{help}");
+        assert!(!help.contains("a-25"), "{help}");
+    }
+}

@@ -9,8 +9,8 @@ use crate::ledger::{Attempt, RankRecord, Run, UnitLedger};
 use crate::observed::marks;
 
 /// Pods of which the ledger knows no end, and that do not carry the marks by which they are found, what
-/// they say of their making, or the finalizer that keeps their end: somebody took those off or changed them, and the pods may run;
-/// or they are gone.
+/// they say of their making, or the finalizer that keeps their end: somebody took those off or changed
+/// them, and the pods may run; or they are gone.
 pub fn missing(ledger: &UnitLedger, experiment: &Name, pods: &[LivePod]) -> Vec<Missing> {
     let mut found = Vec::new();
     for (run, trial, attempt) in ledger.attempts() {
