@@ -1,9 +1,9 @@
 //! `berth demo`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::demo::{self, Settings};
-use crate::error::{CommandResult, Exit};
+use crate::error::{CommandError, CommandResult, Exit};
 
 /// Show what Berth does: a throwaway repository, a sandbox, a daemon, nine commits and a kill
 ///
@@ -22,9 +22,24 @@ pub struct Args {
 
 /// Tells the story.
 pub fn run(args: &Args) -> CommandResult {
+    if let Some(folder) = args.keep.as_deref().filter(|it| !is_free(it)) {
+        let cause = format!(
+            "`{}` is there already, and is not an empty folder",
+            folder.display()
+        );
+        return Err(CommandError::usage(cause).hint("name a new folder with --keep=DIR"));
+    }
     let settings = Settings {
         keep: args.keep.clone(),
     };
     super::runtime()?.block_on(demo::tell(&settings))?;
     Ok(Exit::Fine)
+}
+
+/// Whether nothing of anybody's stands there.
+fn is_free(folder: &Path) -> bool {
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
 }

@@ -84,6 +84,18 @@ impl DocumentArgs {
                 Err(CommandError::usage(cause)
                     .hint("name the folder, or the repository with --repo"))
             }
+            (None, None) if self.repository.names_commit() => {
+                Documents::of_repository(&self.repository)
+            }
+            (Some(dir), None) if self.repository.names_commit() => {
+                let cause = format!(
+                    "`{}` is a commit of a repository, and the folder `{}` is read as it lies there",
+                    self.repository.reference,
+                    dir.display()
+                );
+                Err(CommandError::usage(cause)
+                    .hint("leave --ref out, or name the repository with --repo"))
+            }
             (dir, _) => Documents::of_folder(dir.as_deref().unwrap_or(Path::new("."))),
         }
     }

@@ -64,6 +64,13 @@ pub struct AccessArgs {
 }
 
 impl RepositoryArgs {
+    /// Whether somebody typed which commit is meant. (What the environment says is for whoever names
+    /// a repository, too.)
+    pub fn names_commit(&self) -> bool {
+        let from_environment = std::env::var("BERTH_REF").is_ok_and(|it| it == self.reference);
+        self.reference != "HEAD" && !from_environment
+    }
+
     /// The source that the arguments name; the present folder if they name none.
     pub fn source(&self) -> Result<Source, CommandError> {
         self.access

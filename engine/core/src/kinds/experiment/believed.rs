@@ -2,6 +2,7 @@
 //! cluster.
 
 use super::names::TrialName;
+use super::recipes::recorded_digest;
 use crate::ids::{ObjectKey, ResourceVersion, Uid, UnitId};
 use crate::ledger::{Attempt, RankRecord, Run, UnitLedger};
 use crate::observed::{Fact, Ownership, PodFact, PodPhase, PodRole};
@@ -34,6 +35,7 @@ pub fn believed(id: &UnitId, ledger: &UnitLedger, node: &str) -> Vec<Fact> {
             };
             Fact {
                 finalizer: true,
+                digest: recorded_digest(run, trial.number, attempt, record.rank),
                 pod: Some(Box::new(pod(role, attempt, record, node))),
                 ..object(id, run, attempt, key, uid)
             }
@@ -54,7 +56,7 @@ fn object(id: &UnitId, run: &Run, attempt: &Attempt, key: ObjectKey, uid: &str) 
         version: ResourceVersion(1),
         ownership: Ownership::Ours(id.clone()),
         digest: None,
-        commit: Some(run.commit),
+        commit: Some(attempt.commit.unwrap_or(run.commit)),
         deleting: attempt.end.as_ref().map(|end| end.at),
         finalizer: false,
         hold: false,

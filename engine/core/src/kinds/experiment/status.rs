@@ -80,7 +80,7 @@ fn of_attempt(attempt: &Attempt, pods: &[LivePod], view: &View) -> (&'static str
 }
 
 /// That nobody knows how a pod does.
-fn silent(live: &LivePod, view: &View) -> Option<String> {
+pub fn silent(live: &LivePod, view: &View) -> Option<String> {
     let (node, state) = live.place(view)?;
     let silent = live.pod.end.is_none() && state == NodeState::Silent;
     let rank = live.role.rank;

@@ -234,3 +234,30 @@ fn a_lower_maximum_leaves_live_attempts_alone() {
     assert_eq!((world.attempt().pods, world.attempt().slots), (4, 4));
     assert_eq!(world.look().asks[0].slots, 16);
 }
+
+#[test]
+fn what_is_stopped_on_a_node_that_does_not_answer_says_so() {
+    let silent = "its node node-1 does not answer or is not ready";
+    for (change, state) in [
+        (Some(json!({"state": "paused"})), "Pausing"),
+        (None, "Withdrawn"),
+    ] {
+        let mut world = World::gang(&json!({}));
+        world.settle().run().settle();
+        world.nodes.insert("node-1".into(), NodeState::Silent);
+        match &change {
+            Some(change) => {
+                world.edit(change);
+            }
+            None => world.withdrawn = true,
+        }
+        world.step();
+        for rank in [0, 1] {
+            world.fact(rank).deleting = Some(world.now);
+        }
+        world.exit(0, 143).step();
+        let (told, message) = world.status();
+        assert_eq!(told, state);
+        assert!(message.contains(silent), "{state}: {message}");
+    }
+}

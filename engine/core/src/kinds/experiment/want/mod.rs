@@ -224,6 +224,12 @@ impl<'a> Machine<'a> {
         if run.state == RunState::Open && status.message.is_none() {
             status.message.clone_from(&self.view.unreadable);
         }
+        // Whoever stopped it wonders why it does not go.
+        if matches!(&*status.state, "Pausing" | "Canceling") {
+            let unrecorded = self.pods.iter().filter(|it| !is_recorded(&self.ledger, it));
+            let mut silent = unrecorded.filter_map(|live| status::silent(live, self.view));
+            status.message = status.message.or_else(|| silent.next());
+        }
         if let Some(words) = self.refusal() {
             status::refused(words, &mut status);
         }

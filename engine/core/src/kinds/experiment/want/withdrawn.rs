@@ -5,6 +5,7 @@ use crate::ids::{BlobId, CommitId, Timestamp, UnitId};
 use crate::kinds::experiment::lifecycle::{
     FoundSize, LivePod, absorb, is_recorded, live_pods, missing, trim,
 };
+use crate::kinds::experiment::status::silent;
 use crate::kinds::{Ask, View, Want};
 use crate::ledger::{Applied, Attempt, Stop, UnitLedger, UnitStatus};
 
@@ -38,7 +39,7 @@ pub fn want_withdrawn(id: &UnitId, view: &View, now: Timestamp) -> Want {
         release: releases(&ledger, &pods, &missing, view),
         status: UnitStatus {
             state: "Withdrawn".into(),
-            message: Some(Stop::Removed.to_string()),
+            message: Some(removed(&pods, &ledger, view)),
             ..UnitStatus::default()
         },
         missing: to_find(missing, view),
@@ -47,6 +48,16 @@ pub fn want_withdrawn(id: &UnitId, view: &View, now: Timestamp) -> Want {
     trim(&mut ledger, None, view.unproven);
     want.ledger = changed(ledger, view);
     want
+}
+
+/// Why it goes, and what of it cannot be heard of.
+fn removed(pods: &[LivePod], ledger: &UnitLedger, view: &View) -> String {
+    let unrecorded = pods.iter().filter(|live| !is_recorded(ledger, live));
+    let mut silent = unrecorded.filter_map(|live| silent(live, view));
+    match silent.next() {
+        Some(silent) => format!("{}; {silent}", Stop::Removed),
+        None => Stop::Removed.to_string(),
+    }
 }
 
 /// The ledger of pods whose document and ledger are both gone.
