@@ -242,8 +242,9 @@ impl Loop {
         tokio::select! {
             () = self.stop.cancelled() => {}
             Some(read) = self.snapshots.recv() => self.feed(match read {
-                Ok(desired) => Input::Snapshot(desired),
-                Err(commit) => Input::Unusable(commit),
+                Read::Snapshot(desired) => Input::Snapshot(desired),
+                Read::Unusable(commit) => Input::Unusable(commit),
+                Read::Tip(tip) => Input::Tip(tip),
             }),
             Some((key, event)) = told(&mut self.watching) => self.feed(Input::Watch(key, event)),
             Ok(()) = self.standing.changed() => self.hear_standing(),

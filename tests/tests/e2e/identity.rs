@@ -87,8 +87,11 @@ async fn a_status_branch_deleted_under_a_running_daemon_is_noticed(on: On) {
     stage.state("done", "Completed").await;
     let tip = stage.scene.status.tip.clone().unwrap();
     stage.repository.git(&["branch", "-D", BRANCH]);
-    stage.add("next", 1, "20ms", &[]);
+    // Though it has nothing to do. What is committed then begins nothing.
     stage.said(&["not ready", "status branch is gone"]).await;
+    stage.add("next", 1, "20ms", &[]);
+    stage.said(&["Add next"]).await;
+    assert_eq!(stage.scene.of("next").len(), 0, "{}", stage.describe());
     move_branch(&stage, &tip);
     stage.add("later", 1, "20ms", &[]);
     stage.state("next", "Completed").await;

@@ -26,6 +26,7 @@ impl Reconciler {
                 self.unusable = Some(commit);
                 self.book.general = true;
             }
+            Input::Tip(tip) => self.tip_is(tip),
             Input::Ledger(ledger) => {
                 self.outside.ledger = Some(ledger);
                 self.accept_outside(now);

@@ -78,6 +78,7 @@ impl Reconciler {
 
     fn keep(&mut self, id: &UnitId, recipe: &Recipe, now: Timestamp) -> Option<Effect> {
         let key = &recipe.key;
+        self.end_fight_of_gone(id, key);
         if self.flights.busy(key) || self.backs_off(key, now) {
             return None;
         }
@@ -191,7 +192,9 @@ impl Reconciler {
         }
         let body = self.body_of(id, recipe, None, None)?;
         self.observed.create_given(&recipe.key, id);
-        let why = self.why(id, experiment::wanted);
+        let why = self.why(id, |ledger, want| {
+            experiment::wanted(ledger, want, recipe.key.kind)
+        });
         let why = why.unwrap_or_else(|| format!("{id} needs it"));
         let what = What::Create {
             key: recipe.key.clone(),

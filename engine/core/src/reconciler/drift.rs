@@ -116,6 +116,17 @@ impl Reconciler {
         }
     }
 
+    /// A fight over an object ends with its life: the next one is made at once.
+    pub(super) fn end_fight_of_gone(&mut self, unit: &UnitId, key: &ObjectKey) {
+        let gone = self.observed.absent(key).is_some();
+        let entry = self.drift.get_mut(key);
+        if let Some(entry) = entry.filter(|entry| gone && entry.fight) {
+            entry.fight = false;
+            self.book.drift = true;
+            self.fine(unit, key);
+        }
+    }
+
     /// Forgets what was told of objects of a unit that are gone for good.
     pub(super) fn forget_drift_of_gone(&mut self, unit: &UnitId, wanted: &[Recipe]) {
         if self.drift.is_empty() {

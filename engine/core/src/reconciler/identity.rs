@@ -6,7 +6,7 @@ use super::book::Doubts;
 use super::flight::Flight;
 use super::state::Reconciler;
 use super::{Anchor, Identity, What};
-use crate::ids::{Name, ResourceVersion, Timestamp};
+use crate::ids::{CommitId, Name, ResourceVersion, Timestamp};
 use crate::ledger::{Ledger, LedgerError};
 
 /// Why every write stopped.
@@ -213,6 +213,21 @@ impl Reconciler {
             }
             Err(halt) => self.stop(halt),
         }
+    }
+
+    /// A tip that is none of ours was put there by somebody else, or the branch is gone: it is read
+    /// anew before anything else is done, and not only once the next push is refused.
+    pub(super) fn tip_is(&mut self, tip: Option<CommitId>) {
+        let book = &self.book;
+        let pushed = || {
+            book.unanchored
+                .iter()
+                .map(|(tip, _)| *tip)
+                .chain(book.anchored)
+        };
+        let ours = tip == book.tip || tip.is_some_and(|tip| pushed().any(|own| own == tip));
+        let writing = self.flights.any(|one| matches!(one, Flight::Record(_)));
+        self.outside.stale |= self.outside.accepted && !ours && !writing;
     }
 
     /// The namespace in which the anchor stands is read once: a snapshot that names another one

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Anchor, EffectId, Outcome, Role, Unusable, WatchEvent, WatchKey};
 use crate::desired::Desired;
-use crate::ids::{Name, ResourceVersion};
+use crate::ids::{CommitId, Name, ResourceVersion};
 use crate::ledger::{Ledger, LedgerError};
 
 /// How a reconciler behaves.
@@ -59,6 +59,9 @@ pub enum Input {
     Snapshot(Arc<Desired>),
     /// A newer commit of it that makes none, for people to know.
     Unusable(Unusable),
+    /// Where the tip of the status branch is, as it was looked at beside the work; of a remote it is
+    /// not known.
+    Tip(Option<CommitId>),
     /// The status branch as it is: at the start, and for every `Reload`.
     Ledger(Result<Ledger, LedgerError>),
     /// Who the cluster is: at the start, and for every `Reload`.

@@ -256,12 +256,12 @@ async fn first(
         tokio::select! {
             () = stop.cancelled() => return Ok(None),
             read = snapshots.recv() => match read {
-                Some(Ok(first)) => return Ok(Some(first)),
+                Some(Read::Snapshot(first)) => return Ok(Some(first)),
                 // The log has said why.
-                Some(Err(_)) if once => return Err(CommandError::findings(
+                Some(Read::Unusable(_)) if once => return Err(CommandError::findings(
                     "the newest commit makes no snapshot to work by, and none is in force",
                 ).hint("mend what is said above")),
-                Some(Err(_)) => {}
+                Some(Read::Unusable(_) | Read::Tip(_)) => {}
                 None => return Ok(None),
             },
             Some(ping) = pings.recv() => drop(ping.send(())),

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use berth_core::desired::{Desired, Loader};
-use berth_core::ids::Name;
+use berth_core::ids::{CommitId, Name};
 use berth_core::ledger::Forms;
 use berth_core::reconciler::Unusable;
 use berth_git::{GitError, LocalWatch, StatusBranch, Stop};
@@ -29,8 +29,15 @@ pub const LONGEST: Duration = Duration::from_mins(1);
 /// What the daemon waits for at first, in its own words.
 pub const FIRST: &str = "the first snapshot";
 
-/// What became of one commit.
-pub type Read = Result<Arc<Desired>, Unusable>;
+/// What was read.
+pub enum Read {
+    /// A commit.
+    Snapshot(Arc<Desired>),
+    /// A commit that makes no snapshot.
+    Unusable(Unusable),
+    /// Where the status branch of a local repository is; what was committed before comes later.
+    Tip(Option<CommitId>),
+}
 
 /// What is followed, and how.
 pub struct Follower {
@@ -145,7 +152,9 @@ impl Follower {
         };
         let mut loader = Loader::new();
         let (mut failures, mut again) = (0, false);
+        let mut tip = None;
         loop {
+            self.look_at_status(&mut tip);
             if asked.has_changed().unwrap_or(false) {
                 let by = asked.borrow_and_update().clone();
                 if let Some(by) = by {
@@ -207,6 +216,21 @@ impl Follower {
         Ok(())
     }
 
+    /// Tells where the status branch is, if that changed and costs no more than a look.
+    fn look_at_status(&self, before: &mut Option<CommitId>) {
+        if self.status.is_remote() {
+            return;
+        }
+        // What cannot be read is told by whoever needs it.
+        if let Ok(tip) = self.status.tip()
+            && *before != tip
+        {
+            *before = tip;
+            // Closed: the daemon ends.
+            let _ = self.snapshots.blocking_send(Read::Tip(tip));
+        }
+    }
+
     fn judge(&mut self, commit: Commit, loader: &mut Loader, forms: &Arc<Forms>) {
         let files = Files::of_listing(&commit.listing);
         let blobs = self.reader.blobs(loader.missing(&files.listed, forms));
@@ -218,7 +242,9 @@ impl Follower {
             Ok(mut desired) => {
                 self.authors.sign(&mut desired, &self.reader);
                 // Closed: the daemon ends.
-                let _ = self.snapshots.blocking_send(Ok(Arc::new(desired)));
+                let _ = self
+                    .snapshots
+                    .blocking_send(Read::Snapshot(Arc::new(desired)));
             }
             Err(findings) => {
                 let id = commit.facts.id;
@@ -232,7 +258,7 @@ impl Follower {
                     commit: id,
                     errors: errors.map(Finding::line).collect(),
                 };
-                let _ = self.snapshots.blocking_send(Err(unusable));
+                let _ = self.snapshots.blocking_send(Read::Unusable(unusable));
             }
         }
         self.reader.told(commit, used);

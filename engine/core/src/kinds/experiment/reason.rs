@@ -1,17 +1,26 @@
 //! Why objects of an experiment come and go, for people.
 
+use crate::ids::ObjectKind;
 use crate::kinds::Want;
 use crate::ledger::{Attempt, Run, Stop, Trial, UnitLedger};
 use crate::observed::Fact;
 
-/// Why what is wanted is made: which attempt begins, and what became of the one before. `None`
-/// if none is open.
-pub fn wanted(ledger: &UnitLedger, want: &Want) -> Option<String> {
+/// Why what is wanted is made: which attempt begins, and what became of the one before, or that it
+/// is not there any more. `None` if no attempt is open.
+pub fn wanted(ledger: &UnitLedger, want: &Want, kind: ObjectKind) -> Option<String> {
     let asked = want.status.run.as_deref()?;
     let of_run = |run: &Run| run.identity.short() == asked;
     let run = ledger.runs.iter().find(|run| of_run(run))?;
     let trial = run.trials.last()?;
     let (open, before) = trial.attempts.split_last()?;
+    // A Service is there before the first pod.
+    if kind == ObjectKind::Service && !open.ranks.is_empty() {
+        let words = "it is gone, and attempt";
+        return Some(format!(
+            "{words} {} of the run {asked} goes on",
+            open.number
+        ));
+    }
     let began = format!("attempt {} of the run {asked} begins", open.number);
     let end = before.last().and_then(|attempt| attempt.end.as_ref());
     Some(match end {

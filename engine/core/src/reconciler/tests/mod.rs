@@ -292,3 +292,46 @@ fn a_clock_that_jumps_back_and_forth_undoes_nothing() {
     let deleted = world.done.iter().filter(|it| it.starts_with("delete"));
     assert_eq!(deleted.count(), 0, "{:?}", world.done);
 }
+
+/// Whoever moves the status branch is noticed before anything is begun by a ledger that may be none.
+#[test]
+fn a_status_branch_that_somebody_moved_is_read_again_first() {
+    let mut world = running();
+    world.later();
+    let ours = world.reconciler.book.tip;
+    world.put("b.yaml", &experiment("b", ""));
+    for (tip, reads) in [
+        (ours, false),
+        (None, true),
+        (Some(CommitId::from_bytes([99; 20])), true),
+    ] {
+        world.input(Input::Tip(tip));
+        let effects = world.step();
+        let reload = |effect: &super::Effect| matches!(effect.what, super::What::Reload);
+        assert_eq!(effects.iter().any(reload), reads, "{tip:?}");
+        if reads {
+            assert_eq!(effects.len(), 1, "{effects:?}");
+            world.begin();
+            world.settle();
+        }
+    }
+}
+
+/// A gang has no rendezvous while its Service is gone.
+#[test]
+fn a_service_that_was_fought_over_and_deleted_is_made_at_once() {
+    let mut world = running();
+    let service = world.of(ObjectKind::Service).remove(0);
+    for _ in 0..6 {
+        world.change_alone(&service, |object| {
+            object["spec"]["selector"] = json!({"a": "b"});
+        });
+    }
+    assert!(world.status().1.contains("again and again"));
+    world.done.clear();
+    world.take_away(&service);
+    assert_eq!(world.done, [format!("create {service}")]);
+    world.later();
+    assert_eq!(world.status(), ("Running".into(), String::new()));
+    assert_eq!(world.reconciler.drift().count(), 0);
+}
