@@ -294,10 +294,11 @@ impl Reconciler {
         let book = &mut self.book;
         book.tip = ledger.tip;
         book.content = ledger.content;
-        book.told = if ledger.drifts {
-            Told::Before
-        } else {
-            Told::Corrected
+        book.told = match ledger.drifts {
+            // What this daemon found goes over what is there.
+            _ if !self.drift.is_empty() => Told::Now,
+            true => Told::Before,
+            false => Told::Corrected,
         };
         book.pending.clear();
         book.general = true;

@@ -38,6 +38,15 @@ pub(super) fn explain(
     }
 }
 
+/// What to write instead of a number that has a fraction.
+fn whole(number: &serde_json::Number) -> String {
+    let text = number.to_string();
+    match text.strip_suffix(".0") {
+        Some(whole) => format!("write `{whole}`"),
+        None => "write a whole number, without a point or an exponent".to_owned(),
+    }
+}
+
 fn constant<'a>(error: &'a ValidationError<'_>) -> Option<&'a Value> {
     match error.kind() {
         Kind::Constant { expected_value } => Some(expected_value),
@@ -181,6 +190,9 @@ impl<'a> Found<'a> {
             }
             object::Value::String(text) if text.parse::<f64>().is_ok() => {
                 finding.help("take the quotes off")
+            }
+            object::Value::Number(number) if names.contains(&"integer") => {
+                finding.help(whole(number))
             }
             object::Value::Null => finding.help("give it a value, or leave the field out"),
             _ => match self.rule.and_then(|rule| rule["description"].as_str()) {

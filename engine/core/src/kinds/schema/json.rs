@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use jsonschema::JsonType;
-use jsonschema::json::{Array, Json, Node as JsonNode, NodeIdentity, Object};
+use jsonschema::json::{Array, Json, JsonNumber, Node as JsonNode, NodeIdentity, Object};
 
 use crate::object::{Key, Node, Place, Value};
 
@@ -40,7 +40,7 @@ impl Json for NodeJson {
 impl<'a> JsonNode<'a, NodeJson> for &'a Node {
     type Object = Entries<'a>;
     type Array = Items<'a>;
-    type Number = &'a serde_json::Number;
+    type Number = Number<'a>;
 
     fn as_object(&self) -> Option<Entries<'a>> {
         match &self.value {
@@ -63,9 +63,9 @@ impl<'a> JsonNode<'a, NodeJson> for &'a Node {
         }
     }
 
-    fn as_number(&self) -> Option<&'a serde_json::Number> {
+    fn as_number(&self) -> Option<Number<'a>> {
         match &self.value {
-            Value::Number(number) => Some(number),
+            Value::Number(number) => Some(Number(number)),
             _ => None,
         }
     }
@@ -98,6 +98,35 @@ impl<'a> JsonNode<'a, NodeJson> for &'a Node {
 
     fn identity(&self) -> Option<NodeIdentity> {
         Some(NodeIdentity::new(std::ptr::from_ref::<Node>(self).addr()))
+    }
+}
+
+/// A number. JSON Schema takes `4.0` for an integer; the types that are read afterwards do not.
+pub(super) struct Number<'a>(&'a serde_json::Number);
+
+impl JsonNumber for Number<'_> {
+    fn as_u64(&self) -> Option<u64> {
+        self.0.as_u64()
+    }
+
+    fn as_i64(&self) -> Option<i64> {
+        self.0.as_i64()
+    }
+
+    fn as_f64(&self) -> Option<f64> {
+        self.0.as_f64()
+    }
+
+    fn as_str(&self) -> Cow<'_, str> {
+        Cow::Owned(self.0.to_string())
+    }
+
+    fn to_number(&self) -> Cow<'_, serde_json::Number> {
+        Cow::Borrowed(self.0)
+    }
+
+    fn is_integer(&self) -> bool {
+        !self.0.is_f64()
     }
 }
 

@@ -145,6 +145,22 @@ fn reserved_and_unknown_pod_fields_hide_no_use() {
 }
 
 #[test]
+fn a_number_that_should_be_whole_hides_nothing() {
+    let mut repository = Repository::new();
+    let text = experiment("a", "  run: 1.0\n  maxRestarts: 1.5\n  colour: red\n");
+    repository.put("a.yaml", &text);
+    let found = repository.validate().findings;
+    let found: Vec<(Code, &str)> = found
+        .iter()
+        .map(|it| (it.code, it.help.as_deref().unwrap_or_default()))
+        .collect();
+    let whole = "write a whole number, without a point or an exponent";
+    assert_eq!(found[0], (Code::WrongType, "write `1`"));
+    assert_eq!(found[1], (Code::WrongType, whole));
+    assert_eq!(found[2].0, Code::UnknownField);
+}
+
+#[test]
 fn a_faulty_queue_or_cluster_hides_no_reference() {
     let mut repository = Repository::new();
     repository.put(
