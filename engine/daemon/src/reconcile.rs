@@ -302,7 +302,8 @@ impl Loop {
         let standing = self.standing.borrow();
         let missing = |what: String, until| Some(Missing { what, until });
         if let Some(halt) = self.reconciler.halted() {
-            return missing(halt.sentence.clone(), self.reconciler.looks_again());
+            let what = format!("somebody to mend this: {}", halt.sentence);
+            return missing(what, self.reconciler.looks_again());
         }
         match (&standing.rival, &standing.role) {
             // It writes, and this one is as ready as it can be.
