@@ -7,7 +7,7 @@ use super::files::form;
 use super::index::name_place;
 use super::judge::Pass;
 use super::model::{Scope, Unit};
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::ids::{DigestWriter, DocumentKind, Name, UnitId};
 use crate::kinds::experiment::Memo;
 use crate::kinds::{Cluster, Document};
@@ -19,9 +19,7 @@ impl Pass<'_> {
         for finding in &mut findings {
             finding.unit = Some(id.clone());
         }
-        let why = findings
-            .iter()
-            .find(|finding| finding.severity == Severity::Error);
+        let why = findings.iter().find(|finding| finding.is_error());
         let why = why.map_or_else(String::new, |finding| finding.cause.clone());
         self.findings.append(&mut findings);
         self.bad.insert(id.clone(), why.clone());

@@ -9,7 +9,7 @@ use super::model::{Scope, Unit};
 use super::past::{OldForms, Past};
 use super::provisional::Stand;
 use super::units::Units;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::ids::{BlobId, Digest, DigestWriter, DocumentKind, Name, UnitId};
 use crate::kinds::experiment::Memo;
 use crate::kinds::{Cluster, Document, PodDefaults, Queue, check};
@@ -197,8 +197,7 @@ impl Pass<'_> {
     /// An experiment refers to what is not valid: it waits for that, unless it is not valid itself.
     fn wait(&mut self, stand: &Stand, id: &UnitId, document: &Document, why: &str) {
         let mut findings = self.within(stand, document);
-        let is_error = |it: &Diagnostic| it.severity == Severity::Error;
-        if findings.iter().any(is_error) {
+        if findings.iter().any(Diagnostic::is_error) {
             return self.refuse(id, findings);
         }
         for finding in &mut findings {
@@ -229,10 +228,7 @@ impl Pass<'_> {
         input: Input,
     ) -> bool {
         let findings = self.checked(at, input.text, &document, &scope);
-        if findings
-            .iter()
-            .any(|finding| finding.severity == Severity::Error)
-        {
+        if findings.iter().any(Diagnostic::is_error) {
             self.refuse(id, findings.to_vec());
             return false;
         }

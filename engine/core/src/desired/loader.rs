@@ -53,9 +53,7 @@ pub struct Validation {
 impl Validation {
     /// Whether nothing is an error.
     pub fn is_valid(&self) -> bool {
-        self.findings
-            .iter()
-            .all(|finding| finding.severity != Severity::Error)
+        self.findings.iter().all(|finding| !finding.is_error())
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::units::Units;
-use crate::diagnostic::{Diagnostic, Severity, Source, SourceTable};
+use crate::diagnostic::{Diagnostic, Source, SourceTable};
 use crate::ids::{Digest, DocumentKind, Name, UnitId};
 use crate::kinds::experiment::Memo;
 use crate::kinds::{Cluster, Document, PodDefaults, Queue};
@@ -112,7 +112,7 @@ impl Desired {
             .findings
             .iter()
             .filter(|finding| finding.unit.is_none());
-        nameless.any(|finding| finding.severity == Severity::Error)
+        nameless.any(Diagnostic::is_error)
     }
 
     /// Whether it tells for certain what this document asks for: it is in force as it stands there,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::judge::Pass;
 use super::model::Scope;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::ids::{DocumentKind, Name, UnitId};
 use crate::kinds::{Cluster, Document, Experiment, PodDefaults, Queue, check, unknown};
 use crate::object::Place;
@@ -85,8 +85,7 @@ impl Pass<'_> {
     /// Says of the documents of a cluster that is not valid, and that are not at fault themselves,
     /// that they wait for it.
     pub(super) fn wait_for_cluster(&mut self, name: &Name, why: &str) {
-        let is_error = |it: &&Diagnostic| it.severity == Severity::Error;
-        let of_units = self.findings.iter().filter(is_error);
+        let of_units = self.findings.iter().filter(|it| it.is_error());
         let faulty: BTreeSet<UnitId> = of_units.filter_map(|it| it.unit.clone()).collect();
         let index = self.index;
         let sound = index.valid.iter().filter(|(id, _)| !faulty.contains(id));

@@ -74,6 +74,11 @@ impl Diagnostic {
         }
     }
 
+    /// Whether it keeps its document out of force.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
     /// Says what to do next.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {

@@ -198,6 +198,13 @@ pub struct RankRecord {
     pub vanished: bool,
 }
 
+impl Run {
+    /// The commit that the pods of one of its attempts were made for.
+    pub fn commit_of(&self, attempt: &Attempt) -> CommitId {
+        attempt.commit.unwrap_or(self.commit)
+    }
+}
+
 impl RankRecord {
     /// Whether the pod may live: nothing says how it ended, or that it is gone.
     pub const fn may_live(&self) -> bool {

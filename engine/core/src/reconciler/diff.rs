@@ -156,11 +156,11 @@ impl Reconciler {
             && live.is_none_or(|live| covers(live, &recipe.leaves));
         if same {
             self.drift_over(key);
-        }
-        if same || self.in_sync.get(key) == Some(&version) {
             return None;
         }
-        let fact = self.observed.get(key)?;
+        if self.in_sync.get(key) == Some(&version) {
+            return None;
+        }
         let body = self.body_of(id, recipe, Some(fact), None)?;
         let what = What::Apply {
             key: key.clone(),
@@ -226,7 +226,6 @@ impl Reconciler {
             self.drift_over(key);
             return None;
         }
-        let fact = self.observed.get(key)?;
         let commit = same.then_some(fact.commit).flatten();
         if same && !self.drifted.contains(key) {
             let body = self.body_of(id, recipe, Some(fact), commit)?;

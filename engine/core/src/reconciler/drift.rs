@@ -118,9 +118,8 @@ impl Reconciler {
 
     /// A fight over an object ends with its life: the next one is made at once.
     pub(super) fn end_fight_of_gone(&mut self, unit: &UnitId, key: &ObjectKey) {
-        let gone = self.observed.absent(key).is_some();
-        let entry = self.drift.get_mut(key);
-        if let Some(entry) = entry.filter(|entry| gone && entry.fight) {
+        let fought = self.drift.get_mut(key).filter(|entry| entry.fight);
+        if let Some(entry) = fought.filter(|_| self.observed.absent(key).is_some()) {
             entry.fight = false;
             self.book.drift = true;
             self.fine(unit, key);
@@ -164,14 +163,9 @@ impl Reconciler {
         let stands = |id: &UnitId| self.frozen(id).is_some();
         (self.dirty.is_empty() && self.todo.is_empty() && self.retries.is_empty())
             && self.ready()
-            && self.sees_everything()
+            && self.sees(None)
             && !self.suspended()
             && !self.flights.any(looks)
             && !self.units.keys().any(stands)
-    }
-
-    fn sees_everything(&self) -> bool {
-        let mut all = self.book.progress.namespaces.iter();
-        all.all(|one| self.observed.complete_in(one))
     }
 }

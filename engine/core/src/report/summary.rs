@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::desired::Desired;
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::ids::{CommitId, UnitId};
 use crate::kinds::cluster::ClusterState;
 use crate::ledger::{LedgerError, SUMMARY, to_yaml};
@@ -44,7 +44,7 @@ pub fn summary(reconciler: &Reconciler) -> Result<String, LedgerError> {
         errors = desired
             .findings()
             .iter()
-            .filter(|one| one.severity == Severity::Error || waits(desired, one))
+            .filter(|one| one.is_error() || waits(desired, one))
             .map(|finding| crate::reconciler::line(desired, finding))
             .collect();
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use berth_core::desired::{Desired, Loader, Validation, documents_in};
-use berth_core::diagnostic::{Code, Diagnostic, Severity, SourceTable};
+use berth_core::diagnostic::{Code, Diagnostic, SourceTable};
 use berth_core::ids::{CommitId, DocumentKind, Name, UnitId};
 use berth_core::kinds::Document;
 use berth_core::ledger::{Applied, Forms};
@@ -63,6 +63,15 @@ impl PastArgs {
             documents.status = Some((source, mirror));
         }
         Ok(documents)
+    }
+
+    /// Reads the documents anew, and takes them as the daemon does.
+    pub fn read_with_past(
+        &self,
+        cluster: Option<&Name>,
+        spill: &Spill,
+    ) -> Result<(Desired, Past), CommandError> {
+        self.read()?.load_with_past(cluster, spill)
     }
 
     /// As whom repositories are read.
@@ -285,9 +294,7 @@ fn unnamed(cluster: Option<&Name>, findings: &[Diagnostic]) -> Option<CommandErr
     cluster?;
     let is_it = |finding: &&Diagnostic| finding.code == Code::NoCluster;
     let finding = findings.iter().find(is_it)?;
-    let errors = findings
-        .iter()
-        .filter(|it| it.severity == Severity::Error && !is_it(it));
+    let errors = findings.iter().filter(|it| it.is_error() && !is_it(it));
     let mut errors = errors.map(|it| it.unit.is_some());
     let error = CommandError::usage(finding.cause.clone());
     errors
@@ -297,7 +304,7 @@ fn unnamed(cluster: Option<&Name>, findings: &[Diagnostic]) -> Option<CommandErr
 
 /// Why documents make no cluster to work on, when all findings were told.
 fn no_cluster(findings: &[Diagnostic], sources: &SourceTable) -> CommandError {
-    let error = |finding: &&Diagnostic| finding.severity == Severity::Error;
+    let error = |finding: &&Diagnostic| finding.is_error();
     let of_cluster = |finding: &&Diagnostic| {
         let unit = finding.unit.as_ref();
         unit.is_some_and(|unit| unit.kind == DocumentKind::Cluster)

@@ -36,10 +36,7 @@ pub fn run(args: &Args) -> CommandResult {
     let mut documents = args.documents.read()?;
     let cluster = args.live.name()?;
     let read = documents.load_with_past(cluster.as_ref(), &Spill::new())?;
-    let again = |spill: &Spill| {
-        let mut documents = args.documents.read()?;
-        documents.load_with_past(cluster.as_ref(), spill)
-    };
+    let again = |spill: &Spill| args.documents.read_with_past(cluster.as_ref(), spill);
     let namespace = read.0.cluster().spec.namespace.to_string();
     let reconciler = super::runtime()?.block_on(async {
         let client = args.live.connect().await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use berth_core::desired::{Desired, Unit};
-use berth_core::diagnostic::{Diagnostic, Severity, closest};
+use berth_core::diagnostic::{Diagnostic, closest};
 use berth_core::ids::{DocumentKind, UnitId};
 use berth_core::kinds::experiment::render::{PodRole, Subject};
 use berth_core::kinds::experiment::{identity, size};
@@ -100,7 +100,7 @@ fn invalid(documents: &Documents, desired: &Desired, text: &str) -> Option<Comma
     let is_meant = |finding: &&Diagnostic| {
         let of = finding.unit.as_ref();
         let of = of.filter(|id| id.kind == DocumentKind::Experiment);
-        finding.severity == Severity::Error && of.is_some_and(|id| is_named(id, text))
+        finding.is_error() && of.is_some_and(|id| is_named(id, text))
     };
     let found = desired.findings().iter().filter(is_meant);
     let found: Vec<Diagnostic> = found.cloned().collect();

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use berth_core::desired::Desired;
-use berth_core::diagnostic::Severity;
+use berth_core::diagnostic::Diagnostic;
 use berth_core::ids::UnitId;
 use berth_core::ledger::Applied;
 use berth_core::reconciler::Reconciler;
@@ -137,7 +137,7 @@ impl Found {
         let findings = desired.findings();
         Self {
             findings: documents.resolve(findings, desired.sources()),
-            errors: findings.iter().any(|it| it.severity == Severity::Error),
+            errors: findings.iter().any(Diagnostic::is_error),
         }
     }
 }

@@ -44,10 +44,7 @@ pub fn run(args: &Args) -> CommandResult {
     let mut documents = args.documents.read()?;
     let cluster = args.live.name()?;
     let read = documents.load_with_past(cluster.as_ref(), &Spill::new())?;
-    let again = |spill: &Spill| {
-        let mut documents = args.documents.read()?;
-        documents.load_with_past(cluster.as_ref(), spill)
-    };
+    let again = |spill: &Spill| args.documents.read_with_past(cluster.as_ref(), spill);
     let (name, namespace) = {
         let cluster = read.0.cluster();
         (cluster.name().clone(), cluster.spec.namespace.clone())

@@ -122,7 +122,7 @@ fn answer(pod: &str, found: &Found<'_>, repository: &Repository) -> Answer {
         .ranks
         .iter()
         .find(|record| record.rank == found.rank);
-    let commit = found.attempt.commit.unwrap_or(found.run.commit);
+    let commit = found.run.commit_of(found.attempt);
     // The commit may be gone from the repository: then only its id is known.
     let info = repository.info(commit).ok();
     let applied = &found.ledger.applied;

@@ -1,13 +1,17 @@
 //! The story: what a user commits, and what must come of it.
 
+use std::time::Duration;
+
 use super::example::{self, experiment, path};
-use super::signals::Signals;
+use super::signals::{Came, Signals};
 use super::stage::{BRANCH, Scene, Stage};
 use super::world::Pod;
 use super::{DemoError, Settings};
 
 /// Commits of the status branch that are shown.
 const LOG_LINES: usize = 16;
+/// Within this a signal of the whole group has come here, too.
+const ALSO_TOLD: Duration = Duration::from_secs(1);
 
 /// Tells the whole story; an error says what did not happen. However it ends, nothing of it goes on,
 /// and nothing of it stays that is not to be kept: a signal while the daemon is given time to end kills
@@ -15,14 +19,16 @@ const LOG_LINES: usize = 16;
 pub async fn tell(settings: &Settings) -> Result<(), DemoError> {
     let mut signals = Signals::listen()?;
     let mut stage = Stage::build(settings).await?;
-    let told = tokio::select! {
+    let mut told = tokio::select! {
         biased;
-        signal = signals.come() => {
-            let kept = settings.keep.is_some().then(|| stage.folder().to_owned());
-            Err(DemoError::Ended { signal, kept })
-        }
+        signal = signals.come() => Err(ended(&stage, settings, signal)),
         told = acts(&mut stage) => told,
     };
+    // A terminal tells its whole group: what was just started and died of that is the first to be seen.
+    let failed = matches!(&told, Err(error) if !matches!(error, DemoError::Ended { .. }));
+    if failed && let Ok(signal) = tokio::time::timeout(ALSO_TOLD, signals.come()).await {
+        told = Err(ended(&stage, settings, signal));
+    }
     if told.is_ok() && settings.keep.is_some() {
         say_how_to_look_around(&stage);
         signals.come().await;
@@ -33,6 +39,11 @@ pub async fn tell(settings: &Settings) -> Result<(), DemoError> {
         () = stage.finish() => {}
     }
     told.and(stage.clear().await)
+}
+
+fn ended(stage: &Stage, settings: &Settings, signal: Came) -> DemoError {
+    let kept = settings.keep.is_some().then(|| stage.folder().to_owned());
+    DemoError::Ended { signal, kept }
 }
 
 async fn acts(stage: &mut Stage) -> Result<(), DemoError> {

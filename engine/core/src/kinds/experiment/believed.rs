@@ -56,7 +56,7 @@ fn object(id: &UnitId, run: &Run, attempt: &Attempt, key: ObjectKey, uid: &str) 
         version: ResourceVersion(1),
         ownership: Ownership::Ours(id.clone()),
         digest: None,
-        commit: Some(attempt.commit.unwrap_or(run.commit)),
+        commit: Some(run.commit_of(attempt)),
         deleting: attempt.end.as_ref().map(|end| end.at),
         finalizer: false,
         hold: false,

@@ -118,8 +118,13 @@ pub fn recorded_digest(run: &Run, trial: u32, attempt: &Attempt, rank: u32) -> O
     known.then(|| rendered_from(run.identity, numbers, &attempt.layers))
 }
 
-/// `numbers` are trial, attempt, rank, pods of the attempt and slots of each.
-fn rendered_from(identity: Digest, numbers: [u32; 5], layers: &BTreeMap<String, String>) -> Digest {
+/// The digest of a pod that is rendered from these layers; `numbers` are trial, attempt, rank, pods of
+/// the attempt and slots of each.
+pub fn rendered_from(
+    identity: Digest,
+    numbers: [u32; 5],
+    layers: &BTreeMap<String, String>,
+) -> Digest {
     let mut writer = DigestWriter::new("pod/v2");
     writer.field(identity.as_bytes());
     for number in numbers {

@@ -1,9 +1,9 @@
 //! What people see of an experiment.
 
 use super::ExperimentState;
-use super::lifecycle::LivePod;
+use super::lifecycle::{LivePod, is_recorded};
 use crate::kinds::{NodeState, View};
-use crate::ledger::{Attempt, Run, RunState, UnitStatus};
+use crate::ledger::{Attempt, Run, RunState, UnitLedger, UnitStatus};
 use crate::observed::PodPhase;
 
 /// The status of the run that the document asks for. `newest` says that no later run has begun,
@@ -79,8 +79,14 @@ fn of_attempt(attempt: &Attempt, pods: &[LivePod], view: &View) -> (&'static str
     ("Starting", trouble)
 }
 
+/// That nobody knows how one of these pods does whose end is not recorded: why it does not go.
+pub fn unheard(pods: &[LivePod], ledger: &UnitLedger, view: &View) -> Option<String> {
+    let mut unrecorded = pods.iter().filter(|live| !is_recorded(ledger, live));
+    unrecorded.find_map(|live| silent(live, view))
+}
+
 /// That nobody knows how a pod does.
-pub fn silent(live: &LivePod, view: &View) -> Option<String> {
+fn silent(live: &LivePod, view: &View) -> Option<String> {
     let (node, state) = live.place(view)?;
     let silent = live.pod.end.is_none() && state == NodeState::Silent;
     let rank = live.role.rank;

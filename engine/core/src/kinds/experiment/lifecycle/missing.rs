@@ -125,7 +125,7 @@ impl<'a> Place<'a> {
         }
         let record = live.record(attempt)?;
         self.seen(record, std::slice::from_ref(live))?;
-        let commit = attempt.commit.unwrap_or(run.commit);
+        let commit = run.commit_of(attempt);
         let digest = recorded_digest(run, self.trial, attempt, record.rank);
         let digest = digest.filter(|_| fact.digest.is_none());
         let lacks = fact.commit.is_none() || digest.is_some() || is_bare(live);

@@ -1,15 +1,14 @@
 //! What happened to the attempts that began.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use super::Machine;
 use super::shared::{open_attempts, pods_of, stop_run};
+use super::{Machine, TRIAL};
 use crate::desired::Unit;
 use crate::kinds::experiment::lifecycle::{
     End, FoundSize, LivePod, absorb, close, stopped, verdict,
 };
-use crate::kinds::experiment::recipes::Kitchen;
+use crate::kinds::experiment::recipes::rendered_from;
 use crate::kinds::experiment::render::LABELS;
 use crate::kinds::experiment::split::Split;
 use crate::kinds::experiment::{Experiment, ExperimentState, Rollout, size};
@@ -67,16 +66,15 @@ impl Machine<'_> {
         let mut without = BTreeMap::clone(&self.layers);
         without.remove(LABELS);
         let candidates = [BTreeMap::clone(&self.layers), without];
+        let of_attempt =
+            |live: &&LivePod| *live.role.run == *self.run && live.role.attempt == attempt.number;
         let fits = |layers: &BTreeMap<String, String>| {
-            let kitchen = Kitchen {
-                layers: Arc::new(layers.clone()),
-                ..self.kitchen(attempt)
+            let digest = |rank| {
+                let numbers = [TRIAL, attempt.number, rank, attempt.pods, attempt.slots];
+                rendered_from(self.identity, numbers, layers)
             };
-            let of_run = |live: &&LivePod| {
-                *live.role.run == *self.run && live.role.attempt == attempt.number
-            };
-            let mut own = self.pods.iter().filter(of_run);
-            own.all(|live| live.fact.digest == Some(kitchen.pod_digest(live.role.rank)))
+            let mut own = self.pods.iter().filter(of_attempt);
+            own.all(|live| live.fact.digest == Some(digest(live.role.rank)))
         };
         let Some(layers) = candidates.into_iter().find(fits) else {
             return;

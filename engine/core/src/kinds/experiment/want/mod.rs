@@ -226,9 +226,8 @@ impl<'a> Machine<'a> {
         }
         // Whoever stopped it wonders why it does not go.
         if matches!(&*status.state, "Pausing" | "Canceling") {
-            let unrecorded = self.pods.iter().filter(|it| !is_recorded(&self.ledger, it));
-            let mut silent = unrecorded.filter_map(|live| status::silent(live, self.view));
-            status.message = status.message.or_else(|| silent.next());
+            let unheard = || status::unheard(&self.pods, &self.ledger, self.view);
+            status.message = status.message.or_else(unheard);
         }
         if let Some(words) = self.refusal() {
             status::refused(words, &mut status);

@@ -5,7 +5,7 @@ use crate::ids::{BlobId, CommitId, Timestamp, UnitId};
 use crate::kinds::experiment::lifecycle::{
     FoundSize, LivePod, absorb, is_recorded, live_pods, missing, trim,
 };
-use crate::kinds::experiment::status::silent;
+use crate::kinds::experiment::status::unheard;
 use crate::kinds::{Ask, View, Want};
 use crate::ledger::{Applied, Attempt, Stop, UnitLedger, UnitStatus};
 
@@ -52,10 +52,8 @@ pub fn want_withdrawn(id: &UnitId, view: &View, now: Timestamp) -> Want {
 
 /// Why it goes, and what of it cannot be heard of.
 fn removed(pods: &[LivePod], ledger: &UnitLedger, view: &View) -> String {
-    let unrecorded = pods.iter().filter(|live| !is_recorded(ledger, live));
-    let mut silent = unrecorded.filter_map(|live| silent(live, view));
-    match silent.next() {
-        Some(silent) => format!("{}; {silent}", Stop::Removed),
+    match unheard(pods, ledger, view) {
+        Some(unheard) => format!("{}; {unheard}", Stop::Removed),
         None => Stop::Removed.to_string(),
     }
 }
